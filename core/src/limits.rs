@@ -1,0 +1,102 @@
+//! Every bound that no setting changes, in one place, and how they hang together.
+//!
+//! What a peer can make grow has a bound here or in a config; reaching it is answered with a refusal.
+
+use core::time::Duration;
+
+/// The longest frame, in bytes after the length field. Refused by the header when longer.
+pub const FRAME_LEN_MAX: usize = 64 * 1024;
+/// The longest frame from somebody who has not logged in.
+pub const LOGIN_FRAME_LEN_MAX: usize = 1024;
+/// Bytes of a frame that are not its payload: version, kind, session, counter and token.
+pub const FRAME_OVERHEAD: usize = 2 + 16 + 8 + 16;
+/// What fits into one sealed frame.
+pub const PAYLOAD_LEN_MAX: usize = FRAME_LEN_MAX - FRAME_OVERHEAD;
+
+/// Characters in a name.
+pub const NAME_LEN_MAX: usize = 32;
+/// Bytes in a password.
+pub const PASSWORD_LEN_MAX: usize = 256;
+/// The longest text that any setting may allow, in bytes: with its sender and numbers it fits one frame.
+pub const TEXT_LEN_MAX: usize = 60 * 1024;
+/// Names in one page of the list of who is online.
+pub const ONLINE_PAGE_MAX: usize = 1_000;
+/// Addresses in an introduction.
+pub const CANDIDATES_MAX: usize = 8;
+/// Addresses that a client says of itself; the server adds the one it saw.
+pub const OWN_CANDIDATES_MAX: usize = CANDIDATES_MAX - 1;
+
+/// Replay window: how far behind the newest a frame of a session may arrive.
+pub const REPLAY_WINDOW: u64 = 2_048;
+
+/// Numbers that a client may have unanswered, and so how many early ones the server holds.
+pub const SEQ_WINDOW: u64 = 64;
+/// Client instances whose numbers the server remembers for an account; the longest unused one is forgotten.
+pub const INSTANCES_PER_ACCOUNT: usize = 8;
+/// Names in a blacklist.
+pub const BLACKLIST_MAX: usize = 1_000;
+/// People whose messages or address an account has had lately, for alerts on a crowded server.
+pub const ACQUAINTANCES_MAX: usize = 256;
+/// Questions for an address that one user may have open, and that may wait for one user.
+pub const QUESTIONS_MAX: usize = 32;
+/// Introductions of one user in force.
+pub const INTRODUCTIONS_MAX: usize = 500;
+/// Notices (questions, introductions) that wait for one user.
+pub const NOTICES_MAX: usize = 2 * (QUESTIONS_MAX + INTRODUCTIONS_MAX);
+/// Delivery receipts that wait for one user; more are dropped, as a receipt is a courtesy.
+pub const RECEIPTS_MAX: usize = 1_000;
+/// Password checks under way; more are refused for now.
+pub const PASSWORD_CHECKS_MAX: usize = 1_024;
+/// (account, source) pairs whose failed logins are remembered.
+pub const LOCKOUT_ENTRIES_MAX: usize = 65_536;
+/// Sources from which an account has logged in lately and that its account-wide budget does not refuse.
+pub const KNOWN_SOURCES_MAX: usize = 32;
+/// Checks of a client's listener within [`PROBE_WINDOW`].
+pub const PROBES_PER_WINDOW: usize = 6;
+/// See [`PROBES_PER_WINDOW`].
+pub const PROBE_WINDOW: Duration = Duration::from_secs(60);
+/// The lowest port that the server dials for a client.
+pub const CLIENT_PORT_MIN: u16 = 1_024;
+
+/// How long a client's connection waits for the outcome of what it carried before the answer says what is known.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How long the login connection stays open for the word whether the listener could be reached.
+pub const PROBE_WITHIN: Duration = Duration::from_secs(3);
+
+/// Texts that wait in a client for the server, and for each peer.
+pub const OUTBOX_MAX: usize = 1_000;
+/// Connections on which a client has commands under way at once; more go together in the next one.
+pub const COMMAND_CONNECTIONS_MAX: usize = 8;
+/// People in an address book.
+pub const ADDRESS_BOOK_MAX: usize = INTRODUCTIONS_MAX;
+/// Users whom a client drops texts of.
+pub const CLIENT_BLACKLIST_MAX: usize = BLACKLIST_MAX;
+/// Client instances whose highest number shown a client remembers.
+pub const SHOWN_MAX: usize = 4_096;
+/// Batches handed to the screen and not yet shown; above it a client takes no more from anyone.
+pub const SHOWING_MAX: usize = 64;
+/// Links of ended introductions that a client can still tell apart from strangers.
+pub const FORMER_LINKS_MAX: usize = 64;
+/// Connections from unknown sessions that a client keeps while its login is under way: the server's check of its
+/// listener may overtake the answer to the login.
+pub const PARKED_MAX: usize = 4;
+
+/// Outputs that may wait for a driver. Reaching it means that the driver does not drain them: our fault, so it panics.
+pub const OUTPUTS_MAX: usize = 4_000_000;
+
+const _: () = assert!(
+    TEXT_LEN_MAX + 1_024 <= PAYLOAD_LEN_MAX,
+    "a text fits a frame"
+);
+const _: () = assert!(
+    ONLINE_PAGE_MAX * (NAME_LEN_MAX + 1) + 64 <= PAYLOAD_LEN_MAX,
+    "a page of names fits a frame"
+);
+const _: () = assert!(
+    PASSWORD_LEN_MAX + NAME_LEN_MAX + OWN_CANDIDATES_MAX * 20 + 128 <= LOGIN_FRAME_LEN_MAX,
+    "a login fits the frame of a stranger"
+);
+const _: () = assert!(
+    SEQ_WINDOW * 4 <= REPLAY_WINDOW,
+    "a client's unanswered frames stay in the replay window"
+);

@@ -1,0 +1,105 @@
+//! What the server knows of each account, and the accounts by name.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use super::AccountId;
+use super::blacklist::Blacklist;
+use super::intake::Intake;
+use super::lane::{Notice, push_notice};
+use super::mailbox::Mailbox;
+use super::session::Session;
+use crate::id::{InstanceId, LoginNumber};
+use crate::limits::{ACQUAINTANCES_MAX, INSTANCES_PER_ACCOUNT};
+use crate::lru::LruMap;
+use crate::name::Name;
+use crate::time::Timestamp;
+
+/// The last client that logged in to an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LatestLogin {
+    pub(super) number: LoginNumber,
+    pub(super) instance: InstanceId,
+}
+
+/// One account.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) name: Name,
+    pub(super) blacklist: Blacklist,
+    pub(super) mailbox: Mailbox,
+    pub(super) session: Option<Session>,
+    pub(super) latest_login: Option<LatestLogin>,
+    /// Notices for the latest client while it has no session: it may come back, and has its address book still.
+    pub(super) missed: VecDeque<Notice>,
+    pub(super) intakes: LruMap<InstanceId, Intake>,
+    /// With whom messages or addresses were exchanged, and when last.
+    pub(super) acquaintances: LruMap<AccountId, Timestamp>,
+}
+
+impl Account {
+    fn new(name: Name) -> Self {
+        Self {
+            name,
+            blacklist: Blacklist::default(),
+            mailbox: Mailbox::default(),
+            session: None,
+            latest_login: None,
+            missed: VecDeque::new(),
+            intakes: LruMap::new(INSTANCES_PER_ACCOUNT),
+            acquaintances: LruMap::new(ACQUAINTANCES_MAX),
+        }
+    }
+
+    /// Tells the user's client, now or when it comes back.
+    pub(super) fn notify(&mut self, notice: Notice) {
+        match &mut self.session {
+            Some(session) => session.lane.notify(notice),
+            None if self.latest_login.is_some() => push_notice(&mut self.missed, notice),
+            None => {}
+        }
+    }
+}
+
+/// All accounts.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    all: Vec<Account>,
+    by_name: BTreeMap<Name, AccountId>,
+}
+
+impl Accounts {
+    pub(super) fn new(names: impl IntoIterator<Item = Name>) -> Self {
+        let mut accounts = Self {
+            all: Vec::new(),
+            by_name: BTreeMap::new(),
+        };
+        for name in names {
+            let id = AccountId(u32::try_from(accounts.all.len()).unwrap_or(u32::MAX));
+            if accounts.by_name.insert(name, id).is_none() {
+                accounts.all.push(Account::new(name));
+            }
+        }
+        accounts
+    }
+
+    pub(super) fn find(&self, name: Name) -> Option<AccountId> {
+        self.by_name.get(&name).copied()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = AccountId> + use<> {
+        (0..u32::try_from(self.all.len()).unwrap_or(u32::MAX)).map(AccountId)
+    }
+
+    pub(super) fn get(&self, id: AccountId) -> &Account {
+        self.all
+            .get(id.index())
+            .expect("account ids come from this table, which never shrinks")
+    }
+
+    pub(super) fn get_mut(&mut self, id: AccountId) -> &mut Account {
+        self.all
+            .get_mut(id.index())
+            .expect("account ids come from this table, which never shrinks")
+    }
+}

@@ -1,0 +1,273 @@
+//! `getaddress`, `accept`, `deny` and `removeaddress`: how two users come to know each other's address, and how that ends.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use super::introduction::{Asked, Pair, Visibility};
+use super::lane::{Notice, Subject};
+use super::session::{Listener, Session};
+use super::{AccountId, Server};
+use crate::channel::SessionKeys;
+use crate::id::SessionId;
+use crate::limits::{CLIENT_PORT_MIN, INTRODUCTIONS_MAX, QUESTIONS_MAX};
+use crate::name::Name;
+use crate::wire::EndReason;
+use crate::wire::item::Bounded;
+use crate::wire::push::{Introduction, Push};
+use crate::wire::request::Refusal;
+
+impl Server {
+    /// One user asks for another's address. Whether the other is online, or has blacklisted the asker, makes no
+    /// difference that the asker could see.
+    pub(super) fn ask_address(&mut self, asker: AccountId, name: Name) -> Result<(), Refusal> {
+        let asked = self.other(asker, name)?;
+        if self.accounts.get(asker).blacklist.contains(asked) {
+            return Err(Refusal::BlockedByYou);
+        }
+        self.check_introductions(asker)?;
+        let pair = Pair { asked, asker };
+        let visibility = if self.accounts.get(asked).blacklist.contains(asker) {
+            Visibility::Hidden
+        } else {
+            Visibility::Shown
+        };
+        match self.introductions.ask(self.clock.at, pair, visibility) {
+            Asked::Open(Visibility::Shown) => {
+                self.put_question(pair, self.config.question_expiry);
+                self.pump(asked);
+                Ok(())
+            }
+            Asked::Open(Visibility::Hidden) => Ok(()),
+            Asked::Crossed => {
+                self.introduce(asker, asked);
+                Ok(())
+            }
+            Asked::Already => Err(Refusal::AlreadyAsked),
+            Asked::TooMany => Err(Refusal::TooManyQuestions {
+                max: u32::try_from(QUESTIONS_MAX).unwrap_or(u32::MAX),
+            }),
+        }
+    }
+
+    pub(super) fn accept(&mut self, asked: AccountId, name: Name) -> Result<(), Refusal> {
+        let asker = self.other(asked, name)?;
+        self.check_introductions(asked)?;
+        if !self.introductions.answer(Pair { asked, asker }) {
+            return Err(Refusal::NoQuestion);
+        }
+        self.introduce(asker, asked);
+        Ok(())
+    }
+
+    pub(super) fn deny(&mut self, asked: AccountId, name: Name) -> Result<(), Refusal> {
+        let asker = self.other(asked, name)?;
+        if !self.introductions.answer(Pair { asked, asker }) {
+            return Err(Refusal::NoQuestion);
+        }
+        let by = self.accounts.get(asked).name;
+        let notice = Notice {
+            subject: Subject::OwnQuestion(by),
+            push: Push::AddressDenied { by },
+        };
+        self.notify(asker, notice);
+        Ok(())
+    }
+
+    pub(super) fn remove_address(&mut self, user: AccountId, name: Name) -> Result<(), Refusal> {
+        let peer = self.other(user, name)?;
+        if self.end_introduction(user, peer, EndReason::Removed) {
+            Ok(())
+        } else {
+            Err(Refusal::NotIntroduced)
+        }
+    }
+
+    /// Shows a user again what is still asked of them: for a session that starts.
+    pub(super) fn ask_open_questions(&mut self, asked: AccountId) {
+        let now = self.clock.at;
+        let open: Vec<_> = self.introductions.open_for(asked).collect();
+        for (asker, expires) in open {
+            self.put_question(Pair { asked, asker }, expires.since(now));
+        }
+    }
+
+    /// A question goes to its addressee, if they are online. If not it is asked when they log in before it expires.
+    fn put_question(&mut self, pair: Pair, expires_in: core::time::Duration) {
+        let by = self.accounts.get(pair.asker).name;
+        let expires_in_ms = u32::try_from(expires_in.as_millis()).unwrap_or(u32::MAX);
+        if let Some(session) = &mut self.accounts.get_mut(pair.asked).session {
+            session.lane.notify(Notice {
+                subject: Subject::Question(by),
+                push: Push::AddressAsked { by, expires_in_ms },
+            });
+        }
+    }
+
+    pub(super) fn on_question_expired(&mut self, pair: Pair, visibility: Visibility) {
+        if visibility == Visibility::Shown {
+            self.tell_question_closed(pair.asked, pair.asker);
+        }
+        self.tell_no_answer(pair);
+    }
+
+    /// A user is gone: their questions are open no more.
+    pub(super) fn withdraw_questions(&mut self, asker: AccountId) {
+        for (asked, visibility) in self.introductions.withdraw_all_of(asker) {
+            self.on_question_expired(Pair { asked, asker }, visibility);
+        }
+    }
+
+    fn tell_no_answer(&mut self, pair: Pair) {
+        let from = self.accounts.get(pair.asked).name;
+        let notice = Notice {
+            subject: Subject::OwnQuestion(from),
+            push: Push::NoAnswer { from },
+        };
+        self.notify(pair.asker, notice);
+    }
+
+    pub(super) fn tell_question_closed(&mut self, asked: AccountId, asker: AccountId) {
+        let by = self.accounts.get(asker).name;
+        if let Some(session) = &mut self.accounts.get_mut(asked).session {
+            session.lane.notify(Notice {
+                subject: Subject::Question(by),
+                push: Push::QuestionClosed { by },
+            });
+            self.pump(asked);
+        }
+    }
+
+    /// Both have said yes: each gets the other's address, and both the keys of their pair.
+    fn introduce(&mut self, a: AccountId, b: AccountId) {
+        let keys = SessionKeys::generate(&mut *self.secrets);
+        self.introductions.introduce(a, b, keys.id);
+        self.acquaint(a, b);
+        for (user, peer, keys) in [(a, b, keys.clone()), (b, a, keys.mirrored())] {
+            let name = self.accounts.get(peer).name;
+            let introduction = Introduction {
+                peer: name,
+                keys,
+                candidates: Bounded::first_of(self.candidates(peer, user)),
+            };
+            let notice = Notice {
+                subject: Subject::Introduction(name),
+                push: Push::Introduced(introduction),
+            };
+            self.notify(user, notice);
+        }
+    }
+
+    fn check_introductions(&self, user: AccountId) -> Result<(), Refusal> {
+        if self.introductions.has_room(user) {
+            return Ok(());
+        }
+        Err(Refusal::TooManyIntroductions {
+            max: u32::try_from(INTRODUCTIONS_MAX).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// Ends what is between two users, and tells the other one. The one who ended it knows.
+    pub(super) fn end_introduction(
+        &mut self,
+        user: AccountId,
+        peer: AccountId,
+        reason: EndReason,
+    ) -> bool {
+        let Some(link) = self.introductions.end(user, peer) else {
+            return false;
+        };
+        self.tell_introduction_ended(user, peer, link, reason);
+        true
+    }
+
+    /// Ends all that is between a user and others, and tells the others.
+    pub(super) fn end_introductions(&mut self, user: AccountId, reason: EndReason) {
+        for (peer, link) in self.introductions.end_all_of(user) {
+            self.tell_introduction_ended(user, peer, link, reason);
+        }
+    }
+
+    fn tell_introduction_ended(
+        &mut self,
+        user: AccountId,
+        peer: AccountId,
+        link: SessionId,
+        reason: EndReason,
+    ) {
+        let name = self.accounts.get(user).name;
+        let notice = Notice {
+            subject: Subject::Introduction(name),
+            push: Push::IntroductionEnded {
+                peer: name,
+                link,
+                reason,
+            },
+        };
+        self.notify(peer, notice);
+    }
+
+    /// Tells a user's client, now or when it comes back.
+    fn notify(&mut self, user: AccountId, notice: Notice) {
+        self.accounts.get_mut(user).notify(notice);
+        self.pump(user);
+    }
+
+    /// Where one user may be reached by another, best first.
+    fn candidates(&self, subject: AccountId, viewer: AccountId) -> Vec<SocketAddr> {
+        let session = |id| self.accounts.get(id).session.as_ref();
+        match (session(subject), session(viewer)) {
+            (Some(subject), Some(viewer)) => candidates(subject, viewer),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The addresses of one client that are of use to another: what the server saw and has checked, then what the client
+/// says of itself. Loopback and link-local addresses mean something only on the same host or link.
+fn candidates(subject: &Session, viewer: &Session) -> Vec<SocketAddr> {
+    let same_host =
+        subject.remote == viewer.remote || (is_server_host(subject) && is_server_host(viewer));
+    let same_link = same_host || (is_link_local(subject.remote) && is_link_local(viewer.remote));
+    let useful = |ip: IpAddr| {
+        let reaches = if ip.is_loopback() {
+            same_host
+        } else if is_link_local(ip) {
+            same_link
+        } else {
+            true
+        };
+        reaches && !ip.is_unspecified() && !ip.is_multicast()
+    };
+    let seen = (subject.listener == Listener::Reachable).then(|| {
+        if subject.remote.is_loopback() && !same_host {
+            // It is on the server's own host, which the viewer reaches at this address.
+            SocketAddr::new(viewer.local, subject.port)
+        } else {
+            subject.address()
+        }
+    });
+    let own = subject.own_candidates.as_slice().iter().copied();
+    let mut candidates = Vec::new();
+    for candidate in seen.into_iter().chain(own) {
+        let candidate = SocketAddr::new(candidate.ip().to_canonical(), candidate.port());
+        if useful(candidate.ip())
+            && candidate.port() >= CLIENT_PORT_MIN
+            && !candidates.contains(&candidate)
+        {
+            candidates.push(candidate);
+        }
+    }
+    candidates
+}
+
+/// Whether a client runs on the server's own host.
+fn is_server_host(session: &Session) -> bool {
+    session.remote.is_loopback() || session.remote == session.local
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}

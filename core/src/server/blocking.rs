@@ -1,0 +1,59 @@
+//! `block` and `unblock`, and all that a block ends.
+
+use super::blacklist::NotAdded;
+use super::intake::Fate;
+use super::introduction::{Pair, Visibility};
+use super::{AccountId, Server};
+use crate::limits::BLACKLIST_MAX;
+use crate::name::Name;
+use crate::wire::EndReason;
+use crate::wire::request::Refusal;
+
+impl Server {
+    pub(super) fn block(&mut self, user: AccountId, name: Name) -> Result<(), Refusal> {
+        let blocked = self.other(user, name)?;
+        let owner = self.accounts.get_mut(user);
+        owner.blacklist.add(blocked).map_err(|error| match error {
+            NotAdded::Already => Refusal::AlreadyBlocked,
+            NotAdded::Full => Refusal::BlacklistFull {
+                max: u32::try_from(BLACKLIST_MAX).unwrap_or(u32::MAX),
+            },
+        })?;
+        let own_name = owner.name;
+        // What they wrote and the user does not have yet never arrives.
+        let discarded = owner.mailbox.discard_from(blocked);
+        if let Some(session) = &mut owner.session {
+            session.lane.forget(name);
+        }
+        // What they were not told yet of the user's coming or going, they are not told any more.
+        if let Some(session) = &mut self.accounts.get_mut(blocked).session {
+            session.lane.forget_presence(own_name);
+        }
+        for entry in discarded {
+            self.resolve_copy(entry.origin, Fate::Discarded);
+        }
+        let their_question = Pair {
+            asked: user,
+            asker: blocked,
+        };
+        self.introductions.hide(their_question);
+        let own_question = Pair {
+            asked: blocked,
+            asker: user,
+        };
+        if self.introductions.withdraw(own_question) == Some(Visibility::Shown) {
+            self.tell_question_closed(blocked, user);
+        }
+        self.end_introduction(user, blocked, EndReason::Removed);
+        Ok(())
+    }
+
+    pub(super) fn unblock(&mut self, user: AccountId, name: Name) -> Result<(), Refusal> {
+        let blocked = self.other(user, name)?;
+        if self.accounts.get_mut(user).blacklist.remove(blocked) {
+            Ok(())
+        } else {
+            Err(Refusal::NotBlocked)
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Connections and what each of them is for, from its first byte to its end.
+
+use core::net::SocketAddr;
+
+use super::Server;
+use super::event::{Event, Fault};
+use super::requests::Exchange;
+use super::session::Listener;
+use crate::id::SessionId;
+use crate::machine::ConnId;
+use crate::wire::deframer::Deframer;
+use crate::wire::frame::{Frame, RefusalCode};
+
+use super::AccountId;
+
+/// What a connection is for.
+#[derive(Debug)]
+pub(super) enum Connection {
+    /// Accepted, and nothing whole has come yet.
+    Fresh {
+        remote: SocketAddr,
+        local: SocketAddr,
+        deframer: Deframer,
+    },
+    /// A login whose password is being checked.
+    LoggingIn,
+    /// A login that was answered, waiting for word of the listener.
+    LoggedIn { account: AccountId },
+    /// A request whose answer waits for outcomes.
+    Exchange(Exchange),
+    /// Dialled, to find out whether a listener belongs to its session.
+    Probe {
+        account: AccountId,
+        session: SessionId,
+        deframer: Deframer,
+    },
+    /// Dialled, with a batch.
+    Delivery {
+        account: AccountId,
+        session: SessionId,
+        deframer: Deframer,
+    },
+    /// Dialled, with the last word to a session that is over. Nothing is expected back.
+    Farewell,
+}
+
+impl Server {
+    pub(super) fn on_accepted(&mut self, conn: ConnId, remote: SocketAddr, local: SocketAddr) {
+        let fresh = Connection::Fresh {
+            remote,
+            local,
+            deframer: Deframer::default(),
+        };
+        self.connections.insert(conn, fresh);
+    }
+
+    pub(super) fn on_received(&mut self, conn: ConnId, bytes: &[u8]) {
+        let deframer = match self.connections.get_mut(&conn) {
+            Some(
+                Connection::Fresh { deframer, .. }
+                | Connection::Probe { deframer, .. }
+                | Connection::Delivery { deframer, .. },
+            ) => deframer,
+            // One exchange a connection: what comes behind it is nobody's.
+            Some(
+                Connection::LoggingIn
+                | Connection::LoggedIn { .. }
+                | Connection::Exchange(_)
+                | Connection::Farewell,
+            )
+            | None => return,
+        };
+        deframer.push(bytes);
+        match deframer.next_frame() {
+            Ok(Some(frame)) => self.on_frame(conn, &frame),
+            Ok(None) => {
+                // A stranger is sent away before the rest of a long frame is waited for.
+                let session = deframer.session();
+                if session.is_some_and(|session| !self.sessions.contains_key(&session)) {
+                    self.refuse(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
+                }
+            }
+            Err(error) => self.refuse(conn, error.refusal(), error.into()),
+        }
+    }
+
+    fn on_frame(&mut self, conn: ConnId, bytes: &[u8]) {
+        let frame = match Frame::parse(bytes) {
+            Ok(frame) => frame,
+            Err(error) => return self.refuse(conn, error.refusal(), error.into()),
+        };
+        match (self.connections.get(&conn), frame) {
+            (Some(&Connection::Fresh { remote, local, .. }), Frame::Login(body)) => {
+                self.on_login(conn, remote, local, body);
+            }
+            (Some(&Connection::Fresh { .. }), Frame::Session(sealed)) => {
+                self.on_request(conn, &sealed);
+            }
+            (
+                Some(&Connection::Probe {
+                    account, session, ..
+                }),
+                Frame::Session(sealed),
+            ) => {
+                self.on_probe_answer(conn, account, session, &sealed);
+            }
+            (
+                Some(&Connection::Delivery {
+                    account, session, ..
+                }),
+                Frame::Session(sealed),
+            ) => {
+                self.on_delivery_answer(conn, account, session, &sealed);
+            }
+            (Some(Connection::Fresh { .. }), Frame::Refusal(_)) => {
+                self.refuse(conn, RefusalCode::Malformed, Fault::Unexpected);
+            }
+            // A refusal, or nonsense, from where we dialled: nobody there has what we brought.
+            _ => {
+                self.on_connection_lost(conn);
+                self.close(conn);
+            }
+        }
+    }
+
+    /// Sends a connection away with a word why.
+    pub(super) fn refuse(&mut self, conn: ConnId, code: RefusalCode, fault: Fault) {
+        match self.connections.get(&conn) {
+            Some(&Connection::Fresh { remote, .. }) => {
+                self.send(conn, Frame::Refusal(code).to_bytes());
+                let from = remote;
+                self.event(Event::Refused { from, fault });
+            }
+            // Where we dialled, an unusable answer is no answer.
+            Some(_) => self.on_connection_lost(conn),
+            None => {}
+        }
+        self.close(conn);
+    }
+
+    /// The peer sends no more. Who waits for an answer may still read it; who owes us one will not give it.
+    pub(super) fn on_finished(&mut self, conn: ConnId) {
+        match self.connections.get(&conn) {
+            Some(Connection::Fresh { .. }) => self.close(conn),
+            Some(Connection::Probe { .. } | Connection::Delivery { .. } | Connection::Farewell) => {
+                self.on_connection_lost(conn);
+                self.close(conn);
+            }
+            Some(Connection::LoggingIn | Connection::LoggedIn { .. } | Connection::Exchange(_))
+            | None => {}
+        }
+    }
+
+    /// A connection is gone, or as good as gone.
+    pub(super) fn on_connection_lost(&mut self, conn: ConnId) {
+        match self.connections.remove(&conn) {
+            Some(Connection::Probe {
+                account, session, ..
+            }) => {
+                if self.is_probed_on(account, session, conn) {
+                    self.on_probed(account, Listener::Unreachable);
+                }
+            }
+            Some(Connection::Delivery {
+                account, session, ..
+            }) => self.on_delivery_failed(conn, account, session),
+            Some(Connection::Exchange(exchange)) => self.forget_exchange(conn, &exchange),
+            Some(Connection::LoggedIn { account }) => {
+                if let Some(session) = &mut self.accounts.get_mut(account).session
+                    && session.login_conn == Some(conn)
+                {
+                    session.login_conn = None;
+                }
+            }
+            Some(Connection::Fresh { .. } | Connection::LoggingIn | Connection::Farewell)
+            | None => {}
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Delivery: batches to clients' listeners, one at a time for each, and the check that a listener is who it should be.
+
+use core::time::Duration;
+
+use super::connection::Connection;
+use super::event::Event;
+use super::intake::Fate;
+use super::lane::Next;
+use super::session::Listener;
+use super::{AccountId, Server, TimerKind};
+use crate::id::{BatchNumber, SessionId};
+use crate::limits::PROBE_WITHIN;
+use crate::machine::ConnId;
+use crate::wire::Challenge;
+use crate::wire::deframer::Deframer;
+use crate::wire::frame::SealedFrame;
+use crate::wire::item::{Items, Payload, decode};
+use crate::wire::push::{Audience, Push, PushAnswer};
+use crate::wire::request::{Answer, Reach};
+
+impl Server {
+    /// Sends a user's client what waits for it, if it can be reached and nothing is on its way to it.
+    pub(super) fn pump(&mut self, account: AccountId) {
+        let now = self.clock.at;
+        let owner = self.accounts.get_mut(account);
+        let Some(session) = &mut owner.session else {
+            return;
+        };
+        if session.listener != Listener::Reachable {
+            return;
+        }
+        let bytes = match session.lane.next(now, &owner.mailbox) {
+            Next::Send(payload) => session.channel.seal(payload.as_bytes()),
+            Next::Wait(until) => return self.timers.set(TimerKind::Lazy(account), until),
+            Next::Nothing => return,
+        };
+        let (id, to) = (session.channel.id(), session.address());
+        let conn = self.dial(to);
+        if let Some(session) = &mut self.accounts.get_mut(account).session {
+            session.lane.sending(conn);
+        }
+        let delivery = Connection::Delivery {
+            account,
+            session: id,
+            deframer: Deframer::default(),
+        };
+        self.connections.insert(conn, delivery);
+        self.send(conn, bytes);
+    }
+
+    pub(super) fn wake_lane(&mut self, account: AccountId) {
+        if let Some(session) = &mut self.accounts.get_mut(account).session {
+            session.lane.wake();
+            self.pump(account);
+        }
+    }
+
+    /// A client answers to a batch.
+    pub(super) fn on_delivery_answer(
+        &mut self,
+        conn: ConnId,
+        account: AccountId,
+        session: SessionId,
+        sealed: &SealedFrame<'_>,
+    ) {
+        let taken = self
+            .open_answers(account, session, sealed)
+            .and_then(|answer| match answer {
+                PushAnswer::Taken { number } => Some(number),
+                PushAnswer::Probed { .. } => None,
+            });
+        match taken {
+            Some(number) => {
+                self.close(conn);
+                self.on_batch_taken(account, number);
+            }
+            None => {
+                self.on_connection_lost(conn);
+                self.close(conn);
+            }
+        }
+    }
+
+    /// A client has a batch: its messages are delivered.
+    fn on_batch_taken(&mut self, account: AccountId, number: BatchNumber) {
+        let owner = self.accounts.get_mut(account);
+        let Some(session) = &mut owner.session else {
+            return;
+        };
+        let Some(taken) = session.lane.taken(number) else {
+            return;
+        };
+        let delivered = taken
+            .through
+            .map(|through| owner.mailbox.take_up_to(through))
+            .unwrap_or_default();
+        let to = owner.name;
+        for entry in delivered {
+            if entry.stored && entry.audience == Audience::You {
+                self.tell_delivered(entry.origin, to);
+            }
+            self.resolve_copy(entry.origin, Fate::Delivered);
+        }
+        self.pump(account);
+        self.note_handed_over(account);
+    }
+
+    /// A message whose sender was told that it is stored has arrived: a courtesy, so only to the client that sent it.
+    fn tell_delivered(&mut self, origin: super::mailbox::Origin, to: crate::name::Name) {
+        if let Some(session) = &mut self.accounts.get_mut(origin.account).session
+            && session.instance == origin.instance
+        {
+            session.lane.note_receipt(origin.seq, to);
+            self.pump(origin.account);
+        }
+    }
+
+    pub(super) fn on_delivery_failed(
+        &mut self,
+        conn: ConnId,
+        account: AccountId,
+        session: SessionId,
+    ) {
+        let owner = self.accounts.get_mut(account);
+        let Some(current) = &mut owner.session else {
+            return;
+        };
+        if current.channel.id() != session {
+            return;
+        }
+        if let Some(rest) = current.lane.failed(conn, &mut self.rng) {
+            let rested = self.clock.at + rest;
+            self.timers.set(TimerKind::Rest(account), rested);
+            self.note_handed_over(account);
+        }
+    }
+
+    /// Messages that waited for their recipient's client as long as their senders should wait are stored.
+    pub(super) fn store_overdue(&mut self, account: AccountId) {
+        let overdue = self.clock.at - self.config.store_after;
+        let mailbox = &mut self.accounts.get_mut(account).mailbox;
+        let stored = mailbox.store_accepted_up_to(overdue);
+        if let Some(oldest) = mailbox.oldest_unstored() {
+            let store_at = oldest + self.config.store_after;
+            self.timers.set(TimerKind::Store(account), store_at);
+        }
+        for origin in stored {
+            self.resolve_copy(origin, Fate::Stored);
+        }
+    }
+
+    /// Something genuine and new came from a client.
+    pub(super) fn on_sign_of_life(&mut self, account: AccountId) {
+        self.heartbeats.heard(self.clock.at, account);
+        let is_unreachable =
+            |session: &super::session::Session| session.listener == Listener::Unreachable;
+        if self
+            .accounts
+            .get(account)
+            .session
+            .as_ref()
+            .is_some_and(is_unreachable)
+        {
+            self.probe(account);
+        }
+    }
+
+    /// Finds out whether a client's listener is where it says, if that was not tried too often.
+    pub(super) fn probe(&mut self, account: AccountId) {
+        let now = self.clock.at;
+        let mut challenge = Challenge([0; 16]);
+        self.secrets.fill(&mut challenge.0);
+        let Some(session) = &mut self.accounts.get_mut(account).session else {
+            return;
+        };
+        if !session.may_probe(now) {
+            return;
+        }
+        let payload = Payload::of(&Push::Probe { challenge });
+        let bytes = session.channel.seal(payload.as_bytes());
+        let (id, to) = (session.channel.id(), session.address());
+        let conn = self.dial(to);
+        let probe = Connection::Probe {
+            account,
+            session: id,
+            deframer: Deframer::default(),
+        };
+        self.connections.insert(conn, probe);
+        self.send(conn, bytes);
+        if let Some(session) = &mut self.accounts.get_mut(account).session {
+            session.listener = Listener::Probing { conn, challenge };
+        }
+        self.timers
+            .set(TimerKind::Probe(account), now + PROBE_WITHIN);
+    }
+
+    pub(super) fn on_probe_answer(
+        &mut self,
+        conn: ConnId,
+        account: AccountId,
+        session: SessionId,
+        sealed: &SealedFrame<'_>,
+    ) {
+        let answer = self.open_answers(account, session, sealed);
+        let is_expected = self.is_probed_on(account, session, conn);
+        let expected =
+            self.accounts
+                .get(account)
+                .session
+                .as_ref()
+                .and_then(|session| match session.listener {
+                    Listener::Probing { challenge, .. } => Some(PushAnswer::Probed { challenge }),
+                    Listener::Unknown | Listener::Reachable | Listener::Unreachable => None,
+                });
+        self.close(conn);
+        if is_expected {
+            let proven = answer.is_some() && answer == expected;
+            self.on_probed(
+                account,
+                if proven {
+                    Listener::Reachable
+                } else {
+                    Listener::Unreachable
+                },
+            );
+        }
+    }
+
+    pub(super) fn on_probe_overdue(&mut self, account: AccountId) {
+        let listener = self
+            .accounts
+            .get(account)
+            .session
+            .as_ref()
+            .map(|session| session.listener);
+        if let Some(Listener::Probing { conn, .. }) = listener {
+            self.close(conn);
+            self.on_probed(account, Listener::Unreachable);
+        }
+    }
+
+    pub(super) fn is_probed_on(
+        &self,
+        account: AccountId,
+        session: SessionId,
+        conn: ConnId,
+    ) -> bool {
+        self.accounts
+            .get(account)
+            .session
+            .as_ref()
+            .is_some_and(|current| {
+                let on_this = matches!(
+                    current.listener,
+                    Listener::Probing { conn: probed, .. } if probed == conn
+                );
+                current.channel.id() == session && on_this
+            })
+    }
+
+    /// A check of a listener is over.
+    pub(super) fn on_probed(&mut self, account: AccountId, listener: Listener) {
+        self.timers.cancel(TimerKind::Probe(account));
+        let owner = self.accounts.get_mut(account);
+        let user = owner.name;
+        let Some(session) = &mut owner.session else {
+            return;
+        };
+        session.listener = listener;
+        let reach = match listener {
+            Listener::Reachable => Reach::Reachable,
+            Listener::Unknown | Listener::Probing { .. } | Listener::Unreachable => {
+                Reach::Unreachable
+            }
+        };
+        let address = session.address();
+        if let Some(conn) = session.login_conn.take() {
+            let answer = Payload::of(&Answer::ListenerChecked { reach });
+            let bytes = session.channel.seal(answer.as_bytes());
+            self.send(conn, bytes);
+            self.close(conn);
+        }
+        match reach {
+            Reach::Reachable => self.wake_lane(account),
+            Reach::Unreachable => self.event(Event::ListenerUnreachable {
+                user,
+                listener: address,
+            }),
+        }
+    }
+
+    /// The answer in a frame that came back where we dialled a session's listener.
+    fn open_answers(
+        &mut self,
+        account: AccountId,
+        session: SessionId,
+        sealed: &SealedFrame<'_>,
+    ) -> Option<PushAnswer> {
+        let current = self.accounts.get_mut(account).session.as_mut()?;
+        if current.channel.id() != session || sealed.session != session {
+            return None;
+        }
+        let opened = current.channel.open(sealed).ok()?;
+        self.heartbeats.heard(self.clock.at, account);
+        let item = Items::new(opened.payload).next()?.ok()?;
+        decode(item).ok()
+    }
+
+    /// How long the handing over of a shutdown may take, of all the time that it has.
+    pub(super) fn handover_time(&self) -> Duration {
+        self.config.shutdown_deadline.mul_f32(0.7)
+    }
+}

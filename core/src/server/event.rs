@@ -1,0 +1,97 @@
+//! What a server tells its operator.
+
+use core::net::SocketAddr;
+
+use crate::name::Name;
+use crate::wire::login::LoginRefusal;
+
+/// Something the operator may want to know. Holds no text of users but their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A user is online.
+    LoggedIn {
+        /// Who.
+        user: Name,
+        /// From where.
+        from: SocketAddr,
+        /// Whether there was a session before.
+        arrival: Arrival,
+    },
+    /// A login was refused.
+    LoginRefused {
+        /// The name that was given, which may be no account.
+        user: Name,
+        /// From where.
+        from: SocketAddr,
+        /// Why.
+        refusal: LoginRefusal,
+    },
+    /// A user's listener did not answer: messages wait in the mailbox until it does.
+    ListenerUnreachable {
+        /// Whose.
+        user: Name,
+        /// Where it should be.
+        listener: SocketAddr,
+    },
+    /// A user is offline.
+    LoggedOut {
+        /// Who.
+        user: Name,
+        /// Why.
+        departure: Departure,
+    },
+    /// A connection brought what no client of ours sends.
+    Refused {
+        /// From where.
+        from: SocketAddr,
+        /// What was wrong.
+        fault: Fault,
+    },
+    /// The shutdown has begun.
+    Stopping,
+    /// The server has ended.
+    Stopped {
+        /// So many messages were not delivered.
+        undelivered: u64,
+    },
+}
+
+/// How a session began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// The user was offline.
+    New,
+    /// The same client was logged in.
+    Again,
+    /// Another client was logged in, and has been told.
+    TookOver,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// As the user wished.
+    LoggedOut,
+    /// After a silence.
+    TimedOut,
+}
+
+/// What was wrong with what came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// No frame.
+    #[error("{0}")]
+    Frame(#[from] crate::wire::frame::FrameError),
+    /// A frame that does not belong to its session.
+    #[error("{0}")]
+    Seal(#[from] crate::channel::OpenError),
+    /// No message.
+    #[error("{0}")]
+    Item(#[from] crate::wire::item::ItemError),
+    /// No session of that id: a client from before a restart, or a guess.
+    #[error("an unknown session")]
+    UnknownSession,
+    /// A frame of a kind that is not expected here.
+    #[error("an unexpected frame")]
+    Unexpected,
+}

@@ -1,0 +1,216 @@
+//! Introductions: the handshake by which two users learn each other's address, which needs the yes of both.
+//!
+//! One asks, the other answers; two questions that cross are a yes from both. A question that nobody answers expires for
+//! both sides. One that its addressee may not see is *hidden*: it stays open and expires like any other, so that the
+//! asker cannot tell someone silent from someone who is away or has blacklisted them.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::AccountId;
+use crate::id::SessionId;
+use crate::limits::{INTRODUCTIONS_MAX, QUESTIONS_MAX};
+use crate::time::Timestamp;
+use crate::timers::Timers;
+
+/// Who asked whom.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Pair {
+    pub(super) asked: AccountId,
+    pub(super) asker: AccountId,
+}
+
+/// Whether the addressee of a question is shown it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Visibility {
+    Shown,
+    Hidden,
+}
+
+/// What became of a question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asked {
+    /// It is open.
+    Open(Visibility),
+    /// The other had asked too: both have said yes.
+    Crossed,
+    /// It was open already.
+    Already,
+    /// The asker has too many open.
+    TooMany,
+}
+
+#[derive(Debug)]
+struct Question {
+    visibility: Visibility,
+    expires: Timestamp,
+}
+
+/// The open questions, and the introductions in force.
+#[derive(Debug)]
+pub(super) struct Introductions {
+    expiry: Duration,
+    questions: BTreeMap<Pair, Question>,
+    by_asker: BTreeSet<(AccountId, AccountId)>,
+    deadlines: Timers<Pair>,
+    /// Both directions of each pair, with the link that their keys have.
+    in_force: BTreeMap<(AccountId, AccountId), SessionId>,
+}
+
+fn all_of(account: AccountId) -> core::ops::RangeInclusive<(AccountId, AccountId)> {
+    (account, AccountId(0))..=(account, AccountId(u32::MAX))
+}
+
+impl Introductions {
+    pub(super) fn new(expiry: Duration) -> Self {
+        Self {
+            expiry,
+            questions: BTreeMap::new(),
+            by_asker: BTreeSet::new(),
+            deadlines: Timers::default(),
+            in_force: BTreeMap::new(),
+        }
+    }
+
+    /// One user asks another, who may be shown it or not.
+    pub(super) fn ask(&mut self, now: Timestamp, pair: Pair, visibility: Visibility) -> Asked {
+        let crossing = Pair {
+            asked: pair.asker,
+            asker: pair.asked,
+        };
+        if self.remove(crossing).is_some() {
+            return Asked::Crossed;
+        }
+        if self.questions.contains_key(&pair) {
+            return Asked::Already;
+        }
+        if self.by_asker.range(all_of(pair.asker)).count() >= QUESTIONS_MAX {
+            return Asked::TooMany;
+        }
+        let visibility = if self.open_for(pair.asked).count() >= QUESTIONS_MAX {
+            Visibility::Hidden
+        } else {
+            visibility
+        };
+        let expires = now + self.expiry;
+        self.questions.insert(
+            pair,
+            Question {
+                visibility,
+                expires,
+            },
+        );
+        self.by_asker.insert((pair.asker, pair.asked));
+        self.deadlines.set(pair, expires);
+        Asked::Open(visibility)
+    }
+
+    /// The addressee answers: whether there was such a question to answer.
+    pub(super) fn answer(&mut self, pair: Pair) -> bool {
+        let is_shown = self
+            .questions
+            .get(&pair)
+            .is_some_and(|question| question.visibility == Visibility::Shown);
+        is_shown && self.remove(pair).is_some()
+    }
+
+    /// The addressee has blacklisted the asker: the question stays open for the asker alone.
+    pub(super) fn hide(&mut self, pair: Pair) {
+        if let Some(question) = self.questions.get_mut(&pair) {
+            question.visibility = Visibility::Hidden;
+        }
+    }
+
+    /// The asker takes a question back. Gives whether its addressee had been shown it.
+    pub(super) fn withdraw(&mut self, pair: Pair) -> Option<Visibility> {
+        self.remove(pair)
+    }
+
+    /// The asker is gone: takes back all their questions, and gives whom they had asked and who had been shown it.
+    pub(super) fn withdraw_all_of(&mut self, asker: AccountId) -> Vec<(AccountId, Visibility)> {
+        let all: Vec<_> = self.by_asker.range(all_of(asker)).copied().collect();
+        all.into_iter()
+            .filter_map(|(asker, asked)| Some((asked, self.remove(Pair { asked, asker })?)))
+            .collect()
+    }
+
+    /// The questions that a user is shown: who asks, and until when it may be answered.
+    pub(super) fn open_for(
+        &self,
+        asked: AccountId,
+    ) -> impl Iterator<Item = (AccountId, Timestamp)> {
+        let first = Pair {
+            asked,
+            asker: AccountId(0),
+        };
+        self.questions
+            .range(first..)
+            .take_while(move |(pair, _)| pair.asked == asked)
+            .filter(|(_, question)| question.visibility == Visibility::Shown)
+            .map(|(pair, question)| (pair.asker, question.expires))
+    }
+
+    /// When to call [`Self::pop_expired`] next.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.next().map(|(at, _)| at)
+    }
+
+    /// Takes out one question that nobody answered in time.
+    pub(super) fn pop_expired(&mut self, now: Timestamp) -> Option<(Pair, Visibility)> {
+        let pair = self.deadlines.pop_due(now)?;
+        let visibility = self.remove(pair)?;
+        Some((pair, visibility))
+    }
+
+    fn remove(&mut self, pair: Pair) -> Option<Visibility> {
+        let question = self.questions.remove(&pair)?;
+        self.by_asker.remove(&(pair.asker, pair.asked));
+        self.deadlines.cancel(pair);
+        Some(question.visibility)
+    }
+
+    /// Whether a user may have another introduction.
+    pub(super) fn has_room(&self, account: AccountId) -> bool {
+        self.in_force.range(all_of(account)).count() < INTRODUCTIONS_MAX
+    }
+
+    /// Both said yes: they are peers from now on, under these keys in place of any that they had.
+    pub(super) fn introduce(&mut self, a: AccountId, b: AccountId, link: SessionId) {
+        self.in_force.insert((a, b), link);
+        self.in_force.insert((b, a), link);
+    }
+
+    pub(super) fn are_introduced(&self, a: AccountId, b: AccountId) -> bool {
+        self.in_force.contains_key(&(a, b))
+    }
+
+    /// Ends what is between two users, and gives the link that it had.
+    pub(super) fn end(&mut self, a: AccountId, b: AccountId) -> Option<SessionId> {
+        self.in_force.remove(&(b, a));
+        self.in_force.remove(&(a, b))
+    }
+
+    /// Ends all introductions of a user, and gives with whom and which links they had.
+    pub(super) fn end_all_of(&mut self, account: AccountId) -> Vec<(AccountId, SessionId)> {
+        let all: Vec<_> = self
+            .in_force
+            .range(all_of(account))
+            .map(|((_, peer), link)| (*peer, *link))
+            .collect();
+        for (peer, _) in &all {
+            self.end(account, *peer);
+        }
+        all
+    }
+
+    /// The peers of a user.
+    pub(super) fn peers_of(&self, account: AccountId) -> impl Iterator<Item = AccountId> {
+        self.in_force
+            .range(all_of(account))
+            .map(|((_, peer), _)| *peer)
+    }
+}
+
+#[cfg(test)]
+mod tests;

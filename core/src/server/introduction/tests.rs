@@ -1,0 +1,183 @@
+//! Tests of the introductions.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const EXPIRY: Duration = Duration::from_secs(120);
+const ALICE: AccountId = AccountId(1);
+const BOB: AccountId = AccountId(2);
+const LINK: SessionId = SessionId([1; 16]);
+
+fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(secs)
+}
+
+fn pair(asker: AccountId, asked: AccountId) -> Pair {
+    Pair { asked, asker }
+}
+
+fn introductions() -> Introductions {
+    Introductions::new(EXPIRY)
+}
+
+#[test]
+fn a_question_is_answered_once() {
+    let mut all = introductions();
+    let question = pair(ALICE, BOB);
+    assert_eq!(
+        all.ask(at(0), question, Visibility::Shown),
+        Asked::Open(Visibility::Shown)
+    );
+    assert_eq!(all.ask(at(0), question, Visibility::Shown), Asked::Already);
+    assert!(all.answer(question));
+    assert!(!all.answer(question));
+    assert!(!all.answer(pair(BOB, ALICE)), "nobody asked that");
+    assert_eq!(all.next_deadline(), None);
+}
+
+#[test]
+fn a_question_that_nobody_answers_expires() {
+    let mut all = introductions();
+    all.ask(at(5), pair(ALICE, BOB), Visibility::Hidden);
+    assert_eq!(all.pop_expired(at(125) - Duration::from_micros(1)), None);
+    assert_eq!(
+        all.pop_expired(at(125)),
+        Some((pair(ALICE, BOB), Visibility::Hidden))
+    );
+    assert_eq!(all.pop_expired(at(999)), None);
+}
+
+#[test]
+fn a_hidden_question_cannot_be_answered_and_looks_open_to_its_asker() {
+    let mut all = introductions();
+    all.ask(at(0), pair(ALICE, BOB), Visibility::Shown);
+    all.hide(pair(ALICE, BOB));
+    assert!(!all.answer(pair(ALICE, BOB)));
+    assert_eq!(all.open_for(BOB).count(), 0);
+    assert_eq!(
+        all.ask(at(1), pair(ALICE, BOB), Visibility::Shown),
+        Asked::Already
+    );
+}
+
+#[test]
+fn crossing_questions_are_a_yes_from_both() {
+    let mut all = introductions();
+    all.ask(at(0), pair(ALICE, BOB), Visibility::Shown);
+    assert_eq!(
+        all.ask(at(1), pair(BOB, ALICE), Visibility::Shown),
+        Asked::Crossed
+    );
+    assert_eq!(all.next_deadline(), None, "both questions are closed");
+}
+
+#[test]
+fn an_asker_who_goes_takes_the_questions_along() {
+    let mut all = introductions();
+    all.ask(at(0), pair(ALICE, BOB), Visibility::Shown);
+    all.ask(at(0), pair(ALICE, AccountId(3)), Visibility::Hidden);
+    assert_eq!(
+        all.withdraw_all_of(ALICE),
+        [(BOB, Visibility::Shown), (AccountId(3), Visibility::Hidden)]
+    );
+}
+
+#[test]
+fn open_questions_are_bounded_on_both_sides() {
+    let mut all = introductions();
+    let others = 10..10 + u32::try_from(QUESTIONS_MAX).unwrap();
+    for other in others.clone().map(AccountId) {
+        all.ask(at(0), pair(ALICE, other), Visibility::Shown);
+        all.ask(at(0), pair(other, BOB), Visibility::Shown);
+    }
+    assert_eq!(
+        all.ask(at(0), pair(ALICE, BOB), Visibility::Shown),
+        Asked::TooMany
+    );
+    assert_eq!(
+        all.ask(at(0), pair(AccountId(5), BOB), Visibility::Shown),
+        Asked::Open(Visibility::Hidden),
+        "one too many for bob looks like no answer"
+    );
+    assert_eq!(all.open_for(BOB).count(), QUESTIONS_MAX);
+}
+
+#[test]
+fn introductions_end_on_both_sides() {
+    let mut all = introductions();
+    all.introduce(ALICE, BOB, LINK);
+    all.introduce(AccountId(3), ALICE, LINK);
+    assert!(all.are_introduced(BOB, ALICE));
+    assert_eq!(all.end(BOB, ALICE), Some(LINK));
+    assert_eq!(all.end(ALICE, BOB), None);
+    assert_eq!(all.end_all_of(ALICE), [(AccountId(3), LINK)]);
+    assert_eq!(all.peers_of(AccountId(3)).count(), 0);
+}
+
+proptest! {
+    /// Whatever is asked, answered, hidden and withdrawn: nobody is introduced without both having asked or answered,
+    /// each question is open once, and none outlives its time.
+    #[test]
+    fn consent_comes_first(
+        steps in prop::collection::vec((0u8..6, 0u32..4, 0u32..4, 0u64..50), 1..120),
+    ) {
+        let mut all = introductions();
+        let mut model: BTreeMap<Pair, (Visibility, Timestamp)> = BTreeMap::new();
+        let mut now = at(0);
+        for (action, a, b, passes) in steps {
+            now = now + Duration::from_secs(passes);
+            while let Some((pair, visibility)) = all.pop_expired(now) {
+                let (expected, expires) = model.remove(&pair).unwrap();
+                prop_assert_eq!(visibility, expected);
+                prop_assert!(expires <= now);
+            }
+            prop_assert!(model.values().all(|(_, expires)| *expires > now));
+            if a == b {
+                continue;
+            }
+            let question = pair(AccountId(a), AccountId(b));
+            let crossing = pair(AccountId(b), AccountId(a));
+            match action {
+                0 | 1 => {
+                    let visibility = if action == 0 { Visibility::Shown } else { Visibility::Hidden };
+                    let expected = if model.remove(&crossing).is_some() {
+                        Asked::Crossed
+                    } else if model.contains_key(&question) {
+                        Asked::Already
+                    } else {
+                        model.insert(question, (visibility, now + EXPIRY));
+                        Asked::Open(visibility)
+                    };
+                    prop_assert_eq!(all.ask(now, question, visibility), expected);
+                }
+                2 => {
+                    let open = model.get(&question).is_some_and(|(visibility, _)| *visibility == Visibility::Shown);
+                    if open {
+                        model.remove(&question);
+                    }
+                    prop_assert_eq!(all.answer(question), open);
+                }
+                3 => {
+                    all.hide(question);
+                    model.entry(question).and_modify(|open| open.0 = Visibility::Hidden);
+                }
+                4 => {
+                    let visibility = model.remove(&question).map(|(visibility, _)| visibility);
+                    prop_assert_eq!(all.withdraw(question), visibility);
+                }
+                _ => {
+                    all.withdraw_all_of(AccountId(a));
+                    model.retain(|pair, _| pair.asker != AccountId(a));
+                }
+            }
+            let open: Vec<_> = all.open_for(AccountId(b)).map(|(asker, _)| asker).collect();
+            let expected: Vec<_> = model
+                .iter()
+                .filter(|(pair, open)| pair.asked == AccountId(b) && open.0 == Visibility::Shown)
+                .map(|(pair, _)| pair.asker)
+                .collect();
+            prop_assert_eq!(open, expected);
+        }
+    }
+}

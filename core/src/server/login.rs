@@ -1,0 +1,325 @@
+//! Logging in and out: from a login's first byte to a session, and how sessions end.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::account::LatestLogin;
+use super::connection::Connection;
+use super::event::{Arrival, Departure, Event};
+use super::intake::{Fate, Intake};
+use super::lane::{Lane, Subject};
+use super::lockout::{Attempt, Denied, Source};
+use super::session::{Listener, Origination, Session};
+use super::shutdown::Phase;
+use super::{AccountId, Effect, Output, Server, TimerKind, Verdict};
+use crate::channel::{Channel, SessionKeys};
+use crate::id::{EffectId, LoginNumber};
+use crate::limits::{CLIENT_PORT_MIN, PASSWORD_CHECKS_MAX};
+use crate::machine::ConnId;
+use crate::time::whole_secs_up;
+use crate::wire::EndReason;
+use crate::wire::frame::{Frame, RefusalCode};
+use crate::wire::item::{Payload, decode, encode};
+use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome};
+use crate::wire::push::{Presence, Push, SessionEnd};
+
+const BUSY_FOR: Duration = Duration::from_secs(1);
+
+/// A login whose password is being checked.
+#[derive(Debug)]
+pub(super) struct PendingLogin {
+    conn: ConnId,
+    remote: SocketAddr,
+    local: SocketAddr,
+    login: Login,
+    attempt: Attempt,
+}
+
+impl Server {
+    pub(super) fn on_login(
+        &mut self,
+        conn: ConnId,
+        remote: SocketAddr,
+        local: SocketAddr,
+        body: &[u8],
+    ) {
+        let login = match decode(body) {
+            Ok(LoginRequest::Password(login)) => login,
+            Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
+        };
+        match self.admit(&login, remote) {
+            Ok(attempt) => {
+                self.connections.insert(conn, Connection::LoggingIn);
+                let id = EffectId(self.effects);
+                self.effects += 1;
+                let check = Effect::CheckPassword {
+                    id,
+                    name: login.name,
+                    password: login.password.clone(),
+                };
+                let pending = PendingLogin {
+                    conn,
+                    remote,
+                    local,
+                    login,
+                    attempt,
+                };
+                self.checks.insert(id, pending);
+                self.output(Output::Effect(check));
+            }
+            Err(refusal) => self.refuse_login(conn, remote, &login, refusal),
+        }
+    }
+
+    /// Whether a login's password is to be checked at all.
+    fn admit(&mut self, login: &Login, remote: SocketAddr) -> Result<Attempt, LoginRefusal> {
+        let seconds = whole_secs_up(BUSY_FOR);
+        if self.phase != Phase::Running {
+            return Err(LoginRefusal::Stopping);
+        }
+        if login.port < CLIENT_PORT_MIN {
+            return Err(LoginRefusal::Port(login.port));
+        }
+        if self.checks.len() >= PASSWORD_CHECKS_MAX {
+            return Err(LoginRefusal::Busy { seconds });
+        }
+        self.lockout
+            .admit(self.clock.at, login.name, Source::of(remote.ip()))
+            .map_err(|denied| match denied {
+                Denied::Locked(rest) => LoginRefusal::Locked {
+                    seconds: whole_secs_up(rest),
+                },
+                Denied::Busy => LoginRefusal::Busy { seconds },
+            })
+    }
+
+    fn refuse_login(
+        &mut self,
+        conn: ConnId,
+        from: SocketAddr,
+        login: &Login,
+        refusal: LoginRefusal,
+    ) {
+        let user = login.name;
+        self.event(Event::LoginRefused {
+            user,
+            from,
+            refusal,
+        });
+        let answer = encode(&LoginAnswer::Refused(refusal));
+        self.send(conn, Frame::Login(&answer).to_bytes());
+        self.close(conn);
+    }
+
+    pub(super) fn on_password_checked(&mut self, id: EffectId, verdict: Verdict) {
+        let Some(pending) = self.checks.remove(&id) else {
+            return;
+        };
+        let now = self.clock.at;
+        let (conn, remote) = (pending.conn, pending.remote);
+        let account = self.accounts.find(pending.login.name);
+        let (Verdict::Right, Some(account)) = (verdict, account) else {
+            let attempts_left = self.lockout.fail(now, pending.attempt);
+            let refusal = LoginRefusal::WrongCredentials { attempts_left };
+            return self.refuse_login(conn, remote, &pending.login, refusal);
+        };
+        self.lockout.succeed(now, pending.attempt);
+        if !self.connections.contains_key(&conn) {
+            // Whoever knew the password is gone, and could not be told of a session.
+            return;
+        }
+        if self.phase != Phase::Running {
+            return self.refuse_login(conn, remote, &pending.login, LoginRefusal::Stopping);
+        }
+        match self.login_number(account, &pending.login) {
+            Some(number) => self.start_session(account, number, pending),
+            None => self.refuse_login(conn, remote, &pending.login, LoginRefusal::TakenOver),
+        }
+    }
+
+    /// The number of a login. `None` if a person has logged in elsewhere since: only a person takes an account over, so
+    /// two clients never throw each other out in turns.
+    ///
+    /// Numbers are never below the wall clock, so that they go on rising when a server has forgotten the last one.
+    fn login_number(&self, account: AccountId, login: &Login) -> Option<LoginNumber> {
+        let latest = self.accounts.get(account).latest_login;
+        match (login.cause, latest) {
+            (LoginCause::Person, latest) => {
+                let after_latest = latest.map_or(0, |latest| latest.number.0.saturating_add(1));
+                Some(LoginNumber(after_latest.max(self.clock.wall.0)))
+            }
+            (LoginCause::Automatic(number), Some(latest))
+                if latest.instance != login.instance && latest.number >= number =>
+            {
+                None
+            }
+            (LoginCause::Automatic(number), _) => Some(number),
+        }
+    }
+
+    fn start_session(&mut self, account: AccountId, number: LoginNumber, pending: PendingLogin) {
+        let PendingLogin {
+            conn,
+            remote,
+            local,
+            login,
+            ..
+        } = pending;
+        let arrival = self.end_previous_session(account, &login);
+        let instance = login.instance;
+        let keys = SessionKeys::generate(&mut *self.secrets);
+        let id = keys.id;
+        let owner = self.accounts.get_mut(account);
+        owner.latest_login = Some(LatestLogin { number, instance });
+        owner
+            .intakes
+            .entry(instance, || Intake::new(login.lowest_unanswered))
+            .confirm_below(login.lowest_unanswered);
+        let lane = Lane::new(self.config.presence_interval, &owner.mailbox);
+        let origination = Origination {
+            instance,
+            remote: remote.ip().to_canonical(),
+            local: local.ip().to_canonical(),
+            port: login.port,
+            own_candidates: login.candidates,
+            login_conn: conn,
+        };
+        let mut session = Session::new(Channel::new(keys.mirrored()), lane, origination);
+        for missed in owner.missed.drain(..) {
+            session.lane.notify(missed);
+        }
+        owner.session = Some(session);
+        let (user, kept) = (owner.name, owner.mailbox.len());
+        self.sessions.insert(id, account);
+        self.online.insert(user, account);
+        self.heartbeats.start(self.clock.at, account);
+        self.connections
+            .insert(conn, Connection::LoggedIn { account });
+        let welcome = Welcome {
+            keys,
+            login: number,
+            heartbeat_interval_ms: millis(self.config.heartbeat_interval),
+            timeout_ms: millis(self.config.timeout),
+            max_text: u32::try_from(self.config.max_text).unwrap_or(u32::MAX),
+            kept: u32::try_from(kept).unwrap_or(u32::MAX),
+            time: self.clock.wall,
+        };
+        let answer = encode(&LoginAnswer::Welcome(welcome));
+        self.send(conn, Frame::Login(&answer).to_bytes());
+        self.event(Event::LoggedIn {
+            user,
+            from: remote,
+            arrival,
+        });
+        self.ask_open_questions(account);
+        let returns_after_restart = matches!(login.cause, LoginCause::Automatic(_))
+            && self.clock.at.since(self.started) < self.config.timeout;
+        if arrival == Arrival::New && !returns_after_restart {
+            self.alert(account, Presence::Online);
+        }
+        self.probe(account);
+    }
+
+    /// Makes room for a new session of an account: whoever had the last one is told, unless it is the same client.
+    fn end_previous_session(&mut self, account: AccountId, login: &Login) -> Arrival {
+        let owner = self.accounts.get_mut(account);
+        let is_same = owner
+            .latest_login
+            .is_some_and(|latest| latest.instance == login.instance);
+        let previous = self.detach_session(account);
+        if !is_same {
+            // The new client does not have the address book of the old one.
+            self.end_introductions(account, EndReason::OtherClient);
+            self.accounts.get_mut(account).missed.clear();
+        }
+        match previous {
+            None => Arrival::New,
+            Some(_) if is_same => Arrival::Again,
+            Some(previous) => {
+                self.say_farewell(previous, SessionEnd::TakenOver);
+                Arrival::TookOver
+            }
+        }
+    }
+
+    /// A client has been silent for too long.
+    pub(super) fn time_out(&mut self, account: AccountId) {
+        if let Some(session) = self.detach_session(account) {
+            self.say_farewell(session, SessionEnd::TimedOut);
+            self.depart(account, Departure::TimedOut);
+        }
+    }
+
+    /// The user has left.
+    pub(super) fn log_out(&mut self, account: AccountId) {
+        if self.detach_session(account).is_some() {
+            self.end_introductions(account, EndReason::LoggedOut);
+            self.accounts.get_mut(account).missed.clear();
+            self.depart(account, Departure::LoggedOut);
+        }
+    }
+
+    /// Those who may know are told that a user is gone.
+    fn depart(&mut self, account: AccountId, departure: Departure) {
+        self.withdraw_questions(account);
+        self.alert(account, Presence::Offline);
+        let user = self.accounts.get(account).name;
+        self.event(Event::LoggedOut { user, departure });
+    }
+
+    /// Takes an account's session away. What was on its way to it is kept.
+    fn detach_session(&mut self, account: AccountId) -> Option<Session> {
+        let owner = self.accounts.get_mut(account);
+        let mut session = owner.session.take()?;
+        let stored = owner.mailbox.store_accepted_up_to(self.clock.at);
+        let lane_conn = session.lane.connection();
+        owner.missed = session.lane.take_notices();
+        // Open questions are asked anew, and what was told of the server is history.
+        owner
+            .missed
+            .retain(|notice| !matches!(notice.subject, Subject::Question(_) | Subject::Server));
+        self.online.remove(&owner.name);
+        self.sessions.remove(&session.channel.id());
+        self.heartbeats.stop(account);
+        for timer in [
+            TimerKind::Store(account),
+            TimerKind::Rest(account),
+            TimerKind::Lazy(account),
+            TimerKind::Probe(account),
+        ] {
+            self.timers.cancel(timer);
+        }
+        let probe_conn = match session.listener {
+            Listener::Probing { conn, .. } => Some(conn),
+            Listener::Unknown | Listener::Reachable | Listener::Unreachable => None,
+        };
+        for conn in [lane_conn, probe_conn, session.login_conn]
+            .into_iter()
+            .flatten()
+        {
+            self.close(conn);
+        }
+        for origin in stored {
+            self.resolve_copy(origin, Fate::Stored);
+        }
+        self.note_handed_over(account);
+        Some(session)
+    }
+
+    /// Tells a client that its session is over, where it could be reached until now. It may not be told, and it matters
+    /// little: its next frame is refused.
+    fn say_farewell(&mut self, mut session: Session, reason: SessionEnd) {
+        if session.listener != Listener::Reachable {
+            return;
+        }
+        let payload = Payload::of(&Push::SessionEnded { reason });
+        let bytes = session.channel.seal(payload.as_bytes());
+        let conn = self.dial(session.address());
+        self.connections.insert(conn, Connection::Farewell);
+        self.send(conn, bytes);
+    }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

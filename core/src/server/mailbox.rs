@@ -1,0 +1,256 @@
+//! A user's mailbox: the messages on their way to them, in the order in which the server took them.
+//!
+//! Every message goes through it. While its recipient is online a message stands here only until the client has it; one
+//! that stays longer, or whose recipient is away, is *stored*. From here they leave in order, which keeps the order
+//! between each two people whatever their connections do.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::AccountId;
+use crate::id::{InstanceId, Seq};
+use crate::time::Timestamp;
+use crate::wire::push::Audience;
+
+/// How much a mailbox holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MailboxLimits {
+    /// So many messages.
+    pub messages: usize,
+    /// So many bytes.
+    pub bytes: usize,
+}
+
+impl Default for MailboxLimits {
+    fn default() -> Self {
+        Self {
+            messages: 1_000,
+            bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// A message's place in its mailbox: later ones have higher places.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(super) struct Place(u64);
+
+/// Which operation of which client a message came from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Origin {
+    pub(super) account: AccountId,
+    pub(super) instance: InstanceId,
+    pub(super) seq: Seq,
+}
+
+/// A message for one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The encoded push, which all recipients of a broadcast share.
+    pub(super) item: Arc<[u8]>,
+    pub(super) origin: Origin,
+    pub(super) audience: Audience,
+    pub(super) accepted: Timestamp,
+    /// Whether it is kept for a recipient who did not have it in time, and its sender knows.
+    pub(super) stored: bool,
+}
+
+/// There is no room for another message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Full;
+
+/// The messages for one user.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox {
+    entries: BTreeMap<Place, Entry>,
+    bytes: usize,
+    next: Place,
+    /// All messages before this place are stored.
+    stored_before: Place,
+}
+
+impl Mailbox {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Takes a message in behind all others.
+    pub(super) fn push(&mut self, entry: Entry, limits: MailboxLimits) -> Result<(), Full> {
+        let bytes = self.bytes + entry.item.len();
+        if self.entries.len() >= limits.messages || bytes > limits.bytes {
+            return Err(Full);
+        }
+        self.bytes = bytes;
+        let place = self.next;
+        self.next = Place(place.0 + 1);
+        if entry.stored && self.stored_before == place {
+            self.stored_before = self.next;
+        }
+        self.entries.insert(place, entry);
+        Ok(())
+    }
+
+    /// Messages after `place` (all, for `None`), in order.
+    pub(super) fn after(&self, place: Option<Place>) -> impl Iterator<Item = (Place, &Entry)> {
+        let first = place.map_or(Place(0), |place| Place(place.0 + 1));
+        self.entries
+            .range(first..)
+            .map(|(place, entry)| (*place, entry))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// The place of the last message.
+    pub(super) fn last(&self) -> Option<Place> {
+        self.entries.last_key_value().map(|(place, _)| *place)
+    }
+
+    /// When the oldest message that is not stored yet was taken.
+    pub(super) fn oldest_unstored(&self) -> Option<Timestamp> {
+        let (_, entry) = self.entries.range(self.stored_before..).next()?;
+        Some(entry.accepted)
+    }
+
+    /// Stores all messages that were taken up to a time, and says whose they are.
+    pub(super) fn store_accepted_up_to(&mut self, time: Timestamp) -> Vec<Origin> {
+        let mut origins = Vec::new();
+        for (place, entry) in self.entries.range_mut(self.stored_before..) {
+            if entry.accepted > time {
+                break;
+            }
+            self.stored_before = Place(place.0 + 1);
+            if !entry.stored {
+                entry.stored = true;
+                origins.push(entry.origin);
+            }
+        }
+        origins
+    }
+
+    /// Takes out the messages up to a place: their recipient has them.
+    pub(super) fn take_up_to(&mut self, place: Place) -> Vec<Entry> {
+        let rest = self.entries.split_off(&Place(place.0 + 1));
+        let taken = core::mem::replace(&mut self.entries, rest);
+        self.bytes -= taken.values().map(|entry| entry.item.len()).sum::<usize>();
+        taken.into_values().collect()
+    }
+
+    /// Takes out everything that a user wrote.
+    pub(super) fn discard_from(&mut self, sender: AccountId) -> Vec<Entry> {
+        let discarded: Vec<_> = self
+            .entries
+            .extract_if(.., |_, entry| entry.origin.account == sender)
+            .map(|(_, entry)| entry)
+            .collect();
+        self.bytes -= discarded
+            .iter()
+            .map(|entry| entry.item.len())
+            .sum::<usize>();
+        discarded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use proptest::prelude::*;
+
+    const LIMITS: MailboxLimits = MailboxLimits {
+        messages: 5,
+        bytes: 100,
+    };
+
+    fn entry(sender: u32, seq: u64, bytes: usize, at: u64) -> Entry {
+        Entry {
+            item: vec![0; bytes].into(),
+            origin: Origin {
+                account: AccountId(sender),
+                instance: InstanceId([0; 16]),
+                seq: Seq(seq),
+            },
+            audience: Audience::You,
+            accepted: Timestamp::from_millis(at),
+            stored: false,
+        }
+    }
+
+    fn seqs<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<u64> {
+        entries
+            .into_iter()
+            .map(|entry| entry.origin.seq.0)
+            .collect()
+    }
+
+    #[test]
+    fn both_limits_hold() {
+        let mut mailbox = Mailbox::default();
+        for seq in 0..5 {
+            assert_eq!(mailbox.push(entry(1, seq, 1, 0), LIMITS), Ok(()));
+        }
+        assert_eq!(mailbox.push(entry(1, 5, 1, 0), LIMITS), Err(Full));
+        let mut mailbox = Mailbox::default();
+        assert_eq!(mailbox.push(entry(1, 0, 100, 0), LIMITS), Ok(()));
+        assert_eq!(mailbox.push(entry(1, 1, 1, 0), LIMITS), Err(Full));
+        let _ = mailbox.take_up_to(mailbox.last().unwrap());
+        assert_eq!(mailbox.push(entry(1, 1, 100, 0), LIMITS), Ok(()));
+    }
+
+    #[test]
+    fn what_was_taken_long_enough_ago_is_stored_once() {
+        let mut mailbox = Mailbox::default();
+        for (seq, at) in [(1, 10), (2, 20), (3, 30)] {
+            mailbox.push(entry(1, seq, 1, at), LIMITS).unwrap();
+        }
+        assert_eq!(mailbox.oldest_unstored(), Some(Timestamp::from_millis(10)));
+        let stored = mailbox.store_accepted_up_to(Timestamp::from_millis(20));
+        assert_eq!(stored.iter().map(|o| o.seq.0).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(mailbox.store_accepted_up_to(Timestamp::from_millis(20)), []);
+        assert_eq!(mailbox.oldest_unstored(), Some(Timestamp::from_millis(30)));
+    }
+
+    proptest! {
+        /// Against a plain list: order, bounds and bytes hold whatever is put in, acknowledged, stored and discarded.
+        #[test]
+        fn it_is_a_bounded_queue(steps in prop::collection::vec((0u8..4, 0u32..3, 1usize..40), 1..100)) {
+            let mut mailbox = Mailbox::default();
+            let mut model: Vec<Entry> = Vec::new();
+            for (number, (action, sender, size)) in steps.into_iter().enumerate() {
+                let now = u64::try_from(number).unwrap();
+                match action {
+                    0 | 1 => {
+                        let new = entry(sender, now, size, now);
+                        let bytes: usize = model.iter().map(|entry| entry.item.len()).sum();
+                        let fits = model.len() < LIMITS.messages && bytes + size <= LIMITS.bytes;
+                        prop_assert_eq!(mailbox.push(new.clone(), LIMITS).is_ok(), fits);
+                        if fits {
+                            model.push(new);
+                        }
+                    }
+                    2 => {
+                        let count = size.min(model.len());
+                        let place = mailbox.after(None).take(count).last().map(|(place, _)| place);
+                        if let Some(place) = place {
+                            let expected: Vec<_> = model.drain(..count).collect();
+                            prop_assert_eq!(seqs(&mailbox.take_up_to(place)), seqs(&expected));
+                        }
+                    }
+                    _ => {
+                        let (gone, kept) = model.into_iter().partition(|entry| entry.origin.account == AccountId(sender));
+                        model = kept;
+                        let gone: Vec<Entry> = gone;
+                        prop_assert_eq!(seqs(&mailbox.discard_from(AccountId(sender))), seqs(&gone));
+                    }
+                }
+                prop_assert_eq!(seqs(mailbox.iter()), seqs(&model));
+                prop_assert_eq!(mailbox.bytes, model.iter().map(|entry| entry.item.len()).sum::<usize>());
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! The server's machine: who is logged in, what goes to whom, and what is kept for whom.
+//!
+//! The rules are small machines of their own, each in the module that bears its name: [`lockout`], `heartbeat`,
+//! `blacklist`, `introduction`, `mailbox`, `intake` (operations once and in order) and `lane` (what waits for one
+//! client). The rest composes them:
+//!
+//! ```text
+//! connection ─ login ─────────────── session starts, takes over, ends
+//!            └ requests ─ operations ─ router (message, broadcast)
+//!                                    ├ blocking (block, unblock)
+//!                                    └ addresses (getaddress, accept, deny, removeaddress)
+//! delivery (lanes to listeners) · presence (alerts, who is online) · shutdown
+//! ```
+
+pub mod config;
+pub mod event;
+pub mod lockout;
+
+mod account;
+mod addresses;
+mod blacklist;
+mod blocking;
+mod connection;
+mod delivery;
+mod heartbeat;
+mod intake;
+mod introduction;
+mod lane;
+mod login;
+mod mailbox;
+mod presence;
+mod requests;
+mod router;
+mod session;
+mod shutdown;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use crate::id::{EffectId, SessionId};
+use crate::limits::OUTPUTS_MAX;
+use crate::machine::{ConnId, Deadline, Input, Machine};
+use crate::name::Name;
+use crate::rng::{Rng, SecretSource};
+use crate::text::Password;
+use crate::time::{Moment, Timestamp};
+use crate::timers::Timers;
+
+use account::Accounts;
+use config::Config;
+use connection::Connection;
+use event::Event;
+use heartbeat::Heartbeats;
+use introduction::Introductions;
+use lockout::Lockout;
+use login::PendingLogin;
+pub use mailbox::MailboxLimits;
+use shutdown::Phase;
+
+/// An account, by its place in the table: on the hot path an account is a number, not a name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct AccountId(u32);
+
+impl AccountId {
+    fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+/// A wish of the operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Tell everybody, hand over what can be handed over, and end.
+    Shutdown,
+    /// End now.
+    ShutdownNow,
+}
+
+/// Why a wish was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Rejected {
+    /// It is under way.
+    #[error("the server is shutting down already")]
+    Stopping,
+}
+
+/// Work outside the machine.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Find out whether a name and password belong together. An unknown name must take as long as a known one.
+    CheckPassword {
+        /// Comes back with the result.
+        id: EffectId,
+        /// The name that was given.
+        name: Name,
+        /// The password that was given.
+        password: Password,
+    },
+}
+
+/// The result of work outside the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// A password was checked.
+    PasswordChecked {
+        /// Which check it was.
+        id: EffectId,
+        /// What came of it.
+        verdict: Verdict,
+    },
+}
+
+/// Whether a password is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The name and password belong together.
+    Right,
+    /// They do not, or there is no such account.
+    Wrong,
+}
+
+/// What a server gives to do.
+pub type Output = crate::machine::Output<Effect, Event>;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum TimerKind {
+    /// Messages for this user have waited long enough to be stored.
+    Store(AccountId),
+    /// The lane to this user may try again.
+    Rest(AccountId),
+    /// This user may be told again who came and went.
+    Lazy(AccountId),
+    /// The check of this user's listener has taken too long.
+    Probe(AccountId),
+    /// This connection has waited long enough for its answer.
+    Answer(ConnId),
+    /// The shutdown stops handing over and tells the senders.
+    HandedOver,
+    /// The shutdown ends.
+    Stop,
+}
+
+impl TimerKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Store(_) => "store messages",
+            Self::Rest(_) => "retry a delivery",
+            Self::Lazy(_) => "tell presence",
+            Self::Probe(_) => "give up a probe",
+            Self::Answer(_) => "answer a request",
+            Self::HandedOver => "end the handing over",
+            Self::Stop => "end the shutdown",
+        }
+    }
+}
+
+/// The server's machine.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    /// The latest time that was told, which never goes back.
+    clock: Moment,
+    started: Timestamp,
+    rng: Rng,
+    secrets: Box<dyn SecretSource>,
+    accounts: Accounts,
+    /// Users online by name, for lists in order.
+    online: BTreeMap<Name, AccountId>,
+    sessions: BTreeMap<SessionId, AccountId>,
+    connections: BTreeMap<ConnId, Connection>,
+    dialled: u64,
+    lockout: Lockout,
+    checks: BTreeMap<EffectId, PendingLogin>,
+    effects: u64,
+    heartbeats: Heartbeats,
+    introductions: Introductions,
+    timers: Timers<TimerKind>,
+    outputs: VecDeque<Output>,
+    phase: Phase,
+}
+
+impl Server {
+    /// A server for these accounts, with nobody online. `seed` decides ids and jitter; `secrets` makes the keys.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        accounts: impl IntoIterator<Item = Name>,
+        seed: [u8; 32],
+        secrets: Box<dyn SecretSource>,
+        now: Moment,
+    ) -> Self {
+        Self {
+            clock: now,
+            started: now.at,
+            rng: Rng::new(seed),
+            secrets,
+            accounts: Accounts::new(accounts),
+            online: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            dialled: 0,
+            lockout: Lockout::new(config.lockout.clone()),
+            checks: BTreeMap::new(),
+            effects: 0,
+            heartbeats: Heartbeats::new(config.timeout),
+            introductions: Introductions::new(config.question_expiry),
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            phase: Phase::Running,
+            config,
+        }
+    }
+
+    /// How many users are online.
+    #[must_use]
+    pub fn online(&self) -> usize {
+        self.online.len()
+    }
+
+    fn tick(&mut self, now: Moment) {
+        self.clock = Moment {
+            at: self.clock.at.max(now.at),
+            wall: now.wall,
+        };
+    }
+
+    fn output(&mut self, output: Output) {
+        assert!(
+            self.outputs.len() < OUTPUTS_MAX,
+            "the driver does not drain the server's outputs"
+        );
+        self.outputs.push_back(output);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.output(Output::Event(event));
+    }
+
+    fn send(&mut self, conn: ConnId, bytes: Vec<u8>) {
+        self.output(Output::Send { conn, bytes });
+    }
+
+    /// Ends a connection once what was sent there is out.
+    fn close(&mut self, conn: ConnId) {
+        self.connections.remove(&conn);
+        self.output(Output::Close { conn });
+    }
+
+    fn dial(&mut self, to: SocketAddr) -> ConnId {
+        let conn = ConnId::Dialled(self.dialled);
+        self.dialled += 1;
+        self.output(Output::Connect { conn, to });
+        conn
+    }
+
+    fn on_timeout(&mut self) {
+        let now = self.clock.at;
+        while let Some(account) = self.heartbeats.pop_expired(now) {
+            self.time_out(account);
+        }
+        while let Some((pair, visibility)) = self.introductions.pop_expired(now) {
+            self.on_question_expired(pair, visibility);
+        }
+        while let Some(kind) = self.timers.pop_due(now) {
+            match kind {
+                TimerKind::Store(account) => self.store_overdue(account),
+                TimerKind::Rest(account) | TimerKind::Lazy(account) => self.wake_lane(account),
+                TimerKind::Probe(account) => self.on_probe_overdue(account),
+                TimerKind::Answer(conn) => self.finish_exchange(conn),
+                TimerKind::HandedOver => self.tell_undelivered(),
+                TimerKind::Stop => self.stop(),
+            }
+        }
+    }
+}
+
+impl Machine for Server {
+    type Command = Command;
+    type Rejected = Rejected;
+    type Effect = Effect;
+    type Done = Done;
+    type Event = Event;
+
+    fn handle_input(&mut self, now: Moment, input: Input<'_, Done>) {
+        self.tick(now);
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        match input {
+            Input::Accepted {
+                conn,
+                remote,
+                local,
+            } => self.on_accepted(conn, remote, local),
+            // The machine has nothing to wait for: what it sends is queued from the start.
+            Input::Connected { .. } => {}
+            Input::ConnectFailed { conn, .. } | Input::Closed { conn, .. } => {
+                self.on_connection_lost(conn);
+            }
+            Input::Received { conn, bytes } => self.on_received(conn, bytes),
+            Input::Finished { conn } => self.on_finished(conn),
+            Input::EffectDone(Done::PasswordChecked { id, verdict }) => {
+                self.on_password_checked(id, verdict);
+            }
+            Input::Timeout => self.on_timeout(),
+        }
+    }
+
+    fn handle_command(&mut self, now: Moment, command: Command) -> Result<(), Rejected> {
+        self.tick(now);
+        match command {
+            Command::Shutdown => self.shut_down(),
+            Command::ShutdownNow => {
+                self.stop();
+                Ok(())
+            }
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        if self.phase == Phase::Stopped {
+            return None;
+        }
+        let named = |kind| move |at| Deadline { at, kind };
+        let timer = self.timers.next().map(|(at, kind)| Deadline {
+            at,
+            kind: kind.as_str(),
+        });
+        let heartbeat = self
+            .heartbeats
+            .next_deadline()
+            .map(named("expire a session"));
+        let question = self
+            .introductions
+            .next_deadline()
+            .map(named("expire a question"));
+        Deadline::earliest(Deadline::earliest(timer, heartbeat), question)
+    }
+}

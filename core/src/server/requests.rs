@@ -1,0 +1,284 @@
+//! What logged-in clients ask, and when they are answered: on the same connection, once all outcomes are known.
+
+use alloc::collections::BTreeSet;
+
+use super::event::Fault;
+use super::intake::{Fate, Submitted};
+use super::mailbox::Origin;
+use super::shutdown::Phase;
+use super::{AccountId, Server, TimerKind};
+use crate::id::{InstanceId, QueryNumber, Seq, SessionId};
+use crate::limits::ANSWER_WITHIN;
+use crate::machine::ConnId;
+use crate::name::Name;
+use crate::wire::frame::{RefusalCode, SealedFrame};
+use crate::wire::item::{ItemError, Items, Payload, decode};
+use crate::wire::request::{Answer, Operation, Outcome, Refusal, Request};
+
+use super::connection::Connection;
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    account: AccountId,
+    session: SessionId,
+    instance: InstanceId,
+    answers: Payload,
+    waiting: BTreeSet<Seq>,
+}
+
+/// What a frame asks for besides operations; each kind is answered once a frame.
+#[derive(Debug, Default)]
+struct Asked {
+    heartbeat: bool,
+    unsupported: bool,
+    submits_while_stopping: bool,
+    logout: bool,
+    online: Option<(QueryNumber, Option<Name>)>,
+}
+
+impl Server {
+    pub(super) fn on_request(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
+        let Some(&account) = self.sessions.get(&sealed.session) else {
+            return self.refuse(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
+        };
+        let Some(session) = &mut self.accounts.get_mut(account).session else {
+            return self.refuse(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
+        };
+        let payload = match session.channel.open(sealed) {
+            Ok(opened) => opened.payload,
+            // Whoever replays or forges frames is told nothing that the session's owner is.
+            Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
+        };
+        let instance = session.instance;
+        self.on_sign_of_life(account);
+        let exchange = Exchange {
+            account,
+            session: sealed.session,
+            instance,
+            answers: Payload::default(),
+            waiting: BTreeSet::new(),
+        };
+        let asked = match self.take_items(conn, exchange, payload) {
+            Ok(asked) => asked,
+            Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
+        };
+        self.answer_asked(conn, account, &asked);
+        self.run_intake(account, instance);
+        if asked.logout {
+            self.answer(conn, &Answer::LoggedOut);
+            self.finish_exchange(conn);
+            self.log_out(account);
+        } else if self
+            .exchange(conn)
+            .is_some_and(|exchange| exchange.waiting.is_empty())
+        {
+            self.finish_exchange(conn);
+        } else if self.exchange(conn).is_some() {
+            let answer_at = self.clock.at + ANSWER_WITHIN;
+            self.timers.set(TimerKind::Answer(conn), answer_at);
+        }
+    }
+
+    /// Takes in what a frame brings, and has the connection wait for what is not decided at once.
+    fn take_items(
+        &mut self,
+        conn: ConnId,
+        mut exchange: Exchange,
+        payload: &[u8],
+    ) -> Result<Asked, ItemError> {
+        let mut asked = Asked::default();
+        for item in Items::new(payload) {
+            match decode(item?) {
+                Ok(Request::Heartbeat) => asked.heartbeat = true,
+                Ok(Request::LowestUnanswered { seq }) => {
+                    if let Some(intake) = self.intake(exchange.account, exchange.instance) {
+                        intake.confirm_below(seq);
+                    }
+                }
+                Ok(Request::Submit { .. }) if self.phase != Phase::Running => {
+                    asked.submits_while_stopping = true;
+                }
+                Ok(Request::Submit { seq, operation }) => {
+                    self.submit(conn, &mut exchange, seq, operation);
+                }
+                Ok(Request::ListOnline { query, after }) => asked.online = Some((query, after)),
+                Ok(Request::Logout) => asked.logout = true,
+                Err(ItemError::Unsupported(_)) => asked.unsupported = true,
+                Err(error @ ItemError::Malformed) => return Err(error),
+            }
+        }
+        self.connections
+            .insert(conn, Connection::Exchange(exchange));
+        Ok(asked)
+    }
+
+    fn submit(&mut self, conn: ConnId, exchange: &mut Exchange, seq: Seq, operation: Operation) {
+        let Some(intake) = self.intake(exchange.account, exchange.instance) else {
+            return;
+        };
+        match intake.submit(seq, operation, conn) {
+            Submitted::Answered(outcome) => {
+                exchange.answers.push(&Answer::Outcome { seq, outcome });
+            }
+            Submitted::Waiting(previous) => {
+                exchange.waiting.insert(seq);
+                if let Some(previous) = previous
+                    && previous != conn
+                {
+                    self.stop_waiting(previous, seq);
+                }
+            }
+            Submitted::OutOfWindow => {}
+        }
+    }
+
+    fn answer_asked(&mut self, conn: ConnId, account: AccountId, asked: &Asked) {
+        if asked.heartbeat {
+            self.answer(conn, &Answer::Alive);
+        }
+        if asked.unsupported {
+            self.answer(conn, &Answer::Unsupported);
+        }
+        if asked.submits_while_stopping {
+            self.answer(conn, &Answer::Stopping);
+        }
+        if let Some((query, after)) = asked.online {
+            let page = self.online_page(account, query, after);
+            self.answer(conn, &page);
+        }
+    }
+
+    /// Does all operations whose turn it is.
+    fn run_intake(&mut self, account: AccountId, instance: InstanceId) {
+        while let Some((seq, operation)) = self
+            .intake(account, instance)
+            .and_then(super::intake::Intake::pop_ready)
+        {
+            let origin = Origin {
+                account,
+                instance,
+                seq,
+            };
+            let outcome = match operation {
+                Operation::Message { to, text } => self.message(origin, to, text),
+                Operation::Broadcast { text } => self.broadcast(origin, text),
+                Operation::Block { user } => Some(decided(self.block(account, user))),
+                Operation::Unblock { user } => Some(decided(self.unblock(account, user))),
+                Operation::GetAddress { user } => Some(
+                    self.ask_address(account, user)
+                        .map_or_else(Outcome::Refused, |()| Outcome::Asked),
+                ),
+                Operation::Accept { user } => Some(decided(self.accept(account, user))),
+                Operation::Deny { user } => Some(decided(self.deny(account, user))),
+                Operation::RemoveAddress { user } => {
+                    Some(decided(self.remove_address(account, user)))
+                }
+            };
+            if let Some(outcome) = outcome {
+                self.resolve(origin, outcome);
+            }
+        }
+    }
+
+    /// The final word on an operation, for the connection that waits for it.
+    fn resolve(&mut self, origin: Origin, outcome: Outcome) {
+        let resolved = self
+            .intake(origin.account, origin.instance)
+            .and_then(|intake| intake.resolve(origin.seq, outcome));
+        self.tell_resolved(origin.seq, resolved);
+    }
+
+    /// What became of a copy of a message that was on its way.
+    pub(super) fn resolve_copy(&mut self, origin: Origin, fate: Fate) {
+        let discarded = Outcome::Refused(Refusal::Blocked);
+        let resolved = self
+            .intake(origin.account, origin.instance)
+            .and_then(|intake| intake.resolve_copy(origin.seq, fate, discarded));
+        self.tell_resolved(origin.seq, resolved);
+    }
+
+    fn tell_resolved(&mut self, seq: Seq, resolved: Option<super::intake::Resolved>) {
+        let Some(resolved) = resolved else {
+            return;
+        };
+        if let Some(conn) = resolved.waiting {
+            let outcome = resolved.outcome;
+            self.answer(conn, &Answer::Outcome { seq, outcome });
+            self.stop_waiting(conn, seq);
+        }
+    }
+
+    fn stop_waiting(&mut self, conn: ConnId, seq: Seq) {
+        if let Some(exchange) = self.exchange(conn)
+            && exchange.waiting.remove(&seq)
+            && exchange.waiting.is_empty()
+        {
+            self.finish_exchange(conn);
+        }
+    }
+
+    fn answer(&mut self, conn: ConnId, answer: &Answer) {
+        if let Some(exchange) = self.exchange(conn) {
+            exchange.answers.push(answer);
+        }
+    }
+
+    /// Answers with what is known, and ends the connection. What is not known yet is asked for again.
+    pub(super) fn finish_exchange(&mut self, conn: ConnId) {
+        self.timers.cancel(TimerKind::Answer(conn));
+        let Some(Connection::Exchange(exchange)) = self.connections.remove(&conn) else {
+            return;
+        };
+        self.forget_waiting(conn, &exchange);
+        let session = self.accounts.get_mut(exchange.account).session.as_mut();
+        if let Some(session) = session
+            && session.channel.id() == exchange.session
+        {
+            let bytes = session.channel.seal(exchange.answers.as_bytes());
+            self.send(conn, bytes);
+        }
+        self.close(conn);
+    }
+
+    /// The connection of a request is gone.
+    pub(super) fn forget_exchange(&mut self, conn: ConnId, exchange: &Exchange) {
+        self.timers.cancel(TimerKind::Answer(conn));
+        self.forget_waiting(conn, exchange);
+    }
+
+    fn forget_waiting(&mut self, conn: ConnId, exchange: &Exchange) {
+        if let Some(intake) = self.intake(exchange.account, exchange.instance) {
+            for seq in &exchange.waiting {
+                intake.forget_connection(*seq, conn);
+            }
+        }
+    }
+
+    fn exchange(&mut self, conn: ConnId) -> Option<&mut Exchange> {
+        match self.connections.get_mut(&conn) {
+            Some(Connection::Exchange(exchange)) => Some(exchange),
+            Some(
+                Connection::Fresh { .. }
+                | Connection::LoggingIn
+                | Connection::LoggedIn { .. }
+                | Connection::Probe { .. }
+                | Connection::Delivery { .. }
+                | Connection::Farewell,
+            )
+            | None => None,
+        }
+    }
+
+    pub(super) fn intake(
+        &mut self,
+        account: AccountId,
+        instance: InstanceId,
+    ) -> Option<&mut super::intake::Intake> {
+        self.accounts.get_mut(account).intakes.peek_mut(&instance)
+    }
+}
+
+fn decided(result: Result<(), Refusal>) -> Outcome {
+    result.map_or_else(Outcome::Refused, |()| Outcome::Done)
+}

@@ -1,0 +1,97 @@
+//! One logged-in client: its keys, where it listens, and the lane to it.
+
+use alloc::collections::VecDeque;
+use core::net::{IpAddr, SocketAddr};
+
+use super::lane::Lane;
+use crate::channel::Channel;
+use crate::id::InstanceId;
+use crate::limits::{OWN_CANDIDATES_MAX, PROBE_WINDOW, PROBES_PER_WINDOW};
+use crate::machine::ConnId;
+use crate::time::Timestamp;
+use crate::wire::Challenge;
+use crate::wire::item::Bounded;
+
+/// What is known of a client's listener. It is dialled for messages, and told to peers, only while it is `Reachable`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Listener {
+    /// Nothing yet.
+    Unknown,
+    /// A challenge is on its way on this connection.
+    Probing { conn: ConnId, challenge: Challenge },
+    /// It answered with proof of the session.
+    Reachable,
+    /// It did not.
+    Unreachable,
+}
+
+/// One logged-in client.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) channel: Channel,
+    pub(super) instance: InstanceId,
+    /// The address that the login was seen to come from.
+    pub(super) remote: IpAddr,
+    /// Our address, as the client reached it.
+    pub(super) local: IpAddr,
+    /// Where the client says that it listens, at `remote`.
+    pub(super) port: u16,
+    pub(super) own_candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
+    pub(super) listener: Listener,
+    pub(super) lane: Lane,
+    /// The login's connection, while the client waits there for word of its listener.
+    pub(super) login_conn: Option<ConnId>,
+    probes: VecDeque<Timestamp>,
+}
+
+/// What a session starts with.
+#[derive(Debug)]
+pub(super) struct Origination {
+    pub(super) instance: InstanceId,
+    pub(super) remote: IpAddr,
+    pub(super) local: IpAddr,
+    pub(super) port: u16,
+    pub(super) own_candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
+    pub(super) login_conn: ConnId,
+}
+
+impl Session {
+    pub(super) fn new(channel: Channel, lane: Lane, origination: Origination) -> Self {
+        Self {
+            channel,
+            instance: origination.instance,
+            remote: origination.remote,
+            local: origination.local,
+            port: origination.port,
+            own_candidates: origination.own_candidates,
+            listener: Listener::Unknown,
+            lane,
+            login_conn: Some(origination.login_conn),
+            probes: VecDeque::new(),
+        }
+    }
+
+    /// Where the server dials the client.
+    pub(super) const fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.remote, self.port)
+    }
+
+    /// Counts a check of the listener, if another one is allowed now.
+    pub(super) fn may_probe(&mut self, now: Timestamp) -> bool {
+        if matches!(self.listener, Listener::Probing { .. }) {
+            return false;
+        }
+        while self
+            .probes
+            .front()
+            .is_some_and(|at| now.since(*at) >= PROBE_WINDOW)
+        {
+            self.probes.pop_front();
+        }
+        let allowed = self.probes.len() < PROBES_PER_WINDOW;
+        if allowed {
+            self.probes.push_back(now);
+        }
+        allowed
+    }
+}

@@ -1,0 +1,119 @@
+//! Shutting down: everybody is told, what can be handed over is, and each sender learns what stays undelivered.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::event::Event;
+use super::lane::{Notice, Subject};
+use super::{AccountId, Output, Rejected, Server, TimerKind};
+use crate::wire::push::Push;
+
+/// A lane that failed so often in a row is not waited for.
+const FAILURES_MAX: u32 = 2;
+
+/// Where in its life the server is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    Running,
+    /// Nothing new is taken, and these users may still get what waits for them.
+    HandingOver {
+        unfinished: BTreeSet<AccountId>,
+    },
+    /// Senders are being told what stays undelivered.
+    Telling {
+        unfinished: BTreeSet<AccountId>,
+    },
+    Stopped,
+}
+
+impl Server {
+    pub(super) fn shut_down(&mut self) -> Result<(), Rejected> {
+        if self.phase != Phase::Running {
+            return Err(Rejected::Stopping);
+        }
+        self.event(Event::Stopping);
+        let online: BTreeSet<_> = self.online.values().copied().collect();
+        self.phase = Phase::HandingOver {
+            unfinished: online.clone(),
+        };
+        let now = self.clock.at;
+        self.timers
+            .set(TimerKind::HandedOver, now + self.handover_time());
+        self.timers
+            .set(TimerKind::Stop, now + self.config.shutdown_deadline);
+        for user in &online {
+            self.tell(*user, Push::Stopping);
+        }
+        if online.is_empty() {
+            self.tell_undelivered();
+        }
+        Ok(())
+    }
+
+    /// The handing over is finished, or has taken long enough: what is left will not be delivered.
+    pub(super) fn tell_undelivered(&mut self) {
+        let mut undelivered: BTreeMap<(AccountId, AccountId), u32> = BTreeMap::new();
+        for recipient in self.accounts.ids() {
+            for entry in self.accounts.get(recipient).mailbox.iter() {
+                *undelivered
+                    .entry((entry.origin.account, recipient))
+                    .or_default() += 1;
+            }
+        }
+        let mut unfinished = BTreeSet::new();
+        for (&(sender, recipient), &count) in &undelivered {
+            if self.accounts.get(sender).session.is_some() {
+                unfinished.insert(sender);
+                let to = self.accounts.get(recipient).name;
+                self.tell(sender, Push::Undelivered { to, count });
+            }
+        }
+        self.timers.cancel(TimerKind::HandedOver);
+        let all_told = unfinished.is_empty();
+        self.phase = Phase::Telling { unfinished };
+        if all_told {
+            self.stop();
+        }
+    }
+
+    /// Ends at once.
+    pub(super) fn stop(&mut self) {
+        let undelivered = self
+            .accounts
+            .ids()
+            .map(|id| u64::try_from(self.accounts.get(id).mailbox.len()).unwrap_or(u64::MAX))
+            .sum();
+        self.phase = Phase::Stopped;
+        self.event(Event::Stopped { undelivered });
+        self.output(Output::Stop);
+    }
+
+    /// During a shutdown: whether this user's lane still has to be waited for.
+    pub(super) fn note_handed_over(&mut self, account: AccountId) {
+        let owner = self.accounts.get(account);
+        let is_finished = owner.session.as_ref().is_none_or(|session| {
+            session.lane.is_drained(&owner.mailbox) || session.lane.failures() >= FAILURES_MAX
+        });
+        if !is_finished {
+            return;
+        }
+        match &mut self.phase {
+            Phase::HandingOver { unfinished } => {
+                if unfinished.remove(&account) && unfinished.is_empty() {
+                    self.tell_undelivered();
+                }
+            }
+            Phase::Telling { unfinished } => {
+                if unfinished.remove(&account) && unfinished.is_empty() {
+                    self.stop();
+                }
+            }
+            Phase::Running | Phase::Stopped => {}
+        }
+    }
+
+    fn tell(&mut self, user: AccountId, push: Push) {
+        let subject = Subject::Server;
+        self.accounts.get_mut(user).notify(Notice { subject, push });
+        self.pump(user);
+    }
+}

@@ -1,0 +1,115 @@
+//! The login, the one exchange before there is a session: its two messages travel in login frames.
+
+use serde::{Deserialize, Serialize};
+
+use super::item::{Bounded, Item};
+use crate::channel::SessionKeys;
+use crate::id::{InstanceId, LoginNumber, Seq};
+use crate::limits::OWN_CANDIDATES_MAX;
+use crate::name::Name;
+use crate::text::Password;
+use crate::time::WallTime;
+use core::net::SocketAddr;
+
+/// What a client sends to log in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoginRequest {
+    /// By name and password.
+    Password(Login),
+}
+
+impl Item for LoginRequest {
+    const KINDS: u32 = 1;
+}
+
+/// A login by name and password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Who logs in.
+    pub name: Name,
+    /// The proof.
+    pub password: Password,
+    /// Where the client listens, at the address from which this comes. 1024 or above.
+    pub port: u16,
+    /// The client's outbox.
+    pub instance: InstanceId,
+    /// The lowest number of this instance that has no answer yet. The server goes on from there.
+    pub lowest_unanswered: Seq,
+    /// Who started this login.
+    pub cause: LoginCause,
+    /// Further addresses of the client's listener, told to peers whom the user accepts; the server never dials them.
+    pub candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
+}
+
+/// Who started a login: only a person's login takes an account over from another client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoginCause {
+    /// A person.
+    Person,
+    /// A client by itself, that lost its session and was logged in last under this number.
+    Automatic(LoginNumber),
+}
+
+/// The answer, on the same connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoginAnswer {
+    /// Logged in.
+    Welcome(Welcome),
+    /// Not logged in.
+    Refused(LoginRefusal),
+}
+
+impl Item for LoginAnswer {
+    const KINDS: u32 = 2;
+}
+
+/// What a client needs to know once it is logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The session's keys, as the client uses them.
+    pub keys: SessionKeys,
+    /// The number of this login, or of the one that this continues.
+    pub login: LoginNumber,
+    /// How often to send a heartbeat, in milliseconds.
+    pub heartbeat_interval_ms: u32,
+    /// A client silent for so many milliseconds is logged out.
+    pub timeout_ms: u32,
+    /// The longest text that is taken, in bytes.
+    pub max_text: u32,
+    /// Messages that were kept while the user was away.
+    pub kept: u32,
+    /// The server's clock.
+    pub time: WallTime,
+}
+
+/// Why a login is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum LoginRefusal {
+    /// The name and password do not belong together, or there is no such account.
+    #[error("wrong name or password")]
+    WrongCredentials {
+        /// Attempts left before the account is locked for this source.
+        attempts_left: u32,
+    },
+    /// Too many failed attempts.
+    #[error("too many failed logins: try again in {seconds} s")]
+    Locked {
+        /// For how many more seconds.
+        seconds: u32,
+    },
+    /// The account has been logged in from another client since.
+    #[error("the account was logged in from another client")]
+    TakenOver,
+    /// The client named a port that the server does not dial.
+    #[error("the server does not dial port {0}: use one from 1024 on")]
+    Port(u16),
+    /// No place for another login now.
+    #[error("the server is busy: try again in {seconds} s")]
+    Busy {
+        /// Try again after so many seconds.
+        seconds: u32,
+    },
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    Stopping,
+}

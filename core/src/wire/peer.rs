@@ -1,0 +1,66 @@
+//! What introduced peers tell each other directly, and the answers, which come back on the same connection.
+
+use serde::{Deserialize, Serialize};
+
+use super::item::Item;
+use super::{Challenge, EndReason};
+use crate::id::{InstanceId, Seq};
+use crate::text::Text;
+use crate::time::WallTime;
+
+/// An item from a client to a peer's listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PeerPush {
+    /// Prove that this listener belongs to the pair.
+    Probe {
+        /// Comes back with the proof.
+        challenge: Challenge,
+    },
+    /// A private message.
+    Private(PrivateMessage),
+    /// Take the sender out of the address book.
+    Bye {
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+impl Item for PeerPush {
+    const KINDS: u32 = 3;
+}
+
+/// A private message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrivateMessage {
+    /// The sender's outbox.
+    pub instance: InstanceId,
+    /// Its number among those to this peer: whatever is not above the highest number shown is a repetition.
+    pub seq: Seq,
+    /// When it was written, by the sender's clock.
+    pub sent: WallTime,
+    /// What was written.
+    pub text: Text,
+}
+
+/// An item from a peer that was dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PeerAnswer {
+    /// The listener belongs to the pair.
+    Probed {
+        /// The dialler's challenge.
+        challenge: Challenge,
+    },
+    /// All private messages up to this number were shown, now or before.
+    Taken {
+        /// The highest of them.
+        seq: Seq,
+    },
+    /// The dialler is in the address book no more.
+    NotInBook,
+    /// The dialler was taken out of the address book.
+    Bye,
+}
+
+impl Item for PeerAnswer {
+    const KINDS: u32 = 4;
+}

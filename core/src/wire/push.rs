@@ -1,0 +1,177 @@
+//! What the server tells a client by dialling its listener, and the client's answers on that connection.
+
+use core::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::item::{Bounded, Item};
+use super::{Challenge, EndReason};
+use crate::channel::SessionKeys;
+use crate::id::{BatchNumber, InstanceId, Seq, SessionId};
+use crate::limits::CANDIDATES_MAX;
+use crate::name::Name;
+use crate::text::Text;
+use crate::time::WallTime;
+
+/// An item from the server to a client's listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Push {
+    /// Prove that this listener belongs to the session.
+    Probe {
+        /// Comes back with the proof.
+        challenge: Challenge,
+    },
+    /// What follows in this frame is this batch. It is sent again, unchanged, until it is acknowledged.
+    Batch {
+        /// Its number: a batch that was taken before is only acknowledged.
+        number: BatchNumber,
+    },
+    /// Somebody wrote.
+    Message(Delivery),
+    /// The messages that were kept follow.
+    KeptStart {
+        /// So many.
+        count: u32,
+    },
+    /// That were the messages that were kept.
+    KeptEnd,
+    /// Somebody came or went.
+    Presence {
+        /// Who.
+        user: Name,
+        /// Which.
+        presence: Presence,
+    },
+    /// Somebody asks for the user's address.
+    AddressAsked {
+        /// Who.
+        by: Name,
+        /// The question is open for so many more milliseconds.
+        expires_in_ms: u32,
+    },
+    /// A question that was put to the user is open no more.
+    QuestionClosed {
+        /// Whose it was.
+        by: Name,
+    },
+    /// Both said yes.
+    Introduced(Introduction),
+    /// The other said no.
+    AddressDenied {
+        /// Who.
+        by: Name,
+    },
+    /// Nobody answered in time.
+    NoAnswer {
+        /// Who was asked.
+        from: Name,
+    },
+    /// An introduction is over.
+    IntroductionEnded {
+        /// With whom.
+        peer: Name,
+        /// Which of the introductions there may have been.
+        link: SessionId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// A message that had been kept has arrived.
+    Delivered {
+        /// Its number.
+        seq: Seq,
+        /// Its recipient.
+        to: Name,
+    },
+    /// The session is over.
+    SessionEnded {
+        /// Why.
+        reason: SessionEnd,
+    },
+    /// The server is shutting down.
+    Stopping,
+    /// The server ends before it could deliver messages of the user.
+    Undelivered {
+        /// Whom they were for.
+        to: Name,
+        /// How many they are.
+        count: u32,
+    },
+}
+
+impl Item for Push {
+    const KINDS: u32 = 16;
+}
+
+/// A message on its way to one of its recipients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Who wrote it.
+    pub from: Name,
+    /// The sender's outbox.
+    pub instance: InstanceId,
+    /// Its number there: whatever is not above the highest number shown is a repetition.
+    pub seq: Seq,
+    /// When the server took it.
+    pub sent: WallTime,
+    /// To whom it was written.
+    pub audience: Audience,
+    /// What was written.
+    pub text: Text,
+}
+
+/// To whom a message was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Audience {
+    /// This user alone.
+    You,
+    /// Everybody online.
+    Everyone,
+}
+
+/// Whether a user is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Presence {
+    /// Logged in.
+    Online,
+    /// Logged out.
+    Offline,
+}
+
+/// What makes two users peers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// The other.
+    pub peer: Name,
+    /// The keys of the pair, as the recipient of this uses them.
+    pub keys: SessionKeys,
+    /// Where the other may be reached, best first.
+    pub candidates: Bounded<SocketAddr, CANDIDATES_MAX>,
+}
+
+/// Why the server ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionEnd {
+    /// The account was logged in from another client.
+    TakenOver,
+    /// The client was silent for too long.
+    TimedOut,
+}
+
+/// An item from a client to the server that dialled it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PushAnswer {
+    /// The listener belongs to the session.
+    Probed {
+        /// The server's challenge.
+        challenge: Challenge,
+    },
+    /// All of the batch was shown, now or before.
+    Taken {
+        /// The batch.
+        number: BatchNumber,
+    },
+}
+
+impl Item for PushAnswer {
+    const KINDS: u32 = 2;
+}

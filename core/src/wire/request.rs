@@ -1,0 +1,220 @@
+//! What a client asks of the server, and the answers, which come back on the same connection.
+//!
+//! What changes something is an [`Operation`]: numbered, done exactly once and in order. The rest may be repeated.
+
+use serde::{Deserialize, Serialize};
+
+use super::item::{Bounded, Item};
+use crate::id::{QueryNumber, Seq};
+use crate::limits::ONLINE_PAGE_MAX;
+use crate::name::Name;
+use crate::text::Text;
+
+/// An item from a client to the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// I am here. Any other request says so too.
+    Heartbeat,
+    /// All operations below this number have been answered: their outcomes can be forgotten.
+    LowestUnanswered {
+        /// The lowest number that waits for its answer, or the next one to be used.
+        seq: Seq,
+    },
+    /// Do this.
+    Submit {
+        /// Its number.
+        seq: Seq,
+        /// What to do.
+        operation: Operation,
+    },
+    /// Who is online?
+    ListOnline {
+        /// Comes back with the answer.
+        query: QueryNumber,
+        /// Only names after this one: the last of the page before.
+        after: Option<Name>,
+    },
+    /// End this session.
+    Logout,
+}
+
+impl Item for Request {
+    const KINDS: u32 = 5;
+}
+
+/// What a user has the server do, exactly once and in the order of the numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Tell a user something.
+    Message {
+        /// Whom.
+        to: Name,
+        /// What.
+        text: Text,
+    },
+    /// Tell everybody online something.
+    Broadcast {
+        /// What.
+        text: Text,
+    },
+    /// Hear nothing of a user and be hidden from them.
+    Block {
+        /// Whom.
+        user: Name,
+    },
+    /// Take that back.
+    Unblock {
+        /// Whom.
+        user: Name,
+    },
+    /// Ask a user to exchange addresses.
+    GetAddress {
+        /// Whom.
+        user: Name,
+    },
+    /// Say yes to a user who asked.
+    Accept {
+        /// To whom.
+        user: Name,
+    },
+    /// Say no to a user who asked.
+    Deny {
+        /// To whom.
+        user: Name,
+    },
+    /// End the introduction with a user.
+    RemoveAddress {
+        /// With whom.
+        user: Name,
+    },
+}
+
+/// An item from the server to a client that asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The heartbeat was heard.
+    Alive,
+    /// The final word on an operation.
+    Outcome {
+        /// Which.
+        seq: Seq,
+        /// The word.
+        outcome: Outcome,
+    },
+    /// A page of who is online, without the asker and without those who have blacklisted the asker.
+    Online {
+        /// The question.
+        query: QueryNumber,
+        /// The names, in order.
+        users: Bounded<Name, ONLINE_PAGE_MAX>,
+        /// Whether there are more after the last one.
+        more: bool,
+    },
+    /// On the login's connection: whether the server could reach the client's listener.
+    ListenerChecked {
+        /// What came of it.
+        reach: Reach,
+    },
+    /// The session has ended as asked.
+    LoggedOut,
+    /// The server is shutting down and took nothing of what this connection brought.
+    Stopping,
+    /// The request is of a kind that this server does not know.
+    Unsupported,
+}
+
+impl Item for Answer {
+    const KINDS: u32 = 7;
+}
+
+/// Whether a listener could be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reach {
+    /// It answered with proof of the session.
+    Reachable,
+    /// It did not.
+    Unreachable,
+}
+
+/// The final word on an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The recipient's client has the message.
+    Delivered,
+    /// The message is kept for the recipient.
+    Stored,
+    /// What became of a broadcast.
+    Broadcast {
+        /// So many have it.
+        delivered: u32,
+        /// So many went before they had it; it is kept for them.
+        stored: u32,
+        /// So many will not get it: their mailboxes are full.
+        refused: u32,
+    },
+    /// The question has been put.
+    Asked,
+    /// Done.
+    Done,
+    /// Not done.
+    Refused(Refusal),
+}
+
+/// Why an operation is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// No account of that name.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// The operation makes no sense with oneself.
+    #[error("that is you")]
+    Yourself,
+    /// The other has blacklisted the user.
+    #[error("you are blocked")]
+    Blocked,
+    /// The text is longer than the server takes.
+    #[error("the text is too long: at most {max} bytes are taken")]
+    TextTooLong {
+        /// The limit in bytes.
+        max: u32,
+    },
+    /// The recipient's mailbox has no more room.
+    #[error("the mailbox is full")]
+    MailboxFull,
+    /// The user is on the blacklist already.
+    #[error("already blocked")]
+    AlreadyBlocked,
+    /// The user is not on the blacklist.
+    #[error("not blocked")]
+    NotBlocked,
+    /// The blacklist has no more room.
+    #[error("the blacklist is full: at most {max} users")]
+    BlacklistFull {
+        /// The limit.
+        max: u32,
+    },
+    /// The other is on the user's own blacklist.
+    #[error("you have blocked this user: unblock first")]
+    BlockedByYou,
+    /// The question is open.
+    #[error("you have asked already, and the question is still open")]
+    AlreadyAsked,
+    /// Too many questions are open.
+    #[error("too many questions are open: at most {max}")]
+    TooManyQuestions {
+        /// The limit.
+        max: u32,
+    },
+    /// No such question is open.
+    #[error("no such question is open")]
+    NoQuestion,
+    /// There is no introduction to end.
+    #[error("not introduced")]
+    NotIntroduced,
+    /// The address book has no more room.
+    #[error("too many introductions: at most {max}")]
+    TooManyIntroductions {
+        /// The limit.
+        max: u32,
+    },
+}

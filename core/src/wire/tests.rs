@@ -1,0 +1,277 @@
+//! The bytes of every kind of item, as snapshots: a change here breaks clients of other versions and languages.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+use core::fmt::Write as _;
+
+use super::item::{Bounded, Item, ItemError, decode, encode};
+use super::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome};
+use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
+use super::push::{Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd};
+use super::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
+use super::{Challenge, EndReason};
+use crate::channel::SessionKeys;
+use crate::id::{BatchNumber, InstanceId, LoginNumber, QueryNumber, Seq, SessionId};
+use crate::name::Name;
+use crate::rng::SeededSecrets;
+use crate::text::{Password, Text};
+use crate::time::WallTime;
+
+/// One line an item; checks on the way that it reads back and that no kind is missing.
+fn golden<T: Item + Debug + PartialEq>(items: &[T]) -> String {
+    let mut lines = String::new();
+    let mut kinds = Vec::new();
+    for item in items {
+        let bytes = encode(item);
+        assert_eq!(decode::<T>(&bytes).as_ref(), Ok(item));
+        kinds.push(u32::from(bytes[0]));
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(lines, "{item:?}\n    {hex}").unwrap();
+    }
+    kinds.dedup();
+    assert_eq!(
+        kinds,
+        (0..T::KINDS).collect::<Vec<_>>(),
+        "every kind is in the list, in order"
+    );
+    let unknown = [u8::try_from(T::KINDS).unwrap()];
+    assert_eq!(decode::<T>(&unknown), Err(ItemError::Unsupported(T::KINDS)));
+    lines
+}
+
+fn name() -> Name {
+    "alice".parse().unwrap()
+}
+
+fn text() -> Text {
+    "hi".parse().unwrap()
+}
+
+fn keys() -> SessionKeys {
+    SessionKeys::generate(&mut SeededSecrets::new(0))
+}
+
+const INSTANCE: InstanceId = InstanceId([0xaa; 16]);
+const SEQ: Seq = Seq(300);
+
+#[test]
+fn login_items() {
+    let login = Login {
+        name: name(),
+        password: Password::new("secret".into()).unwrap(),
+        port: 40_000,
+        instance: INSTANCE,
+        lowest_unanswered: Seq::FIRST,
+        cause: LoginCause::Automatic(LoginNumber(7)),
+        candidates: Bounded::first_of([
+            "192.0.2.1:40000".parse().unwrap(),
+            "[2001:db8::1]:40000".parse().unwrap(),
+        ]),
+    };
+    insta::assert_snapshot!(golden(&[LoginRequest::Password(login)]));
+    let welcome = Welcome {
+        keys: keys(),
+        login: LoginNumber(7),
+        heartbeat_interval_ms: 30_000,
+        timeout_ms: 95_000,
+        max_text: 8_192,
+        kept: 2,
+        time: WallTime(1_800_000_000_000),
+    };
+    let refused = [
+        LoginRefusal::WrongCredentials { attempts_left: 2 },
+        LoginRefusal::Locked { seconds: 60 },
+        LoginRefusal::TakenOver,
+        LoginRefusal::Port(80),
+        LoginRefusal::Busy { seconds: 1 },
+        LoginRefusal::Stopping,
+    ];
+    let mut answers = alloc::vec![LoginAnswer::Welcome(welcome)];
+    answers.extend(refused.map(LoginAnswer::Refused));
+    insta::assert_snapshot!(golden(&answers));
+}
+
+#[test]
+fn request_items() {
+    let user = name();
+    let operations = [
+        Operation::Message {
+            to: user,
+            text: text(),
+        },
+        Operation::Broadcast { text: text() },
+        Operation::Block { user },
+        Operation::Unblock { user },
+        Operation::GetAddress { user },
+        Operation::Accept { user },
+        Operation::Deny { user },
+        Operation::RemoveAddress { user },
+    ];
+    let mut requests = alloc::vec![Request::Heartbeat, Request::LowestUnanswered { seq: SEQ },];
+    requests.extend(operations.map(|operation| Request::Submit {
+        seq: SEQ,
+        operation,
+    }));
+    requests.push(Request::ListOnline {
+        query: QueryNumber(1),
+        after: Some(user),
+    });
+    requests.push(Request::Logout);
+    insta::assert_snapshot!(golden(&requests));
+}
+
+#[test]
+fn answer_items() {
+    let refusals = [
+        Refusal::NoSuchUser,
+        Refusal::Yourself,
+        Refusal::Blocked,
+        Refusal::TextTooLong { max: 8_192 },
+        Refusal::MailboxFull,
+        Refusal::AlreadyBlocked,
+        Refusal::NotBlocked,
+        Refusal::BlacklistFull { max: 1_000 },
+        Refusal::BlockedByYou,
+        Refusal::AlreadyAsked,
+        Refusal::TooManyQuestions { max: 32 },
+        Refusal::NoQuestion,
+        Refusal::NotIntroduced,
+        Refusal::TooManyIntroductions { max: 500 },
+    ];
+    let mut outcomes = alloc::vec![
+        Outcome::Delivered,
+        Outcome::Stored,
+        Outcome::Broadcast {
+            delivered: 3,
+            stored: 2,
+            refused: 1
+        },
+        Outcome::Asked,
+        Outcome::Done,
+    ];
+    outcomes.extend(refusals.map(Outcome::Refused));
+    let mut answers = alloc::vec![Answer::Alive];
+    answers.extend(
+        outcomes
+            .into_iter()
+            .map(|outcome| Answer::Outcome { seq: SEQ, outcome }),
+    );
+    answers.extend([
+        Answer::Online {
+            query: QueryNumber(1),
+            users: Bounded::first_of([name()]),
+            more: true,
+        },
+        Answer::ListenerChecked {
+            reach: Reach::Reachable,
+        },
+        Answer::ListenerChecked {
+            reach: Reach::Unreachable,
+        },
+        Answer::LoggedOut,
+        Answer::Stopping,
+        Answer::Unsupported,
+    ]);
+    insta::assert_snapshot!(golden(&answers));
+}
+
+#[test]
+fn push_items() {
+    let user = name();
+    let link = SessionId([0xbb; 16]);
+    let delivery = |audience| {
+        Push::Message(Delivery {
+            from: user,
+            instance: INSTANCE,
+            seq: SEQ,
+            sent: WallTime(1_800_000_000_000),
+            audience,
+            text: text(),
+        })
+    };
+    let ended = |reason| Push::IntroductionEnded {
+        peer: user,
+        link,
+        reason,
+    };
+    insta::assert_snapshot!(golden(&[
+        Push::Probe {
+            challenge: Challenge([0xcc; 16])
+        },
+        Push::Batch {
+            number: BatchNumber(1)
+        },
+        delivery(Audience::You),
+        delivery(Audience::Everyone),
+        Push::KeptStart { count: 2 },
+        Push::KeptEnd,
+        Push::Presence {
+            user,
+            presence: Presence::Online
+        },
+        Push::Presence {
+            user,
+            presence: Presence::Offline
+        },
+        Push::AddressAsked {
+            by: user,
+            expires_in_ms: 120_000
+        },
+        Push::QuestionClosed { by: user },
+        Push::Introduced(Introduction {
+            peer: user,
+            keys: keys(),
+            candidates: Bounded::first_of(["192.0.2.1:40000".parse().unwrap()]),
+        }),
+        Push::AddressDenied { by: user },
+        Push::NoAnswer { from: user },
+        ended(EndReason::Removed),
+        ended(EndReason::LoggedOut),
+        ended(EndReason::OtherClient),
+        Push::Delivered { seq: SEQ, to: user },
+        Push::SessionEnded {
+            reason: SessionEnd::TakenOver
+        },
+        Push::SessionEnded {
+            reason: SessionEnd::TimedOut
+        },
+        Push::Stopping,
+        Push::Undelivered { to: user, count: 3 },
+    ]));
+    insta::assert_snapshot!(golden(&[
+        PushAnswer::Probed {
+            challenge: Challenge([0xcc; 16])
+        },
+        PushAnswer::Taken {
+            number: BatchNumber(1)
+        },
+    ]));
+}
+
+#[test]
+fn peer_items() {
+    insta::assert_snapshot!(golden(&[
+        PeerPush::Probe {
+            challenge: Challenge([0xcc; 16])
+        },
+        PeerPush::Private(PrivateMessage {
+            instance: INSTANCE,
+            seq: SEQ,
+            sent: WallTime(1_800_000_000_000),
+            text: text(),
+        }),
+        PeerPush::Bye {
+            reason: EndReason::LoggedOut
+        },
+    ]));
+    insta::assert_snapshot!(golden(&[
+        PeerAnswer::Probed {
+            challenge: Challenge([0xcc; 16])
+        },
+        PeerAnswer::Taken { seq: SEQ },
+        PeerAnswer::NotInBook,
+        PeerAnswer::Bye,
+    ]));
+}
