@@ -1,0 +1,3 @@
+//! The `simplechat` program.
+
+fn main() {}
