@@ -45,10 +45,6 @@ impl<K: Ord + Copy> Timers<K> {
         }
     }
 
-    pub(crate) fn is_set(&self, key: K) -> bool {
-        self.by_key.contains_key(&key)
-    }
-
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<(Timestamp, K)> {
         self.queue.first().copied()

@@ -1,1 +1,12 @@
-//! x
+//! Worlds to test SimpleChat's machines in: a server and clients in one thread, with a virtual clock and a virtual
+//! network, and no socket, thread or sleep.
+//!
+//! [`World`] is what tests use: it runs the machines as a driver would, and logs what each person does and sees.
+//! [`net`] carries their bytes, late, in pieces, over connections that race, break and hang. The same seed gives the same
+//! world, to the byte.
+
+pub mod net;
+pub mod script;
+pub mod world;
+
+pub use world::{ClientId, World};

@@ -1,1 +1,287 @@
-//! x
+//! The client's machine: one user's session with the server, their address book, and what they are shown.
+//!
+//! Each thing has its module: `outbox` (what the user wished, until the server has answered it), `inbox` (what is shown,
+//! each message once), `questions` (who asks for the user's address), `address_book` (who may be written to directly).
+//! The rest composes them:
+//!
+//! ```text
+//! commands ── wishes of the user
+//! link ─ login ───── getting a session, and getting it back when the server was away
+//!      └ exchange ── requests to the server and its answers
+//! listener ─ pushes ─ what the server says by dialling us
+//!          └ direct ─ private messages from and to peers
+//! leaving ── how it ends
+//! ```
+
+pub mod command;
+pub mod config;
+pub mod event;
+
+mod address_book;
+mod commands;
+mod connection;
+mod direct;
+mod exchange;
+mod former;
+mod inbox;
+mod leaving;
+mod link;
+mod login;
+mod outbox;
+mod pushes;
+mod questions;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use crate::id::{EffectId, InstanceId, Seq, SessionId};
+use crate::limits::OUTPUTS_MAX;
+use crate::lru::LruMap;
+use crate::machine::{ConnId, Deadline, Input, Machine};
+use crate::name::Name;
+use crate::rng::{Rng, SecretSource};
+use crate::text::Password;
+use crate::time::Moment;
+use crate::timers::Timers;
+
+use address_book::AddressBook;
+use command::{Command, Rejected};
+use config::Config;
+use connection::Connection;
+use event::Event;
+use exchange::OnlineQuery;
+use former::FormerLinks;
+use inbox::Inbox;
+use leaving::Phase;
+use link::Link;
+use outbox::Outbox;
+use questions::Questions;
+
+/// Strangers whose calls the user was told of; the longest ago is forgotten.
+const STRANGERS_MAX: usize = 64;
+
+/// Work outside the machine.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Show what others sent. Its senders hear that it arrived only when this is done.
+    Show {
+        /// Comes back when it is done.
+        id: EffectId,
+        /// What to show, in order.
+        events: Vec<Event>,
+    },
+}
+
+/// The result of work outside the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// What others sent is on the screen.
+    Shown {
+        /// Which of the effects it was.
+        id: EffectId,
+    },
+}
+
+/// What a client gives to do.
+pub type Output = crate::machine::Output<Effect, Event>;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum TimerKind {
+    /// A heartbeat is due.
+    Heartbeat,
+    /// The server may be tried again.
+    Retry,
+    /// This user's question expires.
+    Question(Name),
+    /// This peer may be tried again.
+    Peer(Name),
+    /// The other side of this former link may be told again.
+    Former(SessionId),
+    /// Leaving stops to wait for what is not sent.
+    Goodbye,
+    /// Leaving ends.
+    End,
+}
+
+impl TimerKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Heartbeat => "send a heartbeat",
+            Self::Retry => "try the server again",
+            Self::Question(_) => "expire a question",
+            Self::Peer(_) => "try a peer again",
+            Self::Former(_) => "tell a former peer",
+            Self::Goodbye => "say goodbye",
+            Self::End => "end",
+        }
+    }
+}
+
+/// The client's machine.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    /// The latest time that was told, which never goes back.
+    clock: Moment,
+    rng: Rng,
+    secrets: Box<dyn SecretSource>,
+    instance: InstanceId,
+    /// Who logs in, once the user has said so.
+    user: Option<(Name, Password)>,
+    link: Link,
+    outbox: Outbox,
+    query: Option<OnlineQuery>,
+    queries: u32,
+    inbox: Inbox,
+    questions: Questions,
+    book: AddressBook,
+    former: FormerLinks,
+    /// The number of the next private message, whomever it is for.
+    next_private: Seq,
+    strangers: LruMap<IpAddr, ()>,
+    connections: BTreeMap<ConnId, Connection>,
+    dialled: u64,
+    effects: u64,
+    timers: Timers<TimerKind>,
+    outputs: VecDeque<Output>,
+    phase: Phase,
+}
+
+impl Client {
+    /// A client that waits for [`Command::Login`]. `seed` decides its instance and jitter; `secrets` makes challenges.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        seed: [u8; 32],
+        secrets: Box<dyn SecretSource>,
+        now: Moment,
+    ) -> Self {
+        let mut rng = Rng::new(seed);
+        let instance = InstanceId(rng.bytes());
+        Self {
+            config,
+            clock: now,
+            rng,
+            secrets,
+            instance,
+            user: None,
+            link: Link::new(),
+            outbox: Outbox::new(),
+            query: None,
+            queries: 0,
+            inbox: Inbox::new(),
+            questions: Questions::default(),
+            book: AddressBook::default(),
+            former: FormerLinks::new(),
+            next_private: Seq::FIRST,
+            strangers: LruMap::new(STRANGERS_MAX),
+            connections: BTreeMap::new(),
+            dialled: 0,
+            effects: 0,
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            phase: Phase::Running,
+        }
+    }
+
+    fn tick(&mut self, now: Moment) {
+        self.clock = Moment {
+            at: self.clock.at.max(now.at),
+            wall: now.wall,
+        };
+    }
+
+    fn output(&mut self, output: Output) {
+        assert!(
+            self.outputs.len() < OUTPUTS_MAX,
+            "the driver does not drain the client's outputs"
+        );
+        self.outputs.push_back(output);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.output(Output::Event(event));
+    }
+
+    fn send(&mut self, conn: ConnId, bytes: Vec<u8>) {
+        self.output(Output::Send { conn, bytes });
+    }
+
+    /// Ends a connection once what was sent there is out.
+    fn close(&mut self, conn: ConnId) {
+        self.connections.remove(&conn);
+        self.output(Output::Close { conn });
+    }
+
+    fn dial(&mut self, to: SocketAddr, purpose: Connection) -> ConnId {
+        let conn = ConnId::Dialled(self.dialled);
+        self.dialled += 1;
+        self.connections.insert(conn, purpose);
+        self.output(Output::Connect { conn, to });
+        conn
+    }
+
+    fn on_timeout(&mut self) {
+        let now = self.clock.at;
+        while let Some(kind) = self.timers.pop_due(now) {
+            match kind {
+                TimerKind::Heartbeat => self.send_heartbeat(),
+                TimerKind::Retry => self.retry(),
+                TimerKind::Question(by) => self.close_question(by),
+                TimerKind::Peer(peer) => self.wake_peer(peer),
+                TimerKind::Former(link) => self.tell_former_peer(link),
+                TimerKind::Goodbye => self.say_goodbye(),
+                TimerKind::End => self.end_leaving(),
+            }
+        }
+    }
+}
+
+impl Machine for Client {
+    type Command = Command;
+    type Rejected = Rejected;
+    type Effect = Effect;
+    type Done = Done;
+    type Event = Event;
+
+    fn handle_input(&mut self, now: Moment, input: Input<'_, Done>) {
+        self.tick(now);
+        if self.phase == Phase::Ended {
+            return;
+        }
+        match input {
+            Input::Accepted { conn, remote, .. } => self.on_accepted(conn, remote),
+            Input::Connected { conn, local } => self.on_connected(conn, local),
+            Input::ConnectFailed { conn, failure } => self.on_connect_failed(conn, failure),
+            Input::Closed { conn, .. } => self.on_closed(conn),
+            Input::Received { conn, bytes } => self.on_received(conn, bytes),
+            Input::Finished { conn } => self.on_finished(conn),
+            Input::EffectDone(Done::Shown { id }) => self.on_shown(id),
+            Input::Timeout => self.on_timeout(),
+        }
+        self.proceed_leaving();
+    }
+
+    fn handle_command(&mut self, now: Moment, command: Command) -> Result<(), Rejected> {
+        self.tick(now);
+        let result = self.obey(command);
+        self.proceed_leaving();
+        result
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        if self.phase == Phase::Ended {
+            return None;
+        }
+        self.timers.next().map(|(at, kind)| Deadline {
+            at,
+            kind: kind.as_str(),
+        })
+    }
+}

@@ -181,10 +181,6 @@ impl Introductions {
         self.in_force.insert((b, a), link);
     }
 
-    pub(super) fn are_introduced(&self, a: AccountId, b: AccountId) -> bool {
-        self.in_force.contains_key(&(a, b))
-    }
-
     /// Ends what is between two users, and gives the link that it had.
     pub(super) fn end(&mut self, a: AccountId, b: AccountId) -> Option<SessionId> {
         self.in_force.remove(&(b, a));

@@ -202,10 +202,6 @@ impl Lane {
         }
     }
 
-    pub(super) fn is_resting(&self) -> bool {
-        self.state == State::Resting
-    }
-
     /// Failures in a row.
     pub(super) fn failures(&self) -> u32 {
         self.backoff.failures()

@@ -1,0 +1,235 @@
+//! What people type and see in a world, as short lines: the words of the tests.
+
+use simplechat_core::client::command::{Command, Consent};
+use simplechat_core::client::event::{
+    AwayCause, BookEntry, End, Event, GoneCause, Occasion, PeerReach,
+};
+use simplechat_core::wire::EndReason;
+use simplechat_core::wire::push::{Audience, Presence};
+use simplechat_core::wire::request::{Operation, Outcome};
+
+/// Reads a line such as `message bob hi`.
+///
+/// # Panics
+///
+/// When it is none: the test is wrong.
+#[must_use]
+pub fn parse(line: &str) -> Command {
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let (first, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    let user = || first.parse().expect("a name");
+    let text_after_user = || text.parse().expect("a text");
+    match word {
+        "message" => Command::Message {
+            to: user(),
+            text: text_after_user(),
+        },
+        "private" => Command::Private {
+            to: user(),
+            text: text_after_user(),
+        },
+        "broadcast" => Command::Broadcast {
+            text: rest.parse().expect("a text"),
+        },
+        "block" => Command::Block { user: user() },
+        "unblock" => Command::Unblock { user: user() },
+        "online" => Command::Online,
+        "getaddress" => Command::GetAddress { user: user() },
+        "removeaddress" => Command::RemoveAddress { user: user() },
+        "addressbook" => Command::AddressBook,
+        "accept" | "deny" => Command::Answer {
+            user: user(),
+            consent: if word == "accept" {
+                Consent::Yes
+            } else {
+                Consent::No
+            },
+        },
+        "y" => Command::BareAnswer(Consent::Yes),
+        "n" => Command::BareAnswer(Consent::No),
+        "logout" => Command::Leave,
+        "end-of-input" => Command::EndOfInput,
+        other => panic!("no such word: {other}"),
+    }
+}
+
+/// A command as somebody would have typed it.
+#[must_use]
+pub fn show_command(command: &Command) -> String {
+    match command {
+        Command::Login { user, .. } => format!("login {user}"),
+        Command::Message { to, text } => format!("message {to} {}", short(text.as_str())),
+        Command::Broadcast { text } => format!("broadcast {}", short(text.as_str())),
+        Command::Private { to, text } => format!("private {to} {}", short(text.as_str())),
+        Command::Block { user } => format!("block {user}"),
+        Command::Unblock { user } => format!("unblock {user}"),
+        Command::Online => "online".into(),
+        Command::GetAddress { user } => format!("getaddress {user}"),
+        Command::RemoveAddress { user } => format!("removeaddress {user}"),
+        Command::AddressBook => "addressbook".into(),
+        Command::Answer {
+            user,
+            consent: Consent::Yes,
+        } => format!("accept {user}"),
+        Command::Answer {
+            user,
+            consent: Consent::No,
+        } => format!("deny {user}"),
+        Command::BareAnswer(Consent::Yes) => "y".into(),
+        Command::BareAnswer(Consent::No) => "n".into(),
+        Command::Leave => "logout".into(),
+        Command::EndOfInput => "end-of-input".into(),
+    }
+}
+
+/// An event in one line.
+#[must_use]
+pub fn show_event(event: &Event) -> String {
+    match event {
+        Event::LoggedIn {
+            user,
+            kept,
+            occasion,
+        } => {
+            let again = match occasion {
+                Occasion::First => "",
+                Occasion::Again => " again",
+            };
+            format!("logged in{again} as {user}, {kept} kept")
+        }
+        Event::LoginRefused { refusal } => format!("login refused: {refusal}"),
+        Event::ListenerUnreachable { port } => format!("listener at {port} unreachable"),
+        Event::ServerAway { cause, peers } => {
+            format!("server away ({}), {peers} peers", show_away(*cause))
+        }
+        Event::ServerBack => "server back".into(),
+        Event::TimedOut => "timed out".into(),
+        Event::Outcome { operation, outcome } => {
+            format!("{}: {}", show_operation(operation), show_outcome(outcome))
+        }
+        Event::KeptStart { count } => format!("{count} kept:"),
+        Event::KeptEnd => "that was kept".into(),
+        Event::Message {
+            from,
+            audience,
+            text,
+            ..
+        } => match audience {
+            Audience::You => format!("{from}: {}", short(text.as_str())),
+            Audience::Everyone => format!("{from} to all: {}", short(text.as_str())),
+        },
+        Event::Private { from, text, .. } => format!("{from} privately: {}", short(text.as_str())),
+        Event::PrivateDelivered { to } => format!("private to {to}: delivered"),
+        Event::PrivateWaiting { to } => format!("private to {to}: waiting"),
+        Event::Delivered { to } => format!("delivered later to {to}"),
+        Event::Undelivered { to, count } => format!("undelivered to {to}: {count}"),
+        Event::Presence {
+            user,
+            presence: Presence::Online,
+        } => format!("{user} online"),
+        Event::Presence {
+            user,
+            presence: Presence::Offline,
+        } => format!("{user} offline"),
+        Event::AddressAsked {
+            by,
+            expires_in_secs,
+        } => format!("{by} asks for the address, {expires_in_secs} s"),
+        Event::QuestionClosed { by } => format!("{by} asks no more"),
+        Event::Introduced { peer } => format!("introduced to {peer}"),
+        Event::AddressDenied { by } => format!("{by} said no"),
+        Event::NoAnswer { from } => format!("no answer from {from}"),
+        Event::PeerGone {
+            peer,
+            cause,
+            undelivered,
+        } => format!(
+            "{peer} gone ({}), {undelivered} undelivered",
+            show_gone(*cause)
+        ),
+        Event::PeerElsewhere { peer } => format!("{peer} is elsewhere"),
+        Event::RefusedFormerPeer { peer } => format!("refused {peer}, not in the book"),
+        Event::RefusedStranger { from } => format!("refused a stranger at {from}"),
+        Event::Online { users } => {
+            let names: Vec<_> = users.iter().map(ToString::to_string).collect();
+            format!("online: {}", names.join(" "))
+        }
+        Event::AddressBook { entries } => {
+            let entries: Vec<_> = entries.iter().map(show_entry).collect();
+            format!("book: {}", entries.join(", "))
+        }
+        Event::Ended { end, unsent } => format!("ended ({}), {unsent} unsent", show_end(*end)),
+    }
+}
+
+fn show_operation(operation: &Operation) -> String {
+    match operation {
+        Operation::Message { to, text } => format!("message {to} {}", short(text.as_str())),
+        Operation::Broadcast { text } => format!("broadcast {}", short(text.as_str())),
+        Operation::Block { user } => format!("block {user}"),
+        Operation::Unblock { user } => format!("unblock {user}"),
+        Operation::GetAddress { user } => format!("getaddress {user}"),
+        Operation::Accept { user } => format!("accept {user}"),
+        Operation::Deny { user } => format!("deny {user}"),
+        Operation::RemoveAddress { user } => format!("removeaddress {user}"),
+    }
+}
+
+fn show_outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Delivered => "delivered".into(),
+        Outcome::Stored => "stored".into(),
+        Outcome::Broadcast {
+            delivered,
+            stored,
+            refused,
+        } => format!("{delivered} delivered, {stored} stored, {refused} refused"),
+        Outcome::Asked => "asked".into(),
+        Outcome::Done => "done".into(),
+        Outcome::Refused(refusal) => format!("refused, {refusal}"),
+    }
+}
+
+const fn show_away(cause: AwayCause) -> &'static str {
+    match cause {
+        AwayCause::Stopping => "stopping",
+        AwayCause::Unreachable(_) => "unreachable",
+        AwayCause::Silent => "silent",
+    }
+}
+
+const fn show_gone(cause: GoneCause) -> &'static str {
+    match cause {
+        GoneCause::Own => "own doing",
+        GoneCause::Theirs(EndReason::Removed) => "removed",
+        GoneCause::Theirs(EndReason::LoggedOut) => "logged out",
+        GoneCause::Theirs(EndReason::OtherClient) => "other client",
+    }
+}
+
+fn show_entry(entry: &BookEntry) -> String {
+    let reach = match entry.reach {
+        PeerReach::Reachable => "reachable",
+        PeerReach::Unknown => "unknown",
+        PeerReach::Unreachable => "unreachable",
+        PeerReach::Elsewhere => "elsewhere",
+    };
+    format!("{} {reach} {} waiting", entry.peer, entry.waiting)
+}
+
+fn show_end(end: End) -> String {
+    match end {
+        End::Left => "left".into(),
+        End::TakenOver => "taken over".into(),
+        End::LoginRefused(refusal) => format!("refused: {refusal}"),
+        End::Unreachable(_) => "unreachable".into(),
+    }
+}
+
+/// A text short enough for a line of a log.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text.into(),
+    }
+}

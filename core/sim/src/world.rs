@@ -1,0 +1,666 @@
+//! A world: a server, clients, their network and their people, run one step after the other.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use simplechat_core::client::command::{Command, Rejected};
+use simplechat_core::client::config::Config as ClientConfig;
+use simplechat_core::client::event::Event;
+use simplechat_core::client::{self, Client};
+use simplechat_core::id::EffectId;
+use simplechat_core::machine::{Input, Machine, Output};
+use simplechat_core::name::Name;
+use simplechat_core::rng::SeededSecrets;
+use simplechat_core::server::config::Config as ServerConfig;
+use simplechat_core::server::{self, Effect, Server, Verdict};
+use simplechat_core::text::Password;
+use simplechat_core::time::{Moment, Timestamp, WallTime};
+
+use crate::net::{Delivery, HostId, Net};
+use crate::script;
+
+const SERVER: HostId = HostId(0);
+/// 2027-01-15 08:00 UTC.
+const WALL_START: u64 = 1_800_000_000_000;
+/// Steps in a row at one point in time that no healthy machine needs.
+const SPIN: u32 = 100_000;
+
+/// A client of a world.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ClientId(usize);
+
+impl ClientId {
+    const fn host(self) -> HostId {
+        HostId(self.0 + 1)
+    }
+}
+
+/// The chance of a world: a small generator (splitmix64), the same on every machine.
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Dice that fall as the seed says.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`, or 0.
+    pub fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX).max(1);
+        usize::try_from(self.roll() % bound).unwrap_or(0)
+    }
+
+    /// Between nothing and all of a duration.
+    pub fn fraction_of(&mut self, duration: Duration) -> Duration {
+        let micros = usize::try_from(duration.as_micros()).unwrap_or(usize::MAX);
+        Duration::from_micros(u64::try_from(self.below(micros.saturating_add(1))).unwrap_or(0))
+    }
+
+    fn seed(&mut self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        for part in seed.chunks_mut(8) {
+            part.copy_from_slice(&self.roll().to_le_bytes());
+        }
+        seed
+    }
+}
+
+/// A client and the person before it.
+#[derive(Debug)]
+struct Seat {
+    label: String,
+    machine: Client,
+    /// What was shown and not looked at yet by the test.
+    seen: Vec<Event>,
+    /// How long the screen takes to show something; `None` while it is stuck.
+    screen: Option<Duration>,
+    stuck: Vec<EffectId>,
+    ended: bool,
+}
+
+/// Work outside the machines that ends at some time.
+#[derive(Debug)]
+enum Chore {
+    Check(EffectId, Verdict),
+    Show(ClientId, EffectId),
+}
+
+/// A server, clients and the network between them.
+#[derive(Debug)]
+pub struct World {
+    now: Timestamp,
+    dice: Dice,
+    /// The network, for tests that want to break it.
+    pub net: Net,
+    config: ServerConfig,
+    accounts: BTreeMap<Name, String>,
+    server: Option<Server>,
+    server_events: Vec<server::event::Event>,
+    /// How long checking a password takes.
+    pub check_takes: Duration,
+    seats: Vec<Seat>,
+    chores: BTreeMap<(Timestamp, u64), Chore>,
+    chores_made: u64,
+    log: String,
+    spun: (Timestamp, u32),
+}
+
+/// The address of the server of every world.
+#[must_use]
+pub fn server_address() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 5150))
+}
+
+fn client_address(id: ClientId) -> SocketAddr {
+    let number = u16::try_from(id.0 + 1).unwrap_or(u16::MAX);
+    let [high, low] = number.to_be_bytes();
+    SocketAddr::from(([10, 0, 1 + high, low], 40_000))
+}
+
+impl World {
+    /// A world with the default settings, a running server and a dozen accounts; each one's password is its name.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self::with_config(seed, ServerConfig::default())
+    }
+
+    /// The same with other settings.
+    #[must_use]
+    pub fn with_config(seed: u64, config: ServerConfig) -> Self {
+        let names = [
+            "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy",
+        ];
+        let accounts = names
+            .iter()
+            .filter_map(|name| Some((name.parse().ok()?, (*name).to_owned())))
+            .collect();
+        let mut world = Self {
+            now: Timestamp::from_secs(1_000),
+            dice: Dice::new(seed),
+            net: Net::new(),
+            config,
+            accounts,
+            server: None,
+            server_events: Vec::new(),
+            check_takes: Duration::from_millis(1),
+            seats: Vec::new(),
+            chores: BTreeMap::new(),
+            chores_made: 0,
+            log: String::new(),
+            spun: (Timestamp::ZERO, 0),
+        };
+        world.start_server();
+        world
+    }
+
+    /// Adds accounts `user0`, `user1`, …; to be called before the server starts anew or at once after its start.
+    pub fn add_accounts(&mut self, count: usize) {
+        for number in 0..count {
+            let name = format!("user{number}");
+            if let Ok(parsed) = name.parse() {
+                self.accounts.insert(parsed, name);
+            }
+        }
+        self.crash_server();
+        self.start_server();
+    }
+
+    /// The time and date of this world.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment {
+            at: self.now,
+            wall: WallTime(WALL_START + self.now.as_micros() / 1_000),
+        }
+    }
+
+    /// Starts a server that knows its accounts and nothing else.
+    pub fn start_server(&mut self) {
+        let seed = self.dice.seed();
+        let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
+        let names: Vec<_> = self.accounts.keys().copied().collect();
+        let server = Server::new(self.config.clone(), names, seed, secrets, self.moment());
+        self.server = Some(server);
+        self.net.place(SERVER, server_address());
+        self.note("server", "starts");
+    }
+
+    /// The server is gone, with all that it had in memory.
+    pub fn crash_server(&mut self) {
+        if self.server.take().is_some() {
+            self.net.remove(self.now, SERVER);
+            self.chores
+                .retain(|_, chore| matches!(chore, Chore::Show(..)));
+            self.note("server", "crashes");
+        }
+    }
+
+    /// The operator asks the server to do something.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server, or it refuses: the test is wrong.
+    pub fn operate(&mut self, command: server::Command) {
+        let moment = self.moment();
+        let server = self.server.as_mut().expect("a server runs");
+        server
+            .handle_command(moment, command)
+            .expect("the server takes the command");
+        self.drain_server();
+    }
+
+    /// What the server told its operator since the last look.
+    pub fn operator_saw(&mut self) -> Vec<server::event::Event> {
+        std::mem::take(&mut self.server_events)
+    }
+
+    /// The server's machine.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("a server runs")
+    }
+
+    /// Sits somebody down before a client that is not logged in yet. The label names them in the log.
+    pub fn sit_down(&mut self, label: &str) -> ClientId {
+        let id = ClientId(self.seats.len());
+        let listener = client_address(id);
+        let config = ClientConfig::new(vec![server_address()], listener);
+        let seed = self.dice.seed();
+        let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
+        let machine = Client::new(config, seed, secrets, self.moment());
+        self.net.place(id.host(), listener);
+        self.seats.push(Seat {
+            label: label.to_owned(),
+            machine,
+            seen: Vec::new(),
+            screen: Some(Duration::ZERO),
+            stuck: Vec::new(),
+            ended: false,
+        });
+        id
+    }
+
+    /// Somebody logs in with the right password, and all that follows happens.
+    ///
+    /// # Panics
+    ///
+    /// When the login is refused: the test is wrong.
+    pub fn join(&mut self, name: &str) -> ClientId {
+        let id = self.sit_down(name);
+        self.log_in(id, name, name);
+        self.settle();
+        assert!(
+            self.seat(id)
+                .seen
+                .iter()
+                .any(|event| matches!(event, Event::LoggedIn { .. })),
+            "{name} is logged in: {:?}",
+            self.seat(id).seen
+        );
+        id
+    }
+
+    /// Somebody tries a password.
+    ///
+    /// # Panics
+    ///
+    /// When the name or password is malformed, or the client refuses: the test is wrong.
+    pub fn log_in(&mut self, id: ClientId, name: &str, password: &str) {
+        let command = Command::Login {
+            user: name.parse().expect("a name"),
+            password: Password::new(password.to_owned()).expect("a password"),
+        };
+        self.command(id, command)
+            .expect("the client takes the login");
+    }
+
+    /// Somebody wishes something of their client.
+    ///
+    /// # Errors
+    ///
+    /// When the client refuses on the spot.
+    pub fn command(&mut self, id: ClientId, command: Command) -> Result<(), Rejected> {
+        let moment = self.moment();
+        self.note_seat(id, &format!("> {}", script::show_command(&command)));
+        let result = self.seat_mut(id).machine.handle_command(moment, command);
+        if let Err(rejected) = &result {
+            self.note_seat(id, &format!("! {rejected}"));
+        }
+        self.drain_client(id);
+        result
+    }
+
+    /// Somebody types a line, such as `message bob hi`.
+    ///
+    /// # Panics
+    ///
+    /// When the line is none, or the client refuses: the test is wrong.
+    pub fn types(&mut self, id: ClientId, line: &str) {
+        let command = script::parse(line);
+        self.command(id, command).expect("the client takes it");
+    }
+
+    /// Somebody types a line that the client refuses.
+    ///
+    /// # Panics
+    ///
+    /// When the line is none, or the client takes it: the test is wrong.
+    pub fn types_in_vain(&mut self, id: ClientId, line: &str) -> Rejected {
+        let command = script::parse(line);
+        self.command(id, command).expect_err("the client refuses")
+    }
+
+    /// Somebody who is logged in logs in once more, which the client refuses.
+    ///
+    /// # Panics
+    ///
+    /// When the client takes it: the test is wrong.
+    pub fn types_in_vain_login(&mut self, id: ClientId) -> Rejected {
+        let command = Command::Login {
+            user: "alice".parse().expect("a name"),
+            password: Password::new("alice".to_owned()).expect("a password"),
+        };
+        self.command(id, command).expect_err("the client refuses")
+    }
+
+    /// The network shows a client at the address of another one, as behind one router.
+    pub fn share_address(&mut self, id: ClientId, with: ClientId) {
+        self.net.masquerade(id.host(), client_address(with).ip());
+    }
+
+    /// A client is gone without a word.
+    pub fn crash(&mut self, id: ClientId) {
+        self.seat_mut(id).ended = true;
+        self.net.remove(self.now, id.host());
+        self.note_seat(id, "crashes");
+    }
+
+    /// Cuts or mends the way between a client and the server.
+    pub fn cut_from_server(&mut self, id: ClientId) {
+        self.net.cut(id.host(), SERVER);
+    }
+
+    /// Mends the way between a client and the server.
+    pub fn heal_to_server(&mut self, id: ClientId) {
+        self.net.heal(id.host(), SERVER);
+    }
+
+    /// Cuts the way between two clients.
+    pub fn cut_between(&mut self, a: ClientId, b: ClientId) {
+        self.net.cut(a.host(), b.host());
+    }
+
+    /// Mends it.
+    pub fn heal_between(&mut self, a: ClientId, b: ClientId) {
+        self.net.heal(a.host(), b.host());
+    }
+
+    /// Nothing listens at a client's port any more, as behind a firewall.
+    pub fn close_listener(&mut self, id: ClientId) {
+        self.net.remove(self.now, id.host());
+    }
+
+    /// Something listens at a client's port again.
+    pub fn open_listener(&mut self, id: ClientId) {
+        self.net.place(id.host(), client_address(id));
+    }
+
+    /// The screen of a client takes nothing until [`Self::loosen_screen`].
+    pub fn stick_screen(&mut self, id: ClientId) {
+        self.seat_mut(id).screen = None;
+    }
+
+    /// It takes what it was given, and goes on.
+    pub fn loosen_screen(&mut self, id: ClientId) {
+        let seat = self.seat_mut(id);
+        seat.screen = Some(Duration::ZERO);
+        for effect in std::mem::take(&mut seat.stuck) {
+            self.add_chore(Duration::ZERO, Chore::Show(id, effect));
+        }
+    }
+
+    /// What somebody has seen since the last look, a line each.
+    pub fn saw(&mut self, id: ClientId) -> Vec<String> {
+        std::mem::take(&mut self.seat_mut(id).seen)
+            .iter()
+            .map(script::show_event)
+            .collect()
+    }
+
+    /// Forgets what everybody has seen until now.
+    pub fn look_away(&mut self) {
+        for seat in &mut self.seats {
+            seat.seen.clear();
+        }
+    }
+
+    /// Whether a client has ended.
+    #[must_use]
+    pub fn has_ended(&self, id: ClientId) -> bool {
+        self.seat(id).ended
+    }
+
+    /// Everything that anybody did and saw, with the time since the world began.
+    #[must_use]
+    pub fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// Lets things happen for a while.
+    pub fn run(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        while self.step(until) {}
+        self.now = until;
+    }
+
+    /// Lets things happen until what was started is done: five seconds are enough for that, as long as nothing is broken.
+    pub fn settle(&mut self) {
+        self.run(Duration::from_secs(5));
+    }
+
+    /// Does the next thing, if it is due by then.
+    fn step(&mut self, until: Timestamp) -> bool {
+        let deadlines = self.seats.iter().map(|seat| {
+            let machine = (!seat.ended).then(|| seat.machine.poll_timeout());
+            machine.flatten().map(|deadline| deadline.at)
+        });
+        let server = self.server.as_ref().and_then(Machine::poll_timeout);
+        let chore = self.chores.first_key_value().map(|((at, _), _)| *at);
+        let next = deadlines
+            .chain([server.map(|deadline| deadline.at), chore, self.net.next()])
+            .flatten()
+            .min();
+        let Some(next) = next.filter(|next| *next <= until) else {
+            return false;
+        };
+        self.now = self.now.max(next);
+        self.watch_for_spinning();
+        if self.run_chore() || self.run_net() {
+            return true;
+        }
+        self.run_timeouts();
+        true
+    }
+
+    fn watch_for_spinning(&mut self) {
+        self.spun = if self.spun.0 == self.now {
+            (self.now, self.spun.1 + 1)
+        } else {
+            (self.now, 0)
+        };
+        assert!(self.spun.1 < SPIN, "something spins at {:?}", self.now);
+    }
+
+    fn run_chore(&mut self) -> bool {
+        let (now, moment) = (self.now, self.moment());
+        let Some(entry) = self
+            .chores
+            .first_entry()
+            .filter(|entry| entry.key().0 <= now)
+        else {
+            return false;
+        };
+        match entry.remove() {
+            Chore::Check(id, verdict) => {
+                if let Some(server) = &mut self.server {
+                    let done = server::Done::PasswordChecked { id, verdict };
+                    server.handle_input(moment, Input::EffectDone(done));
+                    self.drain_server();
+                }
+            }
+            Chore::Show(client, id) => {
+                let done = client::Done::Shown { id };
+                self.seat_mut(client)
+                    .machine
+                    .handle_input(moment, Input::EffectDone(done));
+                self.drain_client(client);
+            }
+        }
+        true
+    }
+
+    fn run_net(&mut self) -> bool {
+        let Some((host, conn, delivery)) = self.net.pop_due(self.now) else {
+            return false;
+        };
+        let moment = self.moment();
+        if host == SERVER {
+            if let Some(server) = &mut self.server {
+                hand_in(server, moment, conn, &delivery);
+                self.drain_server();
+            }
+        } else {
+            let id = ClientId(host.0 - 1);
+            if !self.seat(id).ended {
+                hand_in(&mut self.seat_mut(id).machine, moment, conn, &delivery);
+                self.drain_client(id);
+            }
+        }
+        true
+    }
+
+    fn run_timeouts(&mut self) {
+        let moment = self.moment();
+        if let Some(server) = &mut self.server {
+            time_out(server, moment);
+            self.drain_server();
+        }
+        for id in (0..self.seats.len()).map(ClientId) {
+            if !self.seat(id).ended {
+                time_out(&mut self.seat_mut(id).machine, moment);
+                self.drain_client(id);
+            }
+        }
+    }
+
+    fn drain_server(&mut self) {
+        while let Some(output) = self.server.as_mut().and_then(Machine::poll_output) {
+            match output {
+                Output::Effect(Effect::CheckPassword { id, name, password }) => {
+                    let right = self
+                        .accounts
+                        .get(&name)
+                        .is_some_and(|known| known == password.reveal());
+                    let verdict = if right {
+                        Verdict::Right
+                    } else {
+                        Verdict::Wrong
+                    };
+                    self.add_chore(self.check_takes, Chore::Check(id, verdict));
+                }
+                Output::Event(event) => self.server_events.push(event),
+                Output::Stop => {
+                    self.server = None;
+                    self.chores
+                        .retain(|_, chore| matches!(chore, Chore::Show(..)));
+                    // What was sent until now arrives; then nobody listens there.
+                    self.net.retire(SERVER);
+                    self.note("server", "ends");
+                }
+                Output::Connect { conn, to } => {
+                    self.net.connect(self.now, &mut self.dice, SERVER, conn, to);
+                }
+                Output::Send { conn, bytes } => {
+                    self.net.send(self.now, &mut self.dice, SERVER, conn, bytes);
+                }
+                Output::Close { conn } => {
+                    self.net.close(self.now, &mut self.dice, SERVER, conn);
+                }
+            }
+        }
+    }
+
+    fn drain_client(&mut self, id: ClientId) {
+        let host = id.host();
+        while let Some(output) = self.seat_mut(id).machine.poll_output() {
+            match output {
+                Output::Effect(client::Effect::Show { id: effect, events }) => {
+                    for event in events {
+                        self.show(id, event);
+                    }
+                    let seat = self.seat_mut(id);
+                    match seat.screen {
+                        Some(takes) => self.add_chore(takes, Chore::Show(id, effect)),
+                        None => seat.stuck.push(effect),
+                    }
+                }
+                Output::Event(event) => self.show(id, event),
+                Output::Stop => {
+                    self.seat_mut(id).ended = true;
+                    self.net.retire(host);
+                }
+                Output::Connect { conn, to } => {
+                    self.net.connect(self.now, &mut self.dice, host, conn, to);
+                }
+                Output::Send { conn, bytes } => {
+                    self.net.send(self.now, &mut self.dice, host, conn, bytes);
+                }
+                Output::Close { conn } => self.net.close(self.now, &mut self.dice, host, conn),
+            }
+        }
+    }
+
+    fn show(&mut self, id: ClientId, event: Event) {
+        self.note_seat(id, &format!("< {}", script::show_event(&event)));
+        self.seat_mut(id).seen.push(event);
+    }
+
+    fn add_chore(&mut self, takes: Duration, chore: Chore) {
+        self.chores_made += 1;
+        self.chores
+            .insert((self.now + takes, self.chores_made), chore);
+    }
+
+    fn note_seat(&mut self, id: ClientId, what: &str) {
+        let label = self.seat(id).label.clone();
+        self.note(&label, what);
+    }
+
+    fn note(&mut self, who: &str, what: &str) {
+        let since = self.now.since(Timestamp::from_secs(1_000));
+        let _ = writeln!(self.log, "{:8.3} {who} {what}", since.as_secs_f64());
+    }
+
+    fn seat(&self, id: ClientId) -> &Seat {
+        &self.seats[id.0]
+    }
+
+    fn seat_mut(&mut self, id: ClientId) -> &mut Seat {
+        &mut self.seats[id.0]
+    }
+}
+
+fn hand_in<M: Machine>(
+    machine: &mut M,
+    moment: Moment,
+    conn: simplechat_core::machine::ConnId,
+    delivery: &Delivery,
+) {
+    let input = match *delivery {
+        Delivery::Accepted { remote, local } => Input::Accepted {
+            conn,
+            remote,
+            local,
+        },
+        Delivery::Connected { local } => Input::Connected { conn, local },
+        Delivery::Failed(failure) => Input::ConnectFailed { conn, failure },
+        Delivery::Bytes(ref bytes) => Input::Received { conn, bytes },
+        Delivery::Finished => Input::Finished { conn },
+        Delivery::Closed(reason) => Input::Closed { conn, reason },
+    };
+    machine.handle_input(moment, input);
+}
+
+/// Hands in the timeout if it is due, and sees to it that the machine then wants the next one later.
+fn time_out<M: Machine>(machine: &mut M, moment: Moment) {
+    let is_due = |machine: &M| {
+        machine
+            .poll_timeout()
+            .filter(|deadline| deadline.at <= moment.at)
+    };
+    if is_due(machine).is_some() {
+        machine.handle_input(moment, Input::Timeout);
+        let next = is_due(machine);
+        assert!(
+            next.is_none(),
+            "after a timeout at {:?} the next one is due: {next:?}",
+            moment.at
+        );
+    }
+}

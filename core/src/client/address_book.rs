@@ -1,0 +1,278 @@
+//! The address book: the peers who may be written to directly, where they are, and what waits for them.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::event::{BookEntry, PeerReach};
+use crate::backoff::Backoff;
+use crate::channel::Channel;
+use crate::id::{Seq, SessionId};
+use crate::limits::{ADDRESS_BOOK_MAX, OUTBOX_MAX};
+use crate::machine::ConnId;
+use crate::name::Name;
+use crate::time::Timestamp;
+use crate::wire::item::{Payload, encode};
+use crate::wire::peer::{PeerPush, PrivateMessage};
+
+const RETRY_FIRST: Duration = Duration::from_millis(500);
+const RETRY_LONGEST: Duration = Duration::from_secs(60);
+/// After so many failures in a row all addresses of the introduction are tried again.
+const FAILURES_UNTIL_SEARCH: u32 = 3;
+
+/// A peer.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) name: Name,
+    /// The pair's keys.
+    pub(super) channel: Channel,
+    /// Where the introduction says that they may be.
+    pub(super) candidates: Vec<SocketAddr>,
+    /// Where they proved to be.
+    pub(super) address: Option<SocketAddr>,
+    /// Whether they are logged in from another client, which does not have these keys.
+    pub(super) is_elsewhere: bool,
+    /// Probes under way.
+    pub(super) probes: usize,
+    pub(super) searched: Option<Timestamp>,
+    pub(super) backoff: Backoff,
+    /// Whether a timer ends a rest after a failure.
+    pub(super) is_resting: bool,
+    /// Whether the user knows that messages wait.
+    pub(super) told_waiting: bool,
+    waiting: VecDeque<PrivateMessage>,
+    /// The connection that messages are on.
+    on: Option<ConnId>,
+}
+
+impl Peer {
+    fn new(name: Name, channel: Channel, candidates: Vec<SocketAddr>) -> Self {
+        Self {
+            name,
+            channel,
+            candidates,
+            address: None,
+            is_elsewhere: false,
+            probes: 0,
+            searched: None,
+            backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
+            is_resting: false,
+            told_waiting: false,
+            waiting: VecDeque::new(),
+            on: None,
+        }
+    }
+
+    /// Whether something waits that nothing is being done for.
+    pub(super) fn wants_attention(&self) -> bool {
+        !self.waiting.is_empty() && self.on.is_none() && !self.is_resting && !self.is_elsewhere
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes a message to be sent. Gives it back if too many wait.
+    pub(super) fn push(&mut self, message: PrivateMessage) -> Result<(), PrivateMessage> {
+        if self.waiting.len() >= OUTBOX_MAX {
+            return Err(message);
+        }
+        self.waiting.push_back(message);
+        Ok(())
+    }
+
+    /// The messages that go into the next frame, and the number of the last of them.
+    pub(super) fn batch(&self) -> (Payload, Seq) {
+        let mut payload = Payload::default();
+        let mut through = Seq(0);
+        for message in &self.waiting {
+            let item = encode(&PeerPush::Private(message.clone()));
+            if !payload.has_room_for(item.len()) {
+                break;
+            }
+            payload.push_encoded(&item);
+            through = message.seq;
+        }
+        (payload, through)
+    }
+
+    pub(super) fn sending(&mut self, conn: ConnId) {
+        self.on = Some(conn);
+    }
+
+    /// The peer has all messages up to a number: how many of them are news.
+    pub(super) fn delivered(&mut self, through: Seq) -> usize {
+        let before = self.waiting.len();
+        self.waiting.retain(|message| message.seq > through);
+        self.on = None;
+        self.is_resting = false;
+        self.told_waiting = false;
+        self.backoff.reset();
+        before - self.waiting.len()
+    }
+
+    /// A connection with messages failed: whether it was the one that they are on.
+    pub(super) fn failed(&mut self, conn: ConnId) -> bool {
+        let was_on_it = self.on == Some(conn);
+        if was_on_it {
+            self.on = None;
+            if self.backoff.failures() + 1 >= FAILURES_UNTIL_SEARCH {
+                self.address = None;
+            }
+        }
+        was_on_it
+    }
+
+    fn reach(&self) -> PeerReach {
+        if self.is_elsewhere {
+            PeerReach::Elsewhere
+        } else if self.probes > 0 {
+            PeerReach::Unknown
+        } else if self.address.is_some() && self.backoff.failures() == 0 {
+            PeerReach::Reachable
+        } else {
+            PeerReach::Unreachable
+        }
+    }
+}
+
+/// The peers.
+#[derive(Debug, Default)]
+pub(super) struct AddressBook {
+    peers: BTreeMap<Name, Peer>,
+    links: BTreeMap<SessionId, Name>,
+}
+
+impl AddressBook {
+    pub(super) fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.peers.len() >= ADDRESS_BOOK_MAX
+    }
+
+    /// Takes a peer in, under these keys in place of any that they had. What waits for them goes on waiting.
+    pub(super) fn introduce(
+        &mut self,
+        name: Name,
+        channel: Channel,
+        candidates: Vec<SocketAddr>,
+    ) -> Option<Channel> {
+        self.links.insert(channel.id(), name);
+        let mut peer = Peer::new(name, channel, candidates);
+        let previous = self.peers.remove(&name);
+        let former = previous.map(|previous| {
+            self.links.remove(&previous.channel.id());
+            peer.waiting = previous.waiting;
+            previous.channel
+        });
+        self.peers.insert(name, peer);
+        former
+    }
+
+    pub(super) fn remove(&mut self, name: Name) -> Option<Peer> {
+        let peer = self.peers.remove(&name)?;
+        self.links.remove(&peer.channel.id());
+        Some(peer)
+    }
+
+    pub(super) fn get(&self, name: Name) -> Option<&Peer> {
+        self.peers.get(&name)
+    }
+
+    pub(super) fn get_mut(&mut self, name: Name) -> Option<&mut Peer> {
+        self.peers.get_mut(&name)
+    }
+
+    pub(super) fn has_link(&self, link: SessionId) -> bool {
+        self.links.contains_key(&link)
+    }
+
+    pub(super) fn by_link(&mut self, link: SessionId) -> Option<&mut Peer> {
+        let name = self.links.get(&link)?;
+        self.peers.get_mut(name)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Peer> {
+        self.peers.values()
+    }
+
+    pub(super) fn names(&self) -> Vec<Name> {
+        self.peers.keys().copied().collect()
+    }
+
+    /// The book as the user reads it.
+    pub(super) fn entries(&self) -> Vec<BookEntry> {
+        let entry = |peer: &Peer| BookEntry {
+            peer: peer.name,
+            reach: peer.reach(),
+            waiting: peer.waiting(),
+        };
+        self.peers.values().map(entry).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::SessionKeys;
+    use crate::id::InstanceId;
+    use crate::rng::SeededSecrets;
+    use crate::time::WallTime;
+
+    fn bob() -> Name {
+        "bob".parse().unwrap()
+    }
+
+    fn channel(seed: u64) -> Channel {
+        Channel::new(SessionKeys::generate(&mut SeededSecrets::new(seed)))
+    }
+
+    fn private(seq: u64) -> PrivateMessage {
+        PrivateMessage {
+            instance: InstanceId([0; 16]),
+            seq: Seq(seq),
+            sent: WallTime(0),
+            text: "x".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_new_introduction_replaces_the_keys_and_keeps_what_waits() {
+        let mut book = AddressBook::default();
+        let (first, second) = (channel(1), channel(2));
+        let (first_link, second_link) = (first.id(), second.id());
+        assert!(book.introduce(bob(), first, Vec::new()).is_none());
+        book.get_mut(bob()).unwrap().push(private(1)).unwrap();
+        let former = book.introduce(bob(), second, Vec::new()).unwrap();
+        assert_eq!(former.id(), first_link);
+        assert!(!book.has_link(first_link));
+        assert_eq!(book.by_link(second_link).unwrap().waiting(), 1);
+        assert_eq!(book.len(), 1);
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut peer = Peer::new(bob(), channel(1), Vec::new());
+        for seq in 0..u64::try_from(OUTBOX_MAX).unwrap() {
+            peer.push(private(seq)).unwrap();
+        }
+        assert!(peer.push(private(9_999)).is_err());
+    }
+
+    #[test]
+    fn a_late_receipt_counts_nothing_twice() {
+        let mut peer = Peer::new(bob(), channel(1), Vec::new());
+        peer.push(private(1)).unwrap();
+        peer.push(private(2)).unwrap();
+        assert_eq!(peer.delivered(Seq(1)), 1);
+        assert_eq!(peer.delivered(Seq(1)), 0);
+        assert_eq!(peer.waiting(), 1);
+    }
+}

@@ -1,0 +1,145 @@
+//! What a user can wish of a client, and why a wish is refused on the spot.
+
+use alloc::vec::Vec;
+
+use crate::limits::{ADDRESS_BOOK_MAX, OUTBOX_MAX};
+use crate::name::Name;
+use crate::text::{Password, Text};
+
+/// A wish.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Log in. Again, if the last try was refused.
+    Login {
+        /// As whom.
+        user: Name,
+        /// The proof. Kept, to log in again when the server was away.
+        password: Password,
+    },
+    /// Tell a user something, through the server.
+    Message {
+        /// Whom.
+        to: Name,
+        /// What.
+        text: Text,
+    },
+    /// Tell everybody online something.
+    Broadcast {
+        /// What.
+        text: Text,
+    },
+    /// Tell a peer something directly.
+    Private {
+        /// Whom.
+        to: Name,
+        /// What.
+        text: Text,
+    },
+    /// Hear nothing of a user and be hidden from them.
+    Block {
+        /// Whom.
+        user: Name,
+    },
+    /// Take that back.
+    Unblock {
+        /// Whom.
+        user: Name,
+    },
+    /// Who is online?
+    Online,
+    /// Ask a user to exchange addresses.
+    GetAddress {
+        /// Whom.
+        user: Name,
+    },
+    /// Remove a peer from the address book, and be removed from theirs.
+    RemoveAddress {
+        /// Whom.
+        user: Name,
+    },
+    /// Who is in the address book?
+    AddressBook,
+    /// Answer a user who asked for the address.
+    Answer {
+        /// Who asked.
+        user: Name,
+        /// Yes or no.
+        consent: Consent,
+    },
+    /// Answer the one question there is.
+    BareAnswer(Consent),
+    /// Leave: send what waits, tell the server and the peers, and end.
+    Leave,
+    /// No wish will follow: leave once nothing waits any more.
+    EndOfInput,
+}
+
+/// A yes or a no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consent {
+    /// Exchange addresses.
+    Yes,
+    /// Do not.
+    No,
+}
+
+/// Why a wish was refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Rejected {
+    /// There is no session yet.
+    #[error("you are not logged in")]
+    NotLoggedIn,
+    /// There is a session, or a login is under way.
+    #[error("you are logged in already")]
+    LoggedIn,
+    /// The client is leaving.
+    #[error("you are leaving")]
+    Leaving,
+    /// It makes no sense with oneself.
+    #[error("that is you")]
+    Yourself,
+    /// The text is longer than the server takes.
+    #[error("the text has {len} bytes, and the server takes at most {max}")]
+    TextTooLong {
+        /// Its length.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Only the server can do it, and it is away.
+    #[error("the server is away: try again when it is back")]
+    ServerAway,
+    /// Too much waits already.
+    #[error("{OUTBOX_MAX} messages wait to be sent already: try again when some are")]
+    OutboxFull,
+    /// Private messages go to peers only.
+    #[error("{0} is not in your address book: `getaddress {0}` asks for an introduction")]
+    NotInAddressBook(Name),
+    /// There is no need to ask.
+    #[error("{0} is in your address book already")]
+    AlreadyInAddressBook(Name),
+    /// There is no more room.
+    #[error("your address book is full: it holds {ADDRESS_BOOK_MAX} people")]
+    AddressBookFull,
+    /// The user has not asked.
+    #[error("{0} has not asked for your address, or the question is open no more")]
+    NoQuestion(Name),
+    /// Nobody has asked.
+    #[error("nobody asks for your address")]
+    NoQuestions,
+    /// A bare answer could be meant for another question than the one that is open.
+    #[error("whom do you answer? Say `accept NAME` or `deny NAME`; open: {}", Names(.0))]
+    WhichQuestion(Vec<Name>),
+}
+
+struct Names<'a>(&'a [Name]);
+
+impl core::fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for (place, name) in self.0.iter().enumerate() {
+            let separator = if place == 0 { "" } else { ", " };
+            write!(f, "{separator}{name}")?;
+        }
+        Ok(())
+    }
+}

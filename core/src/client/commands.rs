@@ -1,0 +1,203 @@
+//! The user's wishes: what can be refused is refused at once, the rest is on its way.
+
+use super::command::{Command, Consent, Rejected};
+use super::event::{Event, GoneCause};
+use super::leaving::Phase;
+use super::link::State;
+use super::{Client, outbox};
+use crate::name::Name;
+use crate::text::{Password, Text};
+use crate::wire::login::LoginCause;
+use crate::wire::peer::PrivateMessage;
+use crate::wire::request::Operation;
+
+impl Client {
+    pub(super) fn obey(&mut self, command: Command) -> Result<(), Rejected> {
+        let needs_session = !matches!(
+            command,
+            Command::Login { .. } | Command::Leave | Command::EndOfInput
+        );
+        if needs_session {
+            self.check_session()?;
+        }
+        match command {
+            Command::Login { user, password } => self.log_in(user, password),
+            Command::Leave => {
+                self.leave();
+                Ok(())
+            }
+            Command::EndOfInput => {
+                self.end_of_input();
+                Ok(())
+            }
+            Command::Message { to, text } => {
+                self.check_other(to)?;
+                self.check_text(&text)?;
+                self.submit(Operation::Message { to, text })
+            }
+            Command::Broadcast { text } => {
+                self.check_text(&text)?;
+                self.submit(Operation::Broadcast { text })
+            }
+            Command::Private { to, text } => {
+                self.check_other(to)?;
+                self.check_text(&text)?;
+                self.write_privately(to, text)
+            }
+            Command::Block { user } => {
+                self.check_other(user)?;
+                self.block(user)
+            }
+            Command::Unblock { user } => {
+                self.check_other(user)?;
+                self.submit(Operation::Unblock { user })
+            }
+            Command::Online => {
+                self.check_server()?;
+                self.ask_who_is_online();
+                Ok(())
+            }
+            Command::GetAddress { user } => {
+                self.check_other(user)?;
+                self.ask_for_address(user)
+            }
+            Command::RemoveAddress { user } => self.remove_address(user),
+            Command::AddressBook => {
+                let entries = self.book.entries();
+                self.event(Event::AddressBook { entries });
+                Ok(())
+            }
+            Command::Answer { user, consent } => self.answer_question(user, consent),
+            Command::BareAnswer(consent) => {
+                let user = self.questions.beyond_doubt(self.clock.at)?;
+                self.answer_question(user, consent)
+            }
+        }
+    }
+
+    fn check_session(&self) -> Result<(), Rejected> {
+        if self.link.login.is_none() {
+            return Err(Rejected::NotLoggedIn);
+        }
+        match self.phase {
+            Phase::Running => Ok(()),
+            Phase::EndOfInput | Phase::Leaving | Phase::SaidGoodbye { .. } | Phase::Ended => {
+                Err(Rejected::Leaving)
+            }
+        }
+    }
+
+    fn check_other(&self, user: Name) -> Result<(), Rejected> {
+        match self.user {
+            Some((own, _)) if own == user => Err(Rejected::Yourself),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn log_in(&mut self, user: Name, password: Password) -> Result<(), Rejected> {
+        if self.link.state != State::Idle {
+            return Err(Rejected::LoggedIn);
+        }
+        self.user = Some((user, password));
+        self.start_login(LoginCause::Person);
+        Ok(())
+    }
+
+    /// Hands an operation to the outbox. It is sent at once, or when the server is back.
+    fn submit(&mut self, operation: Operation) -> Result<(), Rejected> {
+        self.outbox
+            .push(operation)
+            .map_err(|outbox::Full| Rejected::OutboxFull)?;
+        self.flush();
+        Ok(())
+    }
+
+    fn check_text(&self, text: &Text) -> Result<(), Rejected> {
+        let max = self.link.session.as_ref().map(|session| session.max_text);
+        match max {
+            Some(max) if text.len() > max => Err(Rejected::TextTooLong {
+                len: text.len(),
+                max,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What makes sense only now is refused while the server is away.
+    fn check_server(&self) -> Result<(), Rejected> {
+        if self.link.away.is_some() {
+            return Err(Rejected::ServerAway);
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, user: Name) -> Result<(), Rejected> {
+        self.submit(Operation::Block { user })?;
+        self.inbox.block(user);
+        self.forget_question(user);
+        let gone = self.remove_peer(user, GoneCause::Own);
+        if let Some(gone) = gone {
+            self.event(gone);
+        }
+        Ok(())
+    }
+
+    fn ask_for_address(&mut self, user: Name) -> Result<(), Rejected> {
+        self.check_server()?;
+        match self.book.get(user) {
+            Some(peer) if !peer.is_elsewhere => Err(Rejected::AlreadyInAddressBook(user)),
+            None if self.book.is_full() => Err(Rejected::AddressBookFull),
+            Some(_) | None => self.submit(Operation::GetAddress { user }),
+        }
+    }
+
+    fn remove_address(&mut self, user: Name) -> Result<(), Rejected> {
+        if self.book.get(user).is_none() {
+            return Err(Rejected::NotInAddressBook(user));
+        }
+        self.submit(Operation::RemoveAddress { user })?;
+        let gone = self.remove_peer(user, GoneCause::Own);
+        if let Some(gone) = gone {
+            self.event(gone);
+        }
+        Ok(())
+    }
+
+    fn answer_question(&mut self, user: Name, consent: Consent) -> Result<(), Rejected> {
+        self.check_server()?;
+        if !self.questions.is_open(user) {
+            return Err(Rejected::NoQuestion(user));
+        }
+        match consent {
+            Consent::Yes if self.book.is_full() && self.book.get(user).is_none() => {
+                return Err(Rejected::AddressBookFull);
+            }
+            Consent::Yes => self.submit(Operation::Accept { user })?,
+            Consent::No => self.submit(Operation::Deny { user })?,
+        }
+        self.forget_question(user);
+        Ok(())
+    }
+
+    fn write_privately(&mut self, to: Name, text: Text) -> Result<(), Rejected> {
+        let message = PrivateMessage {
+            instance: self.instance,
+            seq: self.next_private,
+            sent: self.clock.wall,
+            text,
+        };
+        let peer = self
+            .book
+            .get_mut(to)
+            .ok_or(Rejected::NotInAddressBook(to))?;
+        peer.push(message).map_err(|_| Rejected::OutboxFull)?;
+        self.next_private = self.next_private.next();
+        let tell = (peer.is_resting || peer.is_elsewhere)
+            && !core::mem::replace(&mut peer.told_waiting, true);
+        if tell {
+            self.event(Event::PrivateWaiting { to });
+        }
+        self.pump_peer(to);
+        Ok(())
+    }
+}

@@ -1,0 +1,28 @@
+//! What a client is started with.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+/// The settings of a client that its machine depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the server may be, in the order in which to try; at least one.
+    pub servers: Vec<SocketAddr>,
+    /// Where this client listens for the server and its peers. The port counts; an unspecified address means all.
+    pub listener: SocketAddr,
+    /// How long leaving may take: sending what waits, and telling the server and peers.
+    pub leave_within: Duration,
+}
+
+impl Config {
+    /// A client of the server at these addresses, that listens there.
+    #[must_use]
+    pub const fn new(servers: Vec<SocketAddr>, listener: SocketAddr) -> Self {
+        Self {
+            servers,
+            listener,
+            leave_within: Duration::from_secs(3),
+        }
+    }
+}

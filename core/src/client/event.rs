@@ -1,0 +1,245 @@
+//! What a client tells its user.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use crate::machine::ConnectFailure;
+use crate::name::Name;
+use crate::text::Text;
+use crate::time::WallTime;
+use crate::wire::EndReason;
+use crate::wire::login::LoginRefusal;
+use crate::wire::push::{Audience, Presence};
+use crate::wire::request::{Operation, Outcome};
+
+/// Something to show to the user. Texts are as their senders wrote them: clean them before a terminal sees them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// There is a session.
+    LoggedIn {
+        /// As whom.
+        user: Name,
+        /// So many messages were kept and follow.
+        kept: u32,
+        /// Whether this is news.
+        occasion: Occasion,
+    },
+    /// A login that the user asked for was refused. They may try again.
+    LoginRefused {
+        /// Why.
+        refusal: LoginRefusal,
+    },
+    /// The server cannot reach this client's listener: messages wait until it can.
+    ListenerUnreachable {
+        /// The listener's port.
+        port: u16,
+    },
+    /// The server does not answer, or said that it goes.
+    ServerAway {
+        /// Which of the two.
+        cause: AwayCause,
+        /// So many peers can still be written to.
+        peers: usize,
+    },
+    /// The server answers again, and the session goes on.
+    ServerBack,
+    /// The server had given this client up, and it logs in again.
+    TimedOut,
+    /// The final word on a command.
+    Outcome {
+        /// What was asked.
+        operation: Operation,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// Messages that were kept follow.
+    KeptStart {
+        /// So many.
+        count: u32,
+    },
+    /// That were all messages that were kept.
+    KeptEnd,
+    /// Somebody wrote, through the server.
+    Message {
+        /// Who.
+        from: Name,
+        /// When the server took it.
+        sent: WallTime,
+        /// To whom.
+        audience: Audience,
+        /// What.
+        text: Text,
+    },
+    /// A peer wrote, directly.
+    Private {
+        /// Who.
+        from: Name,
+        /// When, by their clock.
+        sent: WallTime,
+        /// What.
+        text: Text,
+    },
+    /// A private message has arrived.
+    PrivateDelivered {
+        /// Where.
+        to: Name,
+    },
+    /// A peer cannot be reached now: private messages wait.
+    PrivateWaiting {
+        /// Who.
+        to: Name,
+    },
+    /// A message that the server had kept has arrived.
+    Delivered {
+        /// Where.
+        to: Name,
+    },
+    /// The server has ended with undelivered messages.
+    Undelivered {
+        /// Whom they were for.
+        to: Name,
+        /// How many they are.
+        count: u32,
+    },
+    /// Somebody came or went.
+    Presence {
+        /// Who.
+        user: Name,
+        /// Which.
+        presence: Presence,
+    },
+    /// Somebody asks for the user's address.
+    AddressAsked {
+        /// Who.
+        by: Name,
+        /// The question is open for so many more seconds.
+        expires_in_secs: u32,
+    },
+    /// A question is open no more, unanswered.
+    QuestionClosed {
+        /// Whose it was.
+        by: Name,
+    },
+    /// Somebody is in the address book.
+    Introduced {
+        /// Who.
+        peer: Name,
+    },
+    /// Somebody said no.
+    AddressDenied {
+        /// Who.
+        by: Name,
+    },
+    /// Nobody answered.
+    NoAnswer {
+        /// Who was asked.
+        from: Name,
+    },
+    /// Somebody is in the address book no more.
+    PeerGone {
+        /// Who.
+        peer: Name,
+        /// Why.
+        cause: GoneCause,
+        /// So many private messages to them were not delivered.
+        undelivered: usize,
+    },
+    /// A peer is logged in from another client, which does not know this one.
+    PeerElsewhere {
+        /// Who.
+        peer: Name,
+    },
+    /// Somebody who is in the address book no more wrote and was refused.
+    RefusedFormerPeer {
+        /// Who.
+        peer: Name,
+    },
+    /// Somebody unknown called and was refused.
+    RefusedStranger {
+        /// From where.
+        from: IpAddr,
+    },
+    /// Who is online.
+    Online {
+        /// Their names, in order.
+        users: Vec<Name>,
+    },
+    /// Who is in the address book.
+    AddressBook {
+        /// The entries, by name.
+        entries: Vec<BookEntry>,
+    },
+    /// The client has ended.
+    Ended {
+        /// Why.
+        end: End,
+        /// So many messages were not sent.
+        unsent: usize,
+    },
+}
+
+/// What a login is to the user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Occasion {
+    /// The one they asked for.
+    First,
+    /// The server was away, or had forgotten this client.
+    Again,
+}
+
+/// Why the server counts as away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AwayCause {
+    /// It said that it is shutting down.
+    Stopping,
+    /// It cannot be reached.
+    Unreachable(ConnectFailure),
+    /// It does not answer.
+    Silent,
+}
+
+/// Why a peer is in the address book no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GoneCause {
+    /// The user removed or blocked them.
+    Own,
+    /// They removed the user, or left.
+    Theirs(EndReason),
+}
+
+/// Someone in the address book.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BookEntry {
+    /// Who.
+    pub peer: Name,
+    /// Whether they can be written to.
+    pub reach: PeerReach,
+    /// So many private messages wait.
+    pub waiting: usize,
+}
+
+/// Whether a peer can be written to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PeerReach {
+    /// Their listener has answered.
+    Reachable,
+    /// It is being looked for.
+    Unknown,
+    /// It could not be reached the last time.
+    Unreachable,
+    /// They are logged in from another client.
+    Elsewhere,
+}
+
+/// Why a client has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The user left.
+    Left,
+    /// The account was logged in from another client.
+    TakenOver,
+    /// The server does not take this client any more.
+    LoginRefused(LoginRefusal),
+    /// The server could not be reached.
+    Unreachable(AwayCause),
+}

@@ -1,0 +1,237 @@
+//! Requests to the server and what its answers mean.
+//!
+//! Each wish goes out at once in a connection of its own. When too many are under way, those that follow share the next.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::Client;
+use super::connection::Connection;
+use super::event::{AwayCause, Event};
+use super::link::{Errand, Exchange};
+use crate::channel::Counter;
+use crate::id::{QueryNumber, Seq, SessionId};
+use crate::limits::COMMAND_CONNECTIONS_MAX;
+use crate::machine::ConnId;
+use crate::name::Name;
+use crate::wire::deframer::Deframer;
+use crate::wire::frame::{RefusalCode, SealedFrame};
+use crate::wire::item::{Items, Payload, decode};
+use crate::wire::request::{Answer, Operation, Outcome, Refusal, Request};
+
+/// How long to wait before asking again what an answer left open.
+const UNANSWERED_REST: Duration = Duration::from_secs(1);
+/// Names that a list of who is online may have; a server that sends more is not believed.
+const ONLINE_MAX: usize = 1_000_000;
+
+/// The user's question who is online, while its pages come.
+#[derive(Debug)]
+pub(super) struct OnlineQuery {
+    number: QueryNumber,
+    users: Vec<Name>,
+    /// The connection that the next page is asked for on.
+    on: Option<ConnId>,
+}
+
+impl Client {
+    /// Sends what is not on its way yet.
+    pub(super) fn flush(&mut self) {
+        while self.is_ready() && self.has_unsent() && self.requests() < COMMAND_CONNECTIONS_MAX {
+            self.request(Errand::Operations);
+        }
+    }
+
+    pub(super) fn send_heartbeat(&mut self) {
+        if self.is_ready() {
+            self.request(Errand::Heartbeat);
+            self.plan_heartbeat();
+        }
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.outbox.has_unsent() || self.query.as_ref().is_some_and(|query| query.on.is_none())
+    }
+
+    fn requests(&self) -> usize {
+        self.connections
+            .values()
+            .filter(|connection| matches!(connection, Connection::Request { .. }))
+            .count()
+    }
+
+    /// Makes a request: an errand, and all operations that wait.
+    pub(super) fn request(&mut self, errand: Errand) {
+        let Some(&to) = self.config.servers.get(self.link.server) else {
+            return;
+        };
+        let Some(session) = self.link.session.as_ref().map(|s| s.channel.id()) else {
+            return;
+        };
+        let exchange = Exchange { session, errand };
+        let deframer = Deframer::default();
+        let conn = self.dial(to, Connection::Request { exchange, deframer });
+        let mut payload = Payload::default();
+        match errand {
+            Errand::Operations => {}
+            Errand::Heartbeat => payload.push(&Request::Heartbeat),
+            Errand::Logout => payload.push(&Request::Logout),
+        }
+        if let Some(query) = &mut self.query
+            && query.on.is_none()
+        {
+            query.on = Some(conn);
+            payload.push(&Request::ListOnline {
+                query: query.number,
+                after: query.users.last().copied(),
+            });
+        }
+        self.outbox.send(&mut payload, conn);
+        if let Some(session) = &mut self.link.session {
+            let bytes = session.channel.seal(payload.as_bytes());
+            self.send(conn, bytes);
+        }
+    }
+
+    pub(super) fn on_answer(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
+        let Some(Connection::Request { exchange, .. }) = self.connections.get(&conn) else {
+            return;
+        };
+        let exchange = *exchange;
+        let session = self.link.session.as_mut();
+        let opened = session
+            .filter(|session| session.channel.id() == sealed.session)
+            .filter(|_| sealed.session == exchange.session)
+            .and_then(|session| session.channel.open(sealed).ok());
+        let Some(opened) = opened else {
+            return self.refuse(conn, RefusalCode::Malformed);
+        };
+        self.close(conn);
+        self.on_server_heard();
+        let mut stopping = false;
+        for item in Items::new(opened.payload).flatten() {
+            match decode(item) {
+                Ok(Answer::Outcome { seq, outcome }) => {
+                    self.on_outcome(seq, outcome, opened.counter);
+                }
+                Ok(Answer::Online { query, users, more }) => {
+                    self.on_online_page(query, users.as_slice(), more);
+                }
+                Ok(Answer::Stopping) => stopping = true,
+                Ok(
+                    Answer::Alive
+                    | Answer::ListenerChecked { .. }
+                    | Answer::LoggedOut
+                    | Answer::Unsupported,
+                )
+                | Err(_) => {}
+            }
+        }
+        let left_open = self.outbox.connection_over(conn);
+        self.query_lost_on(conn);
+        if stopping {
+            self.on_server_stopping();
+        } else if left_open && self.is_ready() {
+            // Asking again at once would be asking in a circle.
+            self.rest(UNANSWERED_REST);
+        } else {
+            self.flush();
+        }
+    }
+
+    /// The server has no such session, or no time.
+    pub(super) fn on_request_refused(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        code: RefusalCode,
+    ) {
+        let is_current = self
+            .link
+            .session
+            .as_ref()
+            .is_some_and(|current| current.channel.id() == session);
+        if code == RefusalCode::UnknownSession && is_current {
+            self.connections.remove(&conn);
+            self.close(conn);
+            self.outbox.connection_over(conn);
+            self.query_lost_on(conn);
+            self.lose_session();
+            self.log_in_again();
+        } else {
+            self.refuse(conn, code);
+        }
+    }
+
+    pub(super) fn on_request_lost(&mut self, conn: ConnId, exchange: &Exchange, cause: AwayCause) {
+        self.outbox.connection_over(conn);
+        self.query_lost_on(conn);
+        let is_current = self
+            .link
+            .session
+            .as_ref()
+            .is_some_and(|session| session.channel.id() == exchange.session);
+        if is_current && self.is_ready() {
+            self.on_server_failed(cause);
+        }
+    }
+
+    fn on_outcome(&mut self, seq: Seq, outcome: Outcome, answer: Counter) {
+        let Some(operation) = self.outbox.answered(seq) else {
+            return;
+        };
+        match (&operation, outcome) {
+            (Operation::Block { .. }, Outcome::Refused(Refusal::AlreadyBlocked)) => {}
+            (Operation::Block { user }, Outcome::Refused(_)) => self.inbox.forget_block(*user),
+            (Operation::Unblock { user }, Outcome::Done) if !self.outbox.will_block(*user) => {
+                self.inbox.unblock(*user, answer);
+            }
+            // The address book has no such entry any more, and the user knows.
+            (Operation::RemoveAddress { .. }, _) => return,
+            _ => {}
+        }
+        self.event(Event::Outcome { operation, outcome });
+    }
+
+    pub(super) fn ask_who_is_online(&mut self) {
+        if self.query.is_none() {
+            self.queries = self.queries.wrapping_add(1);
+            self.query = Some(OnlineQuery {
+                number: QueryNumber(self.queries),
+                users: Vec::new(),
+                on: None,
+            });
+        }
+        self.flush();
+    }
+
+    fn on_online_page(&mut self, number: QueryNumber, users: &[Name], more: bool) {
+        let Some(mut query) = self.query.take_if(|query| query.number == number) else {
+            return;
+        };
+        let progress = users.first() > query.users.last();
+        if progress {
+            query.users.extend_from_slice(users);
+        }
+        if more && progress && query.users.len() < ONLINE_MAX {
+            query.on = None;
+            self.query = Some(query);
+        } else {
+            let users = query.users;
+            self.event(Event::Online { users });
+        }
+    }
+
+    fn query_lost_on(&mut self, conn: ConnId) {
+        if let Some(query) = &mut self.query
+            && query.on == Some(conn)
+        {
+            query.on = None;
+        }
+    }
+
+    pub(super) fn query_again(&mut self) {
+        if let Some(query) = &mut self.query {
+            query.on = None;
+        }
+    }
+}

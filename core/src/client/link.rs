@@ -1,0 +1,192 @@
+//! The link to the server: whether there is a session that can be used, and how to get one back.
+//!
+//! A request that fails says little: a connection broke. So the link *rests* a moment and tries again with the same
+//! session. Only when the server does not know the session, or must have given it up, is there a new login.
+
+use core::time::Duration;
+
+use super::event::{AwayCause, Event};
+use super::{Client, TimerKind};
+use crate::backoff::Backoff;
+use crate::channel::Channel;
+use crate::id::{LoginNumber, SessionId};
+use crate::machine::ConnId;
+use crate::time::Timestamp;
+use crate::wire::login::LoginCause;
+
+const RETRY_FIRST: Duration = Duration::from_millis(500);
+const RETRY_LONGEST: Duration = Duration::from_secs(30);
+/// Failures in a row until the user is told that the server is away: one is a broken connection.
+const FAILURES_UNTIL_AWAY: u32 = 2;
+
+/// A session with the server, as the client knows it.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) channel: Channel,
+    pub(super) heartbeat_interval: Duration,
+    pub(super) timeout: Duration,
+    pub(super) max_text: usize,
+    /// When the server last answered.
+    pub(super) heard: Timestamp,
+    /// Whether the server is known to have given it up. What it sealed before may still arrive.
+    pub(super) over: bool,
+}
+
+/// What a request was for, besides operations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Exchange {
+    pub(super) session: SessionId,
+    pub(super) errand: Errand,
+}
+
+/// What a request is made for, besides the operations that go with every one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Errand {
+    /// Nothing else.
+    Operations,
+    /// To be heard of.
+    Heartbeat,
+    /// To end the session.
+    Logout,
+}
+
+/// What the link is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Nobody has asked for a login, or it was refused.
+    Idle,
+    /// A login is under way.
+    LoggingIn { conn: ConnId, cause: LoginCause },
+    /// Requests can be made.
+    Ready,
+    /// A timer ends the rest.
+    Resting,
+}
+
+/// The link to the server.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) state: State,
+    pub(super) session: Option<Session>,
+    /// The last login that was granted.
+    pub(super) login: Option<LoginNumber>,
+    /// Why the server counts as away, once the user was told.
+    pub(super) away: Option<AwayCause>,
+    /// Which of the server's addresses is used.
+    pub(super) server: usize,
+    /// How many of them failed in this attempt to log in.
+    pub(super) failed_servers: usize,
+    backoff: Backoff,
+}
+
+impl Link {
+    pub(super) const fn new() -> Self {
+        Self {
+            state: State::Idle,
+            session: None,
+            login: None,
+            away: None,
+            server: 0,
+            failed_servers: 0,
+            backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
+        }
+    }
+}
+
+impl Client {
+    pub(super) fn is_ready(&self) -> bool {
+        self.link.state == State::Ready
+    }
+
+    /// The server has answered.
+    pub(super) fn on_server_heard(&mut self) {
+        let Some(session) = &mut self.link.session else {
+            return;
+        };
+        if session.over {
+            return;
+        }
+        session.heard = self.clock.at;
+        self.link.backoff.reset();
+        if self.link.state == State::Resting {
+            self.timers.cancel(TimerKind::Retry);
+            self.link.state = State::Ready;
+            self.plan_heartbeat();
+        }
+        if self.link.away.take().is_some() {
+            self.event(Event::ServerBack);
+        }
+    }
+
+    /// Something between us and the server failed: rest, then try again.
+    pub(super) fn on_server_failed(&mut self, cause: AwayCause) {
+        if matches!(self.link.state, State::Idle | State::Resting) {
+            return;
+        }
+        let rest = self.link.backoff.after_failure(&mut self.rng);
+        self.rest(rest);
+        if self.link.backoff.failures() >= FAILURES_UNTIL_AWAY {
+            self.tell_away(cause);
+        }
+    }
+
+    /// The user learns once that the server is away.
+    pub(super) fn tell_away(&mut self, cause: AwayCause) {
+        if self.link.away.replace(cause).is_none() {
+            let peers = self.book.len();
+            self.event(Event::ServerAway { cause, peers });
+        }
+    }
+
+    pub(super) fn rest(&mut self, duration: Duration) {
+        self.link.state = State::Resting;
+        let rested = self.clock.at + duration;
+        self.timers.set(TimerKind::Retry, rested);
+        self.timers.cancel(TimerKind::Heartbeat);
+    }
+
+    /// The rest is over.
+    pub(super) fn retry(&mut self) {
+        let now = self.clock.at;
+        let is_usable = self
+            .link
+            .session
+            .as_ref()
+            .is_some_and(|session| !session.over && now.since(session.heard) < session.timeout);
+        if is_usable {
+            self.link.state = State::Ready;
+            self.send_heartbeat();
+        } else {
+            self.log_in_again();
+        }
+    }
+
+    /// The server does not know the session any more.
+    pub(super) fn lose_session(&mut self) {
+        if let Some(session) = &mut self.link.session {
+            session.over = true;
+        }
+    }
+
+    /// Gets a new session without asking the user.
+    pub(super) fn log_in_again(&mut self) {
+        if let (Some(login), false) = (
+            self.link.login,
+            matches!(self.link.state, State::LoggingIn { .. }),
+        ) {
+            self.timers.cancel(TimerKind::Retry);
+            self.start_login(LoginCause::Automatic(login));
+        }
+    }
+
+    /// The server said that it is going. What it has for us it still hands over; nothing new is asked of it.
+    pub(super) fn on_server_stopping(&mut self) {
+        if matches!(self.link.state, State::Ready | State::Resting) {
+            self.lose_session();
+            let rest = self.link.backoff.after_failure(&mut self.rng);
+            // It needs a moment to go and come back.
+            self.rest(rest + Duration::from_secs(1));
+            self.tell_away(AwayCause::Stopping);
+        }
+    }
+}

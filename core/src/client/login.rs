@@ -1,0 +1,218 @@
+//! Logging in: the one exchange with the server before there is a session, and the word on our listener behind it.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::connection::{Connection, LoginConnection};
+use super::event::{AwayCause, End, Event, Occasion};
+use super::link::{Session, State};
+use super::{Client, TimerKind};
+use crate::channel::Channel;
+use crate::id::SessionId;
+use crate::limits::PARKED_MAX;
+use crate::machine::ConnId;
+use crate::wire::deframer::Deframer;
+use crate::wire::frame::{Frame, SealedFrame};
+use crate::wire::item::{Bounded, Items, decode, encode};
+use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome};
+use crate::wire::request::{Answer, Reach};
+
+impl Client {
+    pub(super) fn start_login(&mut self, cause: LoginCause) {
+        let Some(&to) = self.config.servers.get(self.link.server) else {
+            return self.end(End::Unreachable(AwayCause::Silent));
+        };
+        let connection = LoginConnection {
+            deframer: Deframer::default(),
+            session: None,
+        };
+        let conn = self.dial(to, Connection::Login(connection));
+        self.link.state = State::LoggingIn { conn, cause };
+    }
+
+    /// The connection stands, and shows at which address we reach the server.
+    pub(super) fn send_login(&mut self, conn: ConnId, local: SocketAddr) {
+        let State::LoggingIn { cause, .. } = self.link.state else {
+            return;
+        };
+        let Some((name, password)) = self.user.clone() else {
+            return;
+        };
+        let listener = self.config.listener;
+        let own = if listener.ip().is_unspecified() {
+            SocketAddr::new(local.ip(), listener.port())
+        } else {
+            listener
+        };
+        let login = Login {
+            name,
+            password,
+            port: listener.port(),
+            instance: self.instance,
+            lowest_unanswered: self.outbox.lowest_unanswered(),
+            cause,
+            candidates: Bounded::first_of([own]),
+        };
+        let body = encode(&LoginRequest::Password(login));
+        self.send(conn, Frame::Login(&body).to_bytes());
+    }
+
+    pub(super) fn on_login_answer(&mut self, conn: ConnId, body: &[u8]) {
+        match (self.link.state, decode(body)) {
+            (State::LoggingIn { conn: current, .. }, Ok(answer)) if current == conn => match answer
+            {
+                LoginAnswer::Welcome(welcome) => self.on_welcome(conn, welcome),
+                LoginAnswer::Refused(refusal) => self.on_login_refused(conn, refusal),
+            },
+            _ => self.on_finished(conn),
+        }
+    }
+
+    fn on_welcome(&mut self, conn: ConnId, welcome: Welcome) {
+        let session = welcome.keys.id;
+        if let Some(Connection::Login(login)) = self.connections.get_mut(&conn) {
+            login.session = Some(session);
+        }
+        let occasion = if self.link.login.is_none() {
+            Occasion::First
+        } else {
+            Occasion::Again
+        };
+        self.link.session = Some(Session {
+            channel: Channel::new(welcome.keys),
+            heartbeat_interval: Duration::from_millis(welcome.heartbeat_interval_ms.into()),
+            timeout: Duration::from_millis(welcome.timeout_ms.into()),
+            max_text: usize::try_from(welcome.max_text).unwrap_or(usize::MAX),
+            heard: self.clock.at,
+            over: false,
+        });
+        self.link.login = Some(welcome.login);
+        self.link.state = State::Ready;
+        self.link.failed_servers = 0;
+        self.link.away = None;
+        self.inbox.start_session();
+        self.outbox.send_all_again();
+        self.query_again();
+        self.on_server_heard();
+        if let Some((user, _)) = self.user {
+            let kept = welcome.kept;
+            self.event(Event::LoggedIn {
+                user,
+                kept,
+                occasion,
+            });
+        }
+        self.plan_heartbeat();
+        self.unpark();
+        self.flush();
+    }
+
+    fn on_login_refused(&mut self, conn: ConnId, refusal: LoginRefusal) {
+        self.close(conn);
+        let is_first = self.link.login.is_none();
+        self.link.failed_servers = 0;
+        match refusal {
+            _ if is_first => {
+                self.link.state = State::Idle;
+                self.event(Event::LoginRefused { refusal });
+            }
+            LoginRefusal::TakenOver => self.end(End::TakenOver),
+            LoginRefusal::Locked { seconds } | LoginRefusal::Busy { seconds } => {
+                self.tell_away(AwayCause::Silent);
+                self.rest(Duration::from_secs(seconds.max(1).into()));
+            }
+            LoginRefusal::Stopping => {
+                self.on_server_failed(AwayCause::Stopping);
+            }
+            LoginRefusal::WrongCredentials { .. } | LoginRefusal::Port(_) => {
+                self.end(End::LoginRefused(refusal));
+            }
+        }
+        self.unpark();
+    }
+
+    /// What follows the answer to a login: whether the server could reach our listener.
+    pub(super) fn on_login_follow_up(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
+        let session = self.link.session.as_mut();
+        let opened = session
+            .filter(|session| session.channel.id() == sealed.session)
+            .and_then(|session| session.channel.open(sealed).ok());
+        let answer = opened
+            .and_then(|opened| Items::new(opened.payload).next())
+            .and_then(|item| decode(item.ok()?).ok());
+        if let Some(Answer::ListenerChecked { reach }) = answer
+            && reach == Reach::Unreachable
+        {
+            let port = self.config.listener.port();
+            self.event(Event::ListenerUnreachable { port });
+        }
+        self.close(conn);
+    }
+
+    pub(super) fn on_login_lost(&mut self, login: &LoginConnection, cause: AwayCause) {
+        let State::LoggingIn {
+            cause: login_cause, ..
+        } = self.link.state
+        else {
+            return;
+        };
+        if login.session.is_some() {
+            return;
+        }
+        let servers = self.config.servers.len();
+        self.link.server = (self.link.server + 1) % servers.max(1);
+        self.link.failed_servers += 1;
+        if self.link.failed_servers < servers {
+            return self.start_login(login_cause);
+        }
+        self.link.failed_servers = 0;
+        match login_cause {
+            LoginCause::Person => self.end(End::Unreachable(cause)),
+            LoginCause::Automatic(_) => self.on_server_failed(cause),
+        }
+        self.unpark();
+    }
+
+    /// Whether a call in an unknown session may be one that overtook the answer to our login.
+    pub(super) fn may_park(&self) -> bool {
+        let parked = self
+            .connections
+            .values()
+            .filter(|connection| matches!(connection, Connection::Parked { .. }))
+            .count();
+        matches!(self.link.state, State::LoggingIn { .. }) && parked < PARKED_MAX
+    }
+
+    /// The login is decided: looks again at the calls that waited for it.
+    fn unpark(&mut self) {
+        let parked: Vec<_> = self
+            .connections
+            .extract_if(.., |_, connection| {
+                matches!(connection, Connection::Parked { .. })
+            })
+            .collect();
+        for (conn, connection) in parked {
+            if let Connection::Parked { remote, frame } = connection {
+                self.on_accepted(conn, remote);
+                self.on_received(conn, &frame);
+            }
+        }
+    }
+
+    pub(super) fn is_known_session(&self, id: SessionId) -> bool {
+        let is_ours = self
+            .link
+            .session
+            .as_ref()
+            .is_some_and(|session| session.channel.id() == id);
+        is_ours || self.book.has_link(id) || self.former.has_link(id)
+    }
+
+    pub(super) fn plan_heartbeat(&mut self) {
+        if let Some(session) = &self.link.session {
+            let at = self.clock.at + session.heartbeat_interval;
+            self.timers.set(TimerKind::Heartbeat, at);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What the server tells us by dialling our listener: the check of the listener, batches, and the end of the session.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::connection::Connection;
+use super::event::{End, Event};
+use super::inbox::{Receipt, Route, Sender, Showing};
+use super::{Client, Effect, Output, TimerKind};
+use crate::channel::Counter;
+use crate::id::{BatchNumber, EffectId, SessionId};
+use crate::machine::ConnId;
+use crate::name::Name;
+use crate::time::whole_secs_up;
+use crate::wire::frame::{RefusalCode, SealedFrame};
+use crate::wire::item::{ItemError, Items, Payload, decode};
+use crate::wire::push::{Push, PushAnswer, SessionEnd};
+
+/// What is to be shown of a batch.
+#[derive(Debug, Default)]
+struct Show {
+    events: Vec<Event>,
+    asked_by: Vec<Name>,
+}
+
+impl Client {
+    /// Somebody who has keys that we know calls our listener.
+    pub(super) fn on_call(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
+        let session = self.link.session.as_mut();
+        let Some(session) = session.filter(|session| session.channel.id() == sealed.session) else {
+            return self.on_peer_call(conn, sealed);
+        };
+        let Ok(opened) = session.channel.open(sealed) else {
+            return self.refuse(conn, RefusalCode::Malformed);
+        };
+        let mut items = Items::new(opened.payload);
+        match items.next().map(|item| decode(item?)) {
+            Some(Ok(Push::Probe { challenge })) => {
+                self.answer_push(conn, &PushAnswer::Probed { challenge });
+            }
+            Some(Ok(Push::SessionEnded { reason })) => {
+                self.close(conn);
+                self.on_session_ended(reason);
+            }
+            Some(Ok(Push::Batch { number })) => {
+                self.on_batch(conn, sealed.session, number, opened.counter, items);
+            }
+            _ => self.refuse(conn, RefusalCode::Malformed),
+        }
+    }
+
+    fn on_session_ended(&mut self, reason: SessionEnd) {
+        match reason {
+            SessionEnd::TakenOver => self.end(End::TakenOver),
+            SessionEnd::TimedOut => {
+                self.lose_session();
+                self.event(Event::TimedOut);
+                self.log_in_again();
+            }
+        }
+    }
+
+    fn on_batch(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        number: BatchNumber,
+        frame: Counter,
+        items: Items<'_>,
+    ) {
+        if self.inbox.has_taken(number) {
+            return self.answer_push(conn, &PushAnswer::Taken { number });
+        }
+        if !self.inbox.may_show(Sender::Server) {
+            // Not now: it comes again.
+            return self.close(conn);
+        }
+        let mut show = Show::default();
+        for item in items {
+            match item.and_then(decode) {
+                Ok(push) => self.take_push(push, frame, &mut show),
+                // Something of a later version, which this one has no use for.
+                Err(ItemError::Unsupported(_)) => {}
+                Err(ItemError::Malformed) => return self.refuse(conn, RefusalCode::Malformed),
+            }
+        }
+        if show.events.is_empty() {
+            self.inbox.took(number);
+            return self.answer_push(conn, &PushAnswer::Taken { number });
+        }
+        let receipt = Receipt::Batch { session, number };
+        self.connections.insert(conn, Connection::Showing);
+        self.show(
+            show.events,
+            Showing {
+                conn,
+                receipt,
+                asked_by: show.asked_by,
+            },
+        );
+    }
+
+    pub(super) fn show(&mut self, events: Vec<Event>, showing: Showing) {
+        let id = EffectId(self.effects);
+        self.effects += 1;
+        self.inbox.show(id, showing);
+        self.output(Output::Effect(Effect::Show { id, events }));
+    }
+
+    /// What was handed to the screen is on it: now its sender may know.
+    pub(super) fn on_shown(&mut self, id: EffectId) {
+        let Some(showing) = self.inbox.shown(id) else {
+            return;
+        };
+        for by in showing.asked_by {
+            self.questions.shown(self.clock.at, by);
+        }
+        match showing.receipt {
+            Receipt::Batch { session, number } => {
+                let is_current = self
+                    .link
+                    .session
+                    .as_ref()
+                    .is_some_and(|current| current.channel.id() == session);
+                if is_current {
+                    self.inbox.took(number);
+                    self.answer_push(showing.conn, &PushAnswer::Taken { number });
+                } else {
+                    self.close(showing.conn);
+                }
+            }
+            Receipt::Private { link, through } => {
+                self.acknowledge_private(showing.conn, link, through);
+            }
+        }
+    }
+
+    fn answer_push(&mut self, conn: ConnId, answer: &PushAnswer) {
+        if let Some(session) = &mut self.link.session {
+            let bytes = session.channel.seal(Payload::of(answer).as_bytes());
+            self.send(conn, bytes);
+        }
+        self.close(conn);
+    }
+
+    /// Takes one item of a batch in, and adds what the user is to see of it.
+    fn take_push(&mut self, push: Push, frame: Counter, show: &mut Show) {
+        let event = match push {
+            Push::Message(delivery) => {
+                let hidden = self.inbox.hides(delivery.from, frame);
+                let (from, instance) = (delivery.from, delivery.instance);
+                let is_new = self
+                    .inbox
+                    .is_new(Route::Server, from, instance, delivery.seq);
+                (is_new && !hidden).then_some(Event::Message {
+                    from,
+                    sent: delivery.sent,
+                    audience: delivery.audience,
+                    text: delivery.text,
+                })
+            }
+            Push::KeptStart { count } => Some(Event::KeptStart { count }),
+            Push::KeptEnd => Some(Event::KeptEnd),
+            Push::Presence { user, presence } => Some(Event::Presence { user, presence }),
+            Push::AddressAsked { by, expires_in_ms } => {
+                let expires_in = Duration::from_millis(expires_in_ms.into());
+                let is_news = !self.inbox.hides(by, frame) && self.open_question(by, expires_in);
+                if is_news {
+                    show.asked_by.push(by);
+                }
+                is_news.then(|| Event::AddressAsked {
+                    by,
+                    expires_in_secs: whole_secs_up(expires_in),
+                })
+            }
+            Push::QuestionClosed { by } => self
+                .forget_question(by)
+                .then_some(Event::QuestionClosed { by }),
+            Push::Introduced(introduction) => {
+                let peer = introduction.peer;
+                let is_news = !self.inbox.hides(peer, frame) && self.on_introduced(introduction);
+                is_news.then_some(Event::Introduced { peer })
+            }
+            Push::AddressDenied { by } => Some(Event::AddressDenied { by }),
+            Push::NoAnswer { from } => Some(Event::NoAnswer { from }),
+            Push::IntroductionEnded { peer, link, reason } => {
+                self.on_introduction_ended(peer, link, reason)
+            }
+            Push::Delivered { to, .. } => Some(Event::Delivered { to }),
+            Push::Stopping => {
+                self.on_server_stopping();
+                None
+            }
+            Push::Undelivered { to, count } => Some(Event::Undelivered { to, count }),
+            // They stand alone in their frames.
+            Push::Probe { .. } | Push::Batch { .. } | Push::SessionEnded { .. } => None,
+        };
+        show.events.extend(event);
+    }
+
+    fn open_question(&mut self, by: Name, expires_in: Duration) -> bool {
+        let now = self.clock.at;
+        let is_news = self.questions.open(now, by);
+        if is_news {
+            self.timers.set(TimerKind::Question(by), now + expires_in);
+        }
+        is_news
+    }
+
+    /// A question is open no more: whether it was.
+    pub(super) fn forget_question(&mut self, by: Name) -> bool {
+        self.timers.cancel(TimerKind::Question(by));
+        self.questions.close(self.clock.at, by)
+    }
+
+    /// A question has expired.
+    pub(super) fn close_question(&mut self, by: Name) {
+        if self.forget_question(by) {
+            self.event(Event::QuestionClosed { by });
+        }
+    }
+}
