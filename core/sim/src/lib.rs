@@ -5,6 +5,7 @@
 //! [`net`] carries their bytes, late, in pieces, over connections that race, break and hang. The same seed gives the same
 //! world, to the byte.
 
+pub mod crowd;
 pub mod net;
 pub mod script;
 pub mod world;

@@ -121,6 +121,7 @@ pub struct Net {
     ends: BTreeMap<(HostId, ConnId), (u64, Side)>,
     queue: BTreeMap<(Timestamp, u64), (u64, Side, Delivery)>,
     made: u64,
+    dialled: BTreeMap<(HostId, HostId), usize>,
     queued: u64,
     accepted: u64,
 }
@@ -138,6 +139,7 @@ impl Net {
             ends: BTreeMap::new(),
             queue: BTreeMap::new(),
             made: 0,
+            dialled: BTreeMap::new(),
             queued: 0,
             accepted: 0,
         }
@@ -147,6 +149,30 @@ impl Net {
     pub fn place(&mut self, host: HostId, listener: SocketAddr) {
         self.addresses.insert(host, listener.ip());
         self.listeners.insert(listener, host);
+    }
+
+    /// How many connections were dialled to somebody who listened.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.dialled.values().sum()
+    }
+
+    /// How many of them between these two.
+    #[must_use]
+    pub fn connections_between(&self, a: HostId, b: HostId) -> usize {
+        let dialled = |pair| self.dialled.get(&pair).copied().unwrap_or(0);
+        dialled((a, b)) + dialled((b, a))
+    }
+
+    /// How many of them from or to the server, which is the first host.
+    #[must_use]
+    pub fn connections_of_server(&self) -> usize {
+        let server = HostId(0);
+        self.dialled
+            .iter()
+            .filter(|((from, to), _)| *from == server || *to == server)
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// What a host sends seems to come from this address.
@@ -242,6 +268,7 @@ impl Net {
             let refused = Delivery::Failed(ConnectFailure::Refused);
             return self.queue_for(shortly, id, Side::Caller, refused);
         };
+        *self.dialled.entry((host, callee)).or_default() += 1;
         let accepted = ConnId::Accepted(self.accepted);
         self.accepted += 1;
         self.ends.insert((callee, accepted), (id, Side::Callee));

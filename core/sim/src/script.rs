@@ -172,6 +172,7 @@ fn show_operation(operation: &Operation) -> String {
         Operation::Accept { user } => format!("accept {user}"),
         Operation::Deny { user } => format!("deny {user}"),
         Operation::RemoveAddress { user } => format!("removeaddress {user}"),
+        Operation::Skip => "skip".into(),
     }
 }
 

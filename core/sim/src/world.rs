@@ -32,7 +32,9 @@ const SPIN: u32 = 100_000;
 pub struct ClientId(usize);
 
 impl ClientId {
-    const fn host(self) -> HostId {
+    /// Its place on the network.
+    #[must_use]
+    pub const fn host(self) -> HostId {
         HostId(self.0 + 1)
     }
 }
@@ -274,6 +276,28 @@ impl World {
             self.seat(id).seen
         );
         id
+    }
+
+    /// Two people who are logged in put each other into their address books.
+    ///
+    /// # Panics
+    ///
+    /// When that fails: the test is wrong.
+    pub fn introduce(&mut self, asker: ClientId, asked: ClientId) {
+        let (asker_name, asked_name) = (self.label(asker), self.label(asked));
+        self.types(asker, &format!("getaddress {asked_name}"));
+        self.settle();
+        self.types(asked, &format!("accept {asker_name}"));
+        self.settle();
+        let seen = self.saw(asked);
+        assert!(
+            seen.contains(&format!("introduced to {asker_name}")),
+            "{asker_name} and {asked_name} are introduced: {seen:?}"
+        );
+    }
+
+    fn label(&self, id: ClientId) -> String {
+        self.seat(id).label.clone()
     }
 
     /// Somebody tries a password.
@@ -608,7 +632,7 @@ impl World {
     }
 
     fn note_seat(&mut self, id: ClientId, what: &str) {
-        let label = self.seat(id).label.clone();
+        let label = self.label(id);
         self.note(&label, what);
     }
 

@@ -9,8 +9,8 @@ use super::Client;
 use super::connection::Connection;
 use super::event::{AwayCause, Event};
 use super::link::{Errand, Exchange};
-use crate::channel::Counter;
-use crate::id::{QueryNumber, Seq, SessionId};
+use super::outbox::Answered;
+use crate::id::{QueryNumber, SessionId};
 use crate::limits::COMMAND_CONNECTIONS_MAX;
 use crate::machine::ConnId;
 use crate::name::Name;
@@ -111,7 +111,8 @@ impl Client {
         for item in Items::new(opened.payload).flatten() {
             match decode(item) {
                 Ok(Answer::Outcome { seq, outcome }) => {
-                    self.on_outcome(seq, outcome, opened.counter);
+                    let frame = opened.counter;
+                    self.outbox.answered(seq, Answered { outcome, frame });
                 }
                 Ok(Answer::Online { query, users, more }) => {
                     self.on_online_page(query, users.as_slice(), more);
@@ -126,6 +127,7 @@ impl Client {
                 | Err(_) => {}
             }
         }
+        self.give_answers();
         let left_open = self.outbox.connection_over(conn);
         self.query_lost_on(conn);
         if stopping {
@@ -175,21 +177,22 @@ impl Client {
         }
     }
 
-    fn on_outcome(&mut self, seq: Seq, outcome: Outcome, answer: Counter) {
-        let Some(operation) = self.outbox.answered(seq) else {
-            return;
-        };
-        match (&operation, outcome) {
-            (Operation::Block { .. }, Outcome::Refused(Refusal::AlreadyBlocked)) => {}
-            (Operation::Block { user }, Outcome::Refused(_)) => self.inbox.forget_block(*user),
-            (Operation::Unblock { user }, Outcome::Done) if !self.outbox.will_block(*user) => {
-                self.inbox.unblock(*user, answer);
+    /// Gives out the answers whose turn it is.
+    fn give_answers(&mut self) {
+        while let Some((operation, answer)) = self.outbox.pop_answered() {
+            match (&operation, answer.outcome) {
+                (Operation::Block { .. }, Outcome::Refused(Refusal::AlreadyBlocked)) => {}
+                (Operation::Block { user }, Outcome::Refused(_)) => self.inbox.forget_block(*user),
+                (Operation::Unblock { user }, Outcome::Done) if !self.outbox.will_block(*user) => {
+                    self.inbox.unblock(*user, answer.frame);
+                }
+                // The address book has no such entry any more, and the user knows.
+                (Operation::RemoveAddress { .. }, _) => continue,
+                _ => {}
             }
-            // The address book has no such entry any more, and the user knows.
-            (Operation::RemoveAddress { .. }, _) => return,
-            _ => {}
+            let outcome = answer.outcome;
+            self.event(Event::Outcome { operation, outcome });
         }
-        self.event(Event::Outcome { operation, outcome });
     }
 
     pub(super) fn ask_who_is_online(&mut self) {

@@ -174,6 +174,7 @@ impl Server {
                 Operation::RemoveAddress { user } => {
                     Some(decided(self.remove_address(account, user)))
                 }
+                Operation::Skip => Some(Outcome::Done),
             };
             if let Some(outcome) = outcome {
                 self.resolve(origin, outcome);

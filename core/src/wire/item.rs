@@ -28,12 +28,13 @@ pub enum ItemError {
     Malformed,
 }
 
-/// The bytes of an item, without its length.
+/// The bytes of an item, without its length: the whole body of a login frame.
 ///
 /// # Panics
 ///
 /// Never on what the wire types can hold: their serialisers cannot fail, and memory grows as needed.
-pub(crate) fn encode<T: Item>(item: &T) -> Vec<u8> {
+#[must_use]
+pub fn encode<T: Item>(item: &T) -> Vec<u8> {
     postcard::to_allocvec(item).expect("wire types always serialise")
 }
 
@@ -88,6 +89,12 @@ impl Payload {
     }
 }
 
+/// The payload of a frame with one item.
+#[must_use]
+pub fn payload_of<T: Item>(item: &T) -> Vec<u8> {
+    Payload::of(item).bytes
+}
+
 /// Bytes of the longest length that a payload can hold.
 const LEN_LEN_MAX: usize = 3;
 
@@ -135,7 +142,7 @@ impl<'a> Iterator for Items<'a> {
 }
 
 /// A list that cannot be made longer than `N` by whoever sends it.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Bounded<T, const N: usize>(Vec<T>);
 

@@ -87,6 +87,8 @@ pub enum Operation {
         /// With whom.
         user: Name,
     },
+    /// Do nothing: an earlier server did it and has answered. The number is sent so that the next ones get their turn.
+    Skip,
 }
 
 /// An item from the server to a client that asked.

@@ -108,6 +108,7 @@ fn request_items() {
         Operation::Accept { user },
         Operation::Deny { user },
         Operation::RemoveAddress { user },
+        Operation::Skip,
     ];
     let mut requests = alloc::vec![Request::Heartbeat, Request::LowestUnanswered { seq: SEQ },];
     requests.extend(operations.map(|operation| Request::Submit {

@@ -1,0 +1,125 @@
+//! Tests of the outbox.
+
+use alloc::vec::Vec;
+
+use super::*;
+use crate::channel::{Channel, SessionKeys};
+use crate::rng::SeededSecrets;
+use crate::wire::frame::Frame;
+use crate::wire::item::{Items, decode};
+
+const A: ConnId = ConnId::Dialled(1);
+const B: ConnId = ConnId::Dialled(2);
+
+fn say(outbox: &mut Outbox, text: &str) {
+    let text = text.parse().unwrap();
+    outbox.push(Operation::Broadcast { text }).unwrap();
+}
+
+/// What goes into a frame: the numbers, with a mark at those that only fill their place.
+fn send(outbox: &mut Outbox, conn: ConnId) -> Vec<(u64, bool)> {
+    let mut payload = Payload::default();
+    outbox.send(&mut payload, conn);
+    Items::new(payload.as_bytes())
+        .filter_map(|item| match decode::<Request>(item.unwrap()).unwrap() {
+            Request::Submit { seq, operation } => Some((seq.0, operation == Operation::Skip)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn frame() -> Counter {
+    let keys = SessionKeys::generate(&mut SeededSecrets::new(0));
+    let bytes = Channel::new(keys.mirrored()).seal(b"");
+    match Frame::parse(&bytes).unwrap() {
+        Frame::Session(sealed) => Channel::new(keys).open(&sealed).unwrap().counter,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn answer(outbox: &mut Outbox, seq: u64) {
+    let outcome = Outcome::Done;
+    let frame = frame();
+    outbox.answered(Seq(seq), Answered { outcome, frame });
+}
+
+fn popped(outbox: &mut Outbox) -> usize {
+    core::iter::from_fn(|| outbox.pop_answered()).count()
+}
+
+#[test]
+fn what_is_on_its_way_is_not_sent_twice_until_its_connection_is_over() {
+    let mut outbox = Outbox::new();
+    say(&mut outbox, "1");
+    say(&mut outbox, "2");
+    assert_eq!(send(&mut outbox, A), [(1, false), (2, false)]);
+    say(&mut outbox, "3");
+    assert_eq!(send(&mut outbox, B), [(3, false)]);
+    assert!(!outbox.has_unsent());
+    answer(&mut outbox, 2);
+    assert!(outbox.connection_over(A));
+    assert_eq!(send(&mut outbox, B), [(1, false)]);
+    assert!(!outbox.connection_over(A));
+}
+
+#[test]
+fn answers_are_given_in_the_order_of_the_wishes() {
+    let mut outbox = Outbox::new();
+    for text in ["1", "2", "3"] {
+        say(&mut outbox, text);
+    }
+    send(&mut outbox, A);
+    answer(&mut outbox, 3);
+    answer(&mut outbox, 2);
+    assert_eq!(popped(&mut outbox), 0);
+    assert_eq!(outbox.lowest_unanswered(), Seq(1));
+    answer(&mut outbox, 1);
+    answer(&mut outbox, 1);
+    assert_eq!(popped(&mut outbox), 3);
+    assert_eq!(outbox.lowest_unanswered(), Seq(4));
+}
+
+#[test]
+fn a_server_that_forgot_gets_every_number_but_does_nothing_twice() {
+    let mut outbox = Outbox::new();
+    for text in ["1", "2", "3"] {
+        say(&mut outbox, text);
+    }
+    send(&mut outbox, A);
+    answer(&mut outbox, 2);
+    outbox.send_all_again();
+    assert_eq!(send(&mut outbox, B), [(1, false), (2, true), (3, false)]);
+}
+
+#[test]
+fn no_more_than_the_window_is_on_its_way() {
+    let mut outbox = Outbox::new();
+    for _ in 0..SEQ_WINDOW + 5 {
+        say(&mut outbox, "x");
+    }
+    assert_eq!(send(&mut outbox, A).last(), Some(&(SEQ_WINDOW, false)));
+    assert!(!outbox.has_unsent());
+    answer(&mut outbox, 1);
+    assert_eq!(popped(&mut outbox), 1);
+    assert_eq!(send(&mut outbox, B), [(SEQ_WINDOW + 1, false)]);
+}
+
+#[test]
+fn a_frame_takes_what_fits() {
+    let mut outbox = Outbox::new();
+    for _ in 0..3 {
+        say(&mut outbox, &"x".repeat(30_000));
+    }
+    assert_eq!(send(&mut outbox, A).len(), 2);
+    assert_eq!(send(&mut outbox, B), [(3, false)]);
+}
+
+#[test]
+fn it_is_bounded() {
+    let mut outbox = Outbox::new();
+    for _ in 0..OUTBOX_MAX {
+        say(&mut outbox, "x");
+    }
+    let text = "x".parse().unwrap();
+    assert_eq!(outbox.push(Operation::Broadcast { text }), Err(Full));
+}

@@ -1,0 +1,241 @@
+//! The consent handshake: nobody learns an address without the other's yes.
+
+use std::time::Duration;
+
+use simplechat_sim::World;
+
+#[test]
+fn a_yes_introduces_both() {
+    let mut w = World::new(1);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.look_away();
+    w.types(alice, "getaddress bob");
+    w.settle();
+    assert_eq!(w.saw(alice), ["getaddress bob: asked"]);
+    assert_eq!(w.saw(bob), ["alice asks for the address, 120 s"]);
+    w.types(bob, "accept alice");
+    w.settle();
+    let mut seen = w.saw(bob);
+    seen.sort();
+    assert_eq!(seen, ["accept alice: done", "introduced to alice"]);
+    assert_eq!(w.saw(alice), ["introduced to bob"]);
+    w.types(alice, "addressbook");
+    w.types(bob, "addressbook");
+    assert_eq!(w.saw(alice), ["book: bob reachable 0 waiting"]);
+    assert_eq!(w.saw(bob), ["book: alice reachable 0 waiting"]);
+}
+
+#[test]
+fn a_no_is_a_no() {
+    let mut w = World::new(2);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "getaddress bob");
+    w.settle();
+    w.look_away();
+    w.types(bob, "deny alice");
+    w.settle();
+    assert_eq!(w.saw(bob), ["deny alice: done"]);
+    assert_eq!(w.saw(alice), ["bob said no"]);
+    w.types(alice, "addressbook");
+    assert_eq!(w.saw(alice), ["book: "]);
+}
+
+#[test]
+fn silent_away_and_blocking_look_the_same() {
+    let mut w = World::new(3);
+    let alice = w.join("alice");
+    let _silent = w.join("bob");
+    let blocking = w.join("carol");
+    w.types(blocking, "block alice");
+    w.settle();
+    w.look_away();
+    let mut seen = Vec::new();
+    for (other, name) in [("bob", "silent"), ("carol", "blocking"), ("dave", "away")] {
+        w.types(alice, &format!("getaddress {other}"));
+        w.settle();
+        w.types(alice, &format!("getaddress {other}"));
+        w.settle();
+        w.run(Duration::from_secs(120));
+        let answers: Vec<_> = w
+            .saw(alice)
+            .iter()
+            .map(|line| line.replace(other, "them"))
+            .collect();
+        seen.push((name, answers));
+    }
+    for (name, answers) in &seen {
+        assert_eq!(
+            answers,
+            &[
+                "getaddress them: asked",
+                "getaddress them: refused, you have asked already, and the question is still open",
+                "no answer from them",
+            ],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_unanswered_question_expires_on_both_sides() {
+    let mut w = World::new(4);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "getaddress bob");
+    w.settle();
+    w.look_away();
+    w.run(Duration::from_secs(120));
+    assert_eq!(w.saw(alice), ["no answer from bob"]);
+    assert_eq!(w.saw(bob), ["alice asks no more"]);
+    assert_eq!(
+        w.types_in_vain(bob, "accept alice").to_string(),
+        "alice has not asked for your address, or the question is open no more"
+    );
+}
+
+#[test]
+fn crossing_questions_are_a_yes_from_both() {
+    let mut w = World::new(5);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.look_away();
+    w.types(alice, "getaddress bob");
+    w.types(bob, "getaddress alice");
+    w.settle();
+    for (user, other) in [(alice, "bob"), (bob, "alice")] {
+        let seen = w.saw(user);
+        assert!(seen.contains(&format!("introduced to {other}")), "{seen:?}");
+        assert_eq!(
+            w.types_in_vain(user, &format!("accept {other}"))
+                .to_string(),
+            format!("{other} has not asked for your address, or the question is open no more")
+        );
+    }
+}
+
+#[test]
+fn a_question_does_not_stop_messages_and_several_queue() {
+    let mut w = World::new(6);
+    let (alice, bob, carol) = (w.join("alice"), w.join("bob"), w.join("carol"));
+    w.look_away();
+    w.types(alice, "getaddress bob");
+    w.settle();
+    w.types(carol, "getaddress bob");
+    w.types(carol, "message bob knock knock");
+    w.settle();
+    let mut seen = w.saw(bob);
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            "alice asks for the address, 120 s",
+            "carol asks for the address, 120 s",
+            "carol: knock knock"
+        ]
+    );
+    let doubt = w.types_in_vain(bob, "y").to_string();
+    assert_eq!(
+        doubt,
+        "whom do you answer? Say `accept NAME` or `deny NAME`; open: alice, carol"
+    );
+    w.types(bob, "deny carol");
+    w.settle();
+    // Now one is left, but another one was closed a moment ago.
+    w.run(Duration::from_secs(1));
+    w.types(bob, "y");
+    w.settle();
+    let seen = w.saw(alice);
+    assert!(seen.contains(&"introduced to bob".into()), "{seen:?}");
+    assert_eq!(
+        w.types_in_vain(bob, "y").to_string(),
+        "nobody asks for your address"
+    );
+}
+
+#[test]
+fn a_bare_answer_right_after_the_question_could_be_an_accident() {
+    let mut w = World::new(7);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "getaddress bob");
+    w.run(Duration::from_millis(500));
+    assert_eq!(
+        w.types_in_vain(bob, "y").to_string(),
+        "whom do you answer? Say `accept NAME` or `deny NAME`; open: alice"
+    );
+    w.run(Duration::from_secs(1));
+    w.types(bob, "n");
+    w.settle();
+    assert!(w.saw(alice).contains(&"bob said no".into()));
+}
+
+#[test]
+fn a_question_is_shown_at_login_while_it_is_open() {
+    let mut w = World::new(8);
+    let alice = w.join("alice");
+    w.types(alice, "getaddress bob");
+    w.run(Duration::from_secs(60));
+    let bob = w.join("bob");
+    assert_eq!(
+        w.saw(bob),
+        [
+            "logged in as bob, 0 kept",
+            "alice asks for the address, 60 s"
+        ]
+    );
+}
+
+#[test]
+fn an_asker_who_leaves_takes_the_question_back() {
+    let mut w = World::new(9);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "getaddress bob");
+    w.settle();
+    w.look_away();
+    w.types(alice, "logout");
+    w.settle();
+    let mut seen = w.saw(bob);
+    seen.sort();
+    assert_eq!(seen, ["alice asks no more", "alice offline"]);
+}
+
+#[test]
+fn every_refusal_says_why() {
+    let mut w = World::new(10);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
+    w.look_away();
+    let mut refused = |line| w.types_in_vain(alice, line).to_string();
+    assert_eq!(refused("getaddress alice"), "that is you");
+    assert_eq!(
+        refused("getaddress bob"),
+        "bob is in your address book already"
+    );
+    assert_eq!(
+        refused("removeaddress carol"),
+        "carol is not in your address book: `getaddress carol` asks for an introduction"
+    );
+    assert_eq!(
+        refused("accept carol"),
+        "carol has not asked for your address, or the question is open no more"
+    );
+    w.types(alice, "getaddress nobody");
+    w.settle();
+    assert_eq!(
+        w.saw(alice),
+        ["getaddress nobody: refused, there is no such user"]
+    );
+}
+
+#[test]
+fn no_address_is_told_without_a_yes() {
+    let mut w = World::new(11);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "getaddress bob");
+    w.settle();
+    w.types(bob, "deny alice");
+    w.settle();
+    w.run(Duration::from_secs(200));
+    assert_eq!(
+        w.net.connections_between(alice.host(), bob.host()),
+        0,
+        "neither has ever dialled the other"
+    );
+}
