@@ -10,7 +10,7 @@ use simplechat_core::client::config::Config as ClientConfig;
 use simplechat_core::client::event::Event;
 use simplechat_core::client::{self, Client};
 use simplechat_core::id::EffectId;
-use simplechat_core::machine::{Input, Machine, Output};
+use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config as ServerConfig;
@@ -22,6 +22,8 @@ use crate::net::{Delivery, HostId, Net};
 use crate::script;
 
 const SERVER: HostId = HostId(0);
+/// Somebody with a socket of their own and nothing else.
+const STRANGER: HostId = HostId(usize::MAX);
 /// 2027-01-15 08:00 UTC.
 const WALL_START: u64 = 1_800_000_000_000;
 /// Steps in a row at one point in time that no healthy machine needs.
@@ -92,6 +94,13 @@ struct Seat {
     ended: bool,
 }
 
+/// What somebody without a machine of ours got back.
+#[derive(Debug, Default)]
+struct Stranger {
+    received: Vec<u8>,
+    ended: bool,
+}
+
 /// Work outside the machines that ends at some time.
 #[derive(Debug)]
 enum Chore {
@@ -115,6 +124,8 @@ pub struct World {
     seats: Vec<Seat>,
     chores: BTreeMap<(Timestamp, u64), Chore>,
     chores_made: u64,
+    stranger: Stranger,
+    strangers: u64,
     log: String,
     spun: (Timestamp, u32),
 }
@@ -160,6 +171,8 @@ impl World {
             seats: Vec::new(),
             chores: BTreeMap::new(),
             chores_made: 0,
+            stranger: Stranger::default(),
+            strangers: 0,
             log: String::new(),
             spun: (Timestamp::ZERO, 0),
         };
@@ -368,6 +381,27 @@ impl World {
         self.net.masquerade(id.host(), client_address(with).ip());
     }
 
+    /// A stranger connects to the server (`None`) or to a client's listener and sends bytes, in these pieces with a
+    /// moment between them. Gives what came back, and whether the connection was ended.
+    pub fn stranger_sends(&mut self, to: Option<ClientId>, pieces: &[&[u8]]) -> (Vec<u8>, bool) {
+        let address = to.map_or_else(server_address, client_address);
+        self.stranger = Stranger::default();
+        self.strangers += 1;
+        let conn = ConnId::Dialled(self.strangers);
+        self.net
+            .connect(self.now, &mut self.dice, STRANGER, conn, address);
+        for piece in pieces {
+            let bytes = piece.to_vec();
+            self.net
+                .send(self.now, &mut self.dice, STRANGER, conn, bytes);
+            self.run(Duration::from_millis(100));
+        }
+        self.settle();
+        self.net.close(self.now, &mut self.dice, STRANGER, conn);
+        let stranger = std::mem::take(&mut self.stranger);
+        (stranger.received, stranger.ended)
+    }
+
     /// A client is gone without a word.
     pub fn crash(&mut self, id: ClientId) {
         self.seat_mut(id).ended = true;
@@ -524,7 +558,15 @@ impl World {
             return false;
         };
         let moment = self.moment();
-        if host == SERVER {
+        if host == STRANGER {
+            match delivery {
+                Delivery::Bytes(bytes) => self.stranger.received.extend(bytes),
+                Delivery::Finished | Delivery::Closed(_) | Delivery::Failed(_) => {
+                    self.stranger.ended = true;
+                }
+                Delivery::Accepted { .. } | Delivery::Connected { .. } => {}
+            }
+        } else if host == SERVER {
             if let Some(server) = &mut self.server {
                 hand_in(server, moment, conn, &delivery);
                 self.drain_server();
@@ -653,7 +695,7 @@ impl World {
 fn hand_in<M: Machine>(
     machine: &mut M,
     moment: Moment,
-    conn: simplechat_core::machine::ConnId,
+    conn: ConnId,
     delivery: &Delivery,
 ) {
     let input = match *delivery {

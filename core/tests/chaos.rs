@@ -1,0 +1,204 @@
+//! Many people, a bad network, and whatever may happen to them: what was promised holds in each of a hundred worlds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use simplechat_sim::world::Dice;
+use simplechat_sim::{ClientId, World};
+
+const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
+
+/// What one person has seen in all, through their clients.
+#[derive(Default)]
+struct Diary {
+    lines: Vec<String>,
+}
+
+struct Party {
+    world: World,
+    dice: Dice,
+    seats: Vec<ClientId>,
+    diaries: Vec<Diary>,
+    sent: u32,
+}
+
+impl Party {
+    fn new(seed: u64) -> Self {
+        let mut world = World::new(seed);
+        let seats = NAMES.map(|name| world.join(name)).to_vec();
+        for (a, b) in [(0, 1), (1, 2), (2, 3), (3, 0)] {
+            world.introduce(seats[a], seats[b]);
+        }
+        world.look_away();
+        Self {
+            world,
+            dice: Dice::new(seed ^ 0xabcd),
+            diaries: seats.iter().map(|_| Diary::default()).collect(),
+            seats,
+            sent: 0,
+        }
+    }
+
+    fn act(&mut self) {
+        let w = &mut self.world;
+        let who = self.dice.below(NAMES.len());
+        let whom = (who + 1 + self.dice.below(NAMES.len() - 1)) % NAMES.len();
+        let (seat, other) = (self.seats[who], NAMES[whom]);
+        self.sent += 1;
+        let text = format!("t{:04}", self.sent);
+        match self.dice.below(20) {
+            0..=9 => w.types(seat, &format!("message {other} {text}")),
+            10 | 11 => w.types(seat, &format!("broadcast {text}")),
+            12..=15 => {
+                let _ = w.command(
+                    seat,
+                    simplechat_sim::script::parse(&format!("private {other} {text}")),
+                );
+            }
+            16 => w.net.weather.breaks_per_mille = [0, 50, 300][self.dice.below(3)],
+            17 => w.cut_from_server(seat),
+            18 => w.heal_to_server(seat),
+            _ => {
+                let pair = (seat, self.seats[whom]);
+                if self.dice.below(2) == 0 {
+                    w.cut_between(pair.0, pair.1);
+                } else {
+                    w.heal_between(pair.0, pair.1);
+                }
+            }
+        }
+        let pause = self.dice.fraction_of(Duration::from_secs(4));
+        self.world.run(pause);
+        self.note();
+    }
+
+    fn make_peace(&mut self) {
+        let w = &mut self.world;
+        w.net.weather.breaks_per_mille = 0;
+        for seat in self.seats.clone() {
+            w.heal_to_server(seat);
+            for other in self.seats.clone() {
+                w.heal_between(seat, other);
+            }
+        }
+        w.run(Duration::from_secs(200));
+        self.note();
+    }
+
+    fn note(&mut self) {
+        for (seat, diary) in self.seats.iter().zip(&mut self.diaries) {
+            diary.lines.extend(self.world.saw(*seat));
+        }
+    }
+
+    /// The texts that one saw of another on one route, in order.
+    fn seen(&self, who: usize, prefix: &str) -> Vec<String> {
+        self.diaries[who]
+            .lines
+            .iter()
+            .filter_map(|line| line.strip_prefix(prefix))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Each text that somebody saw of another, they saw once, and in the order in which it was written.
+    fn check_once_and_in_order(&self, seed: u64) {
+        for (who, me) in NAMES.iter().enumerate() {
+            for from in NAMES {
+                let direct = self.seen(who, &format!("{from} privately: "));
+                assert!(
+                    direct.is_sorted_by(|a, b| a < b),
+                    "seed {seed}: {me} of {from}: {direct:?}"
+                );
+                let lines = &self.diaries[who].lines;
+                let served: Vec<_> = lines
+                    .iter()
+                    .filter_map(|line| {
+                        line.strip_prefix(&format!("{from}: "))
+                            .or_else(|| line.strip_prefix(&format!("{from} to all: ")))
+                    })
+                    .collect();
+                assert!(
+                    served.is_sorted_by(|a, b| a < b),
+                    "seed {seed}: {me} of {from}: {served:?}"
+                );
+            }
+        }
+    }
+
+    /// Whatever its sender was told to be accepted was shown to its recipient.
+    fn check_accepted_is_shown(&self, seed: u64) {
+        let mut words: BTreeMap<String, String> = BTreeMap::new();
+        for (who, me) in NAMES.iter().enumerate() {
+            for line in &self.diaries[who].lines {
+                let Some((text, outcome)) = line
+                    .strip_prefix("message ")
+                    .and_then(|rest| rest.split_once(": "))
+                else {
+                    continue;
+                };
+                let (to, text) = text.split_once(' ').unwrap();
+                assert!(
+                    words.insert(text.into(), outcome.into()).is_none(),
+                    "seed {seed}: two words on {text}"
+                );
+                let recipient = NAMES.iter().position(|name| *name == to).unwrap();
+                assert!(
+                    self.seen(recipient, &format!("{me}: "))
+                        .contains(&text.to_owned()),
+                    "seed {seed}: {text} of {me} to {to} was {outcome}, and is not shown"
+                );
+            }
+        }
+    }
+
+    /// Everybody has had the last word on everything they wrote.
+    fn check_all_answered(&mut self, seed: u64) {
+        for seat in self.seats.clone() {
+            self.world.types(seat, "online");
+            self.world.types(seat, "addressbook");
+        }
+        self.world.settle();
+        self.note();
+        for (who, me) in NAMES.iter().enumerate() {
+            let lines = &self.diaries[who].lines;
+            let book = lines.iter().rfind(|line| line.starts_with("book: ")).unwrap();
+            assert!(
+                !book.contains("1 waiting") && !book.contains("unreachable"),
+                "seed {seed}: {me}: {book}"
+            );
+            let online = lines.iter().rfind(|line| line.starts_with("online: "));
+            assert_eq!(
+                online.map(|line| line.split(' ').count()),
+                Some(NAMES.len()),
+                "seed {seed}: {me} sees all others: {lines:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn promises_hold_in_a_hundred_worlds() {
+    for seed in 0..100 {
+        let mut party = Party::new(seed);
+        for _ in 0..80 {
+            party.act();
+        }
+        party.make_peace();
+        party.check_once_and_in_order(seed);
+        party.check_accepted_is_shown(seed);
+        party.check_all_answered(seed);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world() {
+    let log = || {
+        let mut party = Party::new(7);
+        for _ in 0..80 {
+            party.act();
+        }
+        party.world.log().to_owned()
+    };
+    assert_eq!(log(), log());
+}

@@ -1,0 +1,244 @@
+//! What no client of ours sends: each gets one clear no, or a clean end, and nobody else notices.
+
+use proptest::prelude::*;
+use simplechat_core::channel::{Channel, SessionKeys};
+use simplechat_core::id::{InstanceId, Seq, SessionId};
+use simplechat_core::limits::FRAME_LEN_MAX;
+use simplechat_core::rng::SeededSecrets;
+use simplechat_core::text::Password;
+use simplechat_core::wire::deframer::Deframer;
+use simplechat_core::wire::frame::{Frame, RefusalCode, SealedFrame, VERSION};
+use simplechat_core::wire::item::{Bounded, decode, encode, payload_of};
+use simplechat_core::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest};
+use simplechat_core::wire::request::Request;
+use simplechat_sim::{ClientId, World};
+
+/// The one frame that came back.
+fn frame(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut deframer = Deframer::default();
+    deframer.push(bytes);
+    let frame = deframer.next_frame().unwrap();
+    assert!(deframer.is_empty(), "one frame at most: {bytes:?}");
+    frame
+}
+
+fn refusal(bytes: &[u8]) -> RefusalCode {
+    match Frame::parse(&frame(bytes).unwrap()) {
+        Ok(Frame::Refusal(code)) => code,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn login(port: u16) -> LoginRequest {
+    LoginRequest::Password(Login {
+        name: "alice".parse().unwrap(),
+        password: Password::new("alice".into()).unwrap(),
+        port,
+        instance: InstanceId([9; 16]),
+        lowest_unanswered: Seq::FIRST,
+        cause: LoginCause::Person,
+        candidates: Bounded::first_of([]),
+    })
+}
+
+/// Two people chat while something hostile goes on; afterwards they still do.
+fn undisturbed(hostile: impl FnOnce(&mut World, ClientId)) {
+    let mut w = World::new(1);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.look_away();
+    hostile(&mut w, bob);
+    assert_eq!(w.saw(alice), [""; 0], "nobody notices");
+    w.types(alice, "message bob all well?");
+    w.settle();
+    w.types(bob, "message alice all well");
+    w.settle();
+    assert_eq!(
+        w.saw(alice),
+        ["message bob all well?: delivered", "bob: all well"]
+    );
+}
+
+#[test]
+fn each_kind_of_nonsense_gets_its_own_no() {
+    undisturbed(|w, bob| {
+        let too_long = u32::try_from(FRAME_LEN_MAX + 1).unwrap().to_be_bytes();
+        let cases: [(&[u8], RefusalCode); 6] = [
+            (&too_long, RefusalCode::TooLong),
+            (&[0, 0, 4, 1, VERSION, 0], RefusalCode::TooLong),
+            (&[0, 0, 0, 9, 7], RefusalCode::Version),
+            (&[0, 0, 0, 9, VERSION, 9], RefusalCode::Malformed),
+            (&[0, 0, 0, 0], RefusalCode::Malformed),
+            (b"GET / HTTP/1.1\r\n\r\n", RefusalCode::TooLong),
+        ];
+        for (bytes, expected) in cases {
+            for to in [None, Some(bob)] {
+                let (received, ended) = w.stranger_sends(to, &[bytes]);
+                assert_eq!(refusal(&received), expected, "{bytes:?} to {to:?}");
+                assert!(ended);
+            }
+        }
+        let login = Frame::Login(&[0, 1, 2, 3]).to_bytes();
+        let (received, _) = w.stranger_sends(None, &[&login]);
+        assert_eq!(refusal(&received), RefusalCode::Malformed);
+        let answer = Frame::Refusal(RefusalCode::Busy).to_bytes();
+        let (received, _) = w.stranger_sends(None, &[&answer]);
+        assert_eq!(refusal(&received), RefusalCode::Malformed);
+    });
+}
+
+#[test]
+fn an_unknown_session_is_refused_before_its_frame_is_whole() {
+    undisturbed(|w, bob| {
+        let whole = Frame::Session(SealedFrame {
+            session: SessionId([5; 16]),
+            counter: 0,
+            sealed: &[0; 1_000],
+        })
+        .to_bytes();
+        let (received, ended) = w.stranger_sends(None, &[&whole[..30]]);
+        assert_eq!(refusal(&received), RefusalCode::UnknownSession);
+        assert!(ended);
+        let (received, _) = w.stranger_sends(Some(bob), &[&whole]);
+        assert_eq!(refusal(&received), RefusalCode::UnknownSession);
+    });
+}
+
+#[test]
+fn a_stranger_s_call_is_told_once() {
+    let mut w = World::new(2);
+    let bob = w.join("bob");
+    w.look_away();
+    let mut stranger =
+        Channel::new(SessionKeys::generate(&mut SeededSecrets::new(9)));
+    for _ in 0..3 {
+        let frame = stranger.seal(b"hello");
+        w.stranger_sends(Some(bob), &[&frame]);
+    }
+    assert_eq!(w.saw(bob), ["refused a stranger at 10.0.1.1"]);
+}
+
+#[test]
+fn half_a_frame_and_then_nothing_disturbs_nobody() {
+    undisturbed(|w, bob| {
+        for to in [None, Some(bob)] {
+            let (received, _) = w.stranger_sends(to, &[&[0, 0], &[0]]);
+            assert_eq!(received, [0; 0]);
+        }
+    });
+}
+
+#[test]
+fn a_login_may_come_byte_by_byte() {
+    let mut w = World::new(3);
+    let bytes = Frame::Login(&encode(&login(40_000))).to_bytes();
+    let pieces: Vec<_> = bytes.chunks(1).collect();
+    let (received, _) = w.stranger_sends(None, &pieces);
+    let frame = frame_of_login(&received);
+    assert!(matches!(frame, LoginAnswer::Welcome(_)), "{frame:?}");
+}
+
+fn frame_of_login(bytes: &[u8]) -> LoginAnswer {
+    let mut deframer = Deframer::default();
+    deframer.push(bytes);
+    let frame = deframer.next_frame().unwrap().unwrap();
+    match Frame::parse(&frame) {
+        Ok(Frame::Login(body)) => decode(body).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_port_that_belongs_to_the_system_is_not_dialled() {
+    let mut w = World::new(4);
+    let bytes = Frame::Login(&encode(&login(80))).to_bytes();
+    let (received, _) = w.stranger_sends(None, &[&bytes]);
+    assert_eq!(
+        frame_of_login(&received),
+        LoginAnswer::Refused(LoginRefusal::Port(80))
+    );
+}
+
+/// A stranger logs in by hand, and so has genuine keys to misuse.
+fn logged_in(w: &mut World) -> Channel {
+    let bytes = Frame::Login(&encode(&login(40_000))).to_bytes();
+    let (received, _) = w.stranger_sends(None, &[&bytes]);
+    match frame_of_login(&received) {
+        LoginAnswer::Welcome(welcome) => Channel::new(welcome.keys),
+        LoginAnswer::Refused(refusal) => panic!("{refusal}"),
+    }
+}
+
+#[test]
+fn a_captured_frame_does_nothing_a_second_time() {
+    let mut w = World::new(5);
+    let mut channel = logged_in(&mut w);
+    let beat = channel.seal(&payload_of(&Request::Heartbeat));
+    let (received, _) = w.stranger_sends(None, &[&beat]);
+    assert!(matches!(
+        Frame::parse(&frame(&received).unwrap()),
+        Ok(Frame::Session(_))
+    ));
+    let (received, _) = w.stranger_sends(None, &[&beat]);
+    assert_eq!(refusal(&received), RefusalCode::Malformed);
+    // Replays do not count as a sign of life either.
+    for _ in 0..25 {
+        w.stranger_sends(None, &[&beat]);
+    }
+    assert_eq!(w.server().online(), 0, "125 s of replays are silence");
+}
+
+#[test]
+fn a_frame_with_another_s_token_is_not_believed() {
+    let mut w = World::new(6);
+    let channel = logged_in(&mut w);
+    let mut forger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(3)));
+    let mut frame = forger.seal(&payload_of(&Request::Logout));
+    frame[6..22].copy_from_slice(&channel.id().0);
+    let (received, _) = w.stranger_sends(None, &[&frame]);
+    assert_eq!(refusal(&received), RefusalCode::Malformed);
+    assert_eq!(w.server().online(), 1);
+}
+
+#[test]
+fn genuine_frames_with_nonsense_in_them_are_refused_or_answered() {
+    let mut w = World::new(7);
+    let mut channel = logged_in(&mut w);
+    let (received, _) = w.stranger_sends(None, &[&channel.seal(&[9, 1])]);
+    assert_eq!(refusal(&received), RefusalCode::Malformed);
+    // A kind of a later version is not an error.
+    let (received, _) = w.stranger_sends(None, &[&channel.seal(&[2, 99, 1])]);
+    assert!(matches!(
+        Frame::parse(&frame(&received).unwrap()),
+        Ok(Frame::Session(_))
+    ));
+    let (received, _) = w.stranger_sends(None, &[&channel.seal(&[])]);
+    assert!(frame(&received).is_some(), "nothing asked, nothing answered");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Random bytes, raw or under genuine keys, cut anywhere: no machine panics, and the chat goes on.
+    #[test]
+    fn random_bytes_disturb_nobody(
+        raw in prop::collection::vec(any::<u8>(), 0..200),
+        payload in prop::collection::vec(any::<u8>(), 0..200),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut w = World::new(8);
+        let (bob, carol) = (w.join("bob"), w.join("carol"));
+        let mut channel = logged_in(&mut w);
+        let sealed = channel.seal(&payload);
+        let login = Frame::Login(&payload).to_bytes();
+        for bytes in [&raw, &sealed, &login] {
+            let (head, tail) = bytes.split_at(cut.index(bytes.len() + 1));
+            for to in [None, Some(bob)] {
+                w.stranger_sends(to, &[head, tail]);
+            }
+        }
+        w.look_away();
+        w.types(carol, "message bob hi");
+        w.settle();
+        prop_assert_eq!(w.saw(carol), ["message bob hi: delivered"]);
+    }
+}
