@@ -162,7 +162,10 @@ impl Party {
         self.note();
         for (who, me) in NAMES.iter().enumerate() {
             let lines = &self.diaries[who].lines;
-            let book = lines.iter().rfind(|line| line.starts_with("book: ")).unwrap();
+            let book = lines
+                .iter()
+                .rfind(|line| line.starts_with("book: "))
+                .unwrap();
             assert!(
                 !book.contains("1 waiting") && !book.contains("unreachable"),
                 "seed {seed}: {me}: {book}"

@@ -108,8 +108,7 @@ fn a_stranger_s_call_is_told_once() {
     let mut w = World::new(2);
     let bob = w.join("bob");
     w.look_away();
-    let mut stranger =
-        Channel::new(SessionKeys::generate(&mut SeededSecrets::new(9)));
+    let mut stranger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(9)));
     for _ in 0..3 {
         let frame = stranger.seal(b"hello");
         w.stranger_sends(Some(bob), &[&frame]);
@@ -212,7 +211,10 @@ fn genuine_frames_with_nonsense_in_them_are_refused_or_answered() {
         Ok(Frame::Session(_))
     ));
     let (received, _) = w.stranger_sends(None, &[&channel.seal(&[])]);
-    assert!(frame(&received).is_some(), "nothing asked, nothing answered");
+    assert!(
+        frame(&received).is_some(),
+        "nothing asked, nothing answered"
+    );
 }
 
 proptest! {

@@ -692,12 +692,7 @@ impl World {
     }
 }
 
-fn hand_in<M: Machine>(
-    machine: &mut M,
-    moment: Moment,
-    conn: ConnId,
-    delivery: &Delivery,
-) {
+fn hand_in<M: Machine>(machine: &mut M, moment: Moment, conn: ConnId, delivery: &Delivery) {
     let input = match *delivery {
         Delivery::Accepted { remote, local } => Input::Accepted {
             conn,
