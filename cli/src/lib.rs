@@ -1,1 +1,4 @@
-//! The program.
+//! What the `simplechat` program is made of, around the state machines of `simplechat-core`.
+#![forbid(unsafe_code)]
+
+pub mod bounded_lines;
