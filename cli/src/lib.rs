@@ -2,3 +2,5 @@
 #![forbid(unsafe_code)]
 
 pub mod bounded_lines;
+pub mod credentials;
+pub mod problems;
