@@ -2,5 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod bounded_lines;
+pub mod clean;
 pub mod credentials;
 pub mod problems;
