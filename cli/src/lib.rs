@@ -3,5 +3,8 @@
 
 pub mod bounded_lines;
 pub mod clean;
+pub mod command_line;
 pub mod credentials;
 pub mod problems;
+
+mod nearest;
