@@ -42,6 +42,15 @@ pub fn clean_block<'a>(text: &'a str, indent: &str) -> Cow<'a, str> {
     clean_with(text, Newlines::Indented(indent))
 }
 
+/// The start of a text, of so many characters, on one line: to repeat in an error what somebody typed.
+#[must_use]
+pub fn clean_start(text: &str, chars_max: usize) -> String {
+    let end = text.char_indices().nth(chars_max).map(|(end, _)| end);
+    let start = text.get(..end.unwrap_or(text.len())).unwrap_or(text);
+    let ellipsis = if end.is_some() { "…" } else { "" };
+    format!("{}{ellipsis}", clean_line(start))
+}
+
 /// What becomes of newlines.
 #[derive(Clone, Copy)]
 enum Newlines<'a> {

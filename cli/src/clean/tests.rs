@@ -80,6 +80,15 @@ fn a_block_stands_apart() {
     assert_eq!(clean("a\r\nb"), "a\u{fffd}\u{fffd}b");
 }
 
+#[test]
+fn of_a_long_text_the_start_is_shown() {
+    assert_eq!(clean_start("äöü", 3), "äöü");
+    assert_eq!(clean_start("äöüß", 3), "äöü…");
+    assert_eq!(clean_start("\x1b\n", 3), "\u{fffd} ⏎ ");
+    assert_eq!(clean_start("a", 0), "…");
+    assert_eq!(clean_start("", 0), "");
+}
+
 /// Characters that tests of arbitrary strings would rarely hit, and never in a row.
 fn nasty() -> impl Strategy<Value = String> {
     let character = prop_oneof![

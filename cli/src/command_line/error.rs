@@ -7,7 +7,7 @@ use simplechat_core::text::InvalidText;
 
 use super::command::Command;
 use super::without_slash;
-use crate::clean::clean_line;
+use crate::clean::clean_start;
 
 /// So much is repeated of what was typed.
 const ECHO_CHARS_MAX: usize = 32;
@@ -59,10 +59,7 @@ pub struct Echo(String);
 
 impl Echo {
     pub(super) fn new(typed: &str) -> Self {
-        let mut chars = typed.chars();
-        let start: String = chars.by_ref().take(ECHO_CHARS_MAX).collect();
-        let ellipsis = if chars.next().is_some() { "…" } else { "" };
-        Self(format!("{}{ellipsis}", clean_line(&start)))
+        Self(clean_start(typed, ECHO_CHARS_MAX))
     }
 }
 
