@@ -1,0 +1,322 @@
+use proptest::prelude::*;
+use simplechat_core::limits::TEXT_LEN_MAX;
+
+use super::*;
+use crate::clean::clean_line;
+
+fn line(typed: &str) -> Line {
+    parse(typed).unwrap().unwrap()
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn text(text: &str) -> Text {
+    text.parse().unwrap()
+}
+
+#[test]
+fn every_command_is_read() {
+    let user = name("bob");
+    assert_eq!(
+        [
+            line("message bob hi"),
+            line("broadcast hi all"),
+            line("private bob hi"),
+            line("block bob"),
+            line("unblock bob"),
+            line("online"),
+            line("getaddress bob"),
+            line("removeaddress bob"),
+            line("addressbook"),
+            line("accept bob"),
+            line("deny bob"),
+            line("help"),
+            line("help block"),
+            line("logout"),
+        ],
+        [
+            Line::Message {
+                to: user,
+                text: text("hi")
+            },
+            Line::Broadcast {
+                text: text("hi all")
+            },
+            Line::Private {
+                to: user,
+                text: text("hi")
+            },
+            Line::Block { user },
+            Line::Unblock { user },
+            Line::Online,
+            Line::GetAddress { user },
+            Line::RemoveAddress { user },
+            Line::AddressBook,
+            Line::Accept { user },
+            Line::Deny { user },
+            Line::Help { topic: None },
+            Line::Help {
+                topic: Some(Command::Block)
+            },
+            Line::Logout,
+        ]
+    );
+}
+
+#[test]
+fn case_slashes_and_blanks_do_not_matter() {
+    for typed in ["/online", "ONLINE", "  /Online\t", "online\r\n"] {
+        assert_eq!(line(typed), Line::Online);
+    }
+    for typed in ["/block bob", "Block  BOB ", "\tblock\tbob"] {
+        assert_eq!(line(typed), Line::Block { user: name("bob") });
+    }
+    for typed in ["help /block", "/help BLOCK"] {
+        let topic = Some(Command::Block);
+        assert_eq!(line(typed), Line::Help { topic });
+    }
+    for typed in ["", " ", "\t\r\n", "\u{a0}"] {
+        assert_eq!(parse(typed), Ok(None));
+    }
+}
+
+#[test]
+fn a_text_keeps_its_inner_blanks() {
+    let to = name("bob");
+    assert_eq!(
+        line(" message  Bob \t  two  blanks,\ttab  "),
+        Line::Message {
+            to,
+            text: text("two  blanks,\ttab")
+        }
+    );
+    assert_eq!(
+        line("broadcast /online"),
+        Line::Broadcast {
+            text: text("/online")
+        }
+    );
+}
+
+#[test]
+fn bare_answers_are_read() {
+    for typed in ["y", "Y", "yes", "YES", " /yes "] {
+        assert_eq!(line(typed), Line::Yes);
+    }
+    for typed in ["n", "N", "no", "No"] {
+        assert_eq!(line(typed), Line::No);
+    }
+    let topic = Some(Command::Accept);
+    assert_eq!(line("help y"), Line::Help { topic });
+}
+
+#[test]
+fn the_table_is_complete() {
+    let commands: std::collections::BTreeSet<_> = Command::all().collect();
+    assert_eq!(commands.len(), Command::all().len());
+    assert_eq!(commands.last(), Some(&Command::Logout));
+    assert_eq!(commands.len(), Command::Logout as usize + 1);
+}
+
+#[test]
+fn the_help_fits_a_narrow_terminal() {
+    insta::assert_snapshot!(help(), @r#"
+    Commands, with or without a slash before them:
+      message USER TEXT   tell USER something
+      broadcast TEXT      tell everybody online something
+      private USER TEXT   tell somebody in your address book, directly
+      block USER          hear nothing from USER, and hide from them
+      unblock USER        take a block back
+      online              list who is online
+      getaddress USER     ask USER to exchange addresses
+      removeaddress USER  leave each other's address books
+      addressbook         list who is in your address book
+      accept USER         say yes to USER, who asked for your address
+      deny USER           say no to USER, who asked for your address
+      help [COMMAND]      this list, or how one command is used
+      logout              leave the chat
+      y, n                say yes or no to the only question that is open
+    "#);
+    let details: Vec<_> = Command::all().map(help_for).collect();
+    insta::assert_snapshot!(details.join("\n\n"), @r#"
+    message USER TEXT: tell USER something.
+      The server passes it on. If USER is away it is kept until their next login.
+      You are told which of the two happened, or why it was refused.
+
+    broadcast TEXT: tell everybody online something.
+      It goes to all who are online now, except those who have blocked you.
+
+    private USER TEXT: tell somebody in your address book, directly.
+      It goes straight to USER without passing through the server, and works while
+      the server is away. USER has to be in your address book: see getaddress.
+
+    block USER: hear nothing from USER, and hide from them.
+      Nothing that USER writes or asks reaches you, and you look offline to USER.
+      You leave each other's address books. What you had not received from USER yet
+      is dropped. You can still write to USER.
+
+    unblock USER: take a block back.
+      USER can write to you and see you again. What was dropped stays lost.
+
+    online: list who is online.
+      Those who have blocked you are not listed.
+
+    getaddress USER: ask USER to exchange addresses.
+      USER is asked, and if they say yes each of you enters the other's address
+      book. From then on private messages can go between you.
+
+    removeaddress USER: leave each other's address books.
+      Afterwards neither of you can send the other private messages.
+
+    addressbook: list who is in your address book.
+      Those are the people to whom private messages can go.
+
+    accept USER: say yes to USER, who asked for your address.
+      Each of you enters the other's address book. If only one question is open,
+      y or yes alone on the line does the same.
+
+    deny USER: say no to USER, who asked for your address.
+      USER is told so. If only one question is open, n or no alone on the line does
+      the same.
+
+    help [COMMAND]: this list, or how one command is used.
+      A slash before a command, as in /help, changes nothing.
+
+    logout: leave the chat.
+      What still waits is sent, then the server and the people in your address book
+      are told that you leave.
+    "#);
+    for line in help()
+        .lines()
+        .chain(details.iter().flat_map(|help| help.lines()))
+    {
+        assert!(line.len() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn errors_say_what_would_be_right() {
+    let long = "x".repeat(33);
+    let too_long = format!("message bob {}", "x".repeat(TEXT_LEN_MAX + 1));
+    let shown: Vec<_> = [
+        "mesage bob hi",
+        "/ONLIEN",
+        "quit",
+        "?",
+        "hello everybody",
+        "/",
+        "//online",
+        "message",
+        "private bob",
+        "broadcast  ",
+        "block",
+        "block bob carol",
+        "online now",
+        "message b:b hi",
+        "message @bob hi",
+        &format!("deny {long}"),
+        &too_long,
+        "yes please",
+        "help mesage",
+        "help hello",
+        "help online now",
+        "\x1b[2J\u{202e}x bob",
+        "block b\x1b[2Job",
+        &"long".repeat(20),
+        "getaddress bob and all of the others in this room, too",
+    ]
+    .iter()
+    .map(|typed| parse(typed).unwrap_err().to_string())
+    .collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    there is no command "mesage": did you mean "message"?
+    there is no command "/ONLIEN": did you mean "online"?
+    there is no command "quit": did you mean "logout"?
+    there is no command "?": did you mean "help"?
+    there is no command "hello": type "help" for the list of commands
+    there is no command "/": type "help" for the list of commands
+    there is no command "//online": did you mean "online"?
+    the user is missing: message USER TEXT
+    the text is missing: private USER TEXT
+    the text is missing: broadcast TEXT
+    the user is missing: block USER
+    "carol" is too much: the whole command is "block USER"
+    "now" is too much: the whole command is "online"
+    nobody is called "b:b": a name is made of ASCII letters, digits, '.', '_' and '-', and ':' is none of them
+    nobody is called "@bob": a name is made of ASCII letters, digits, '.', '_' and '-', and '@' is none of them
+    nobody is called "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…": a name has at most 32 characters, and this one has 33
+    the text has 61441 bytes, and at most 61440 can be sent
+    to answer the only question type y or n alone; of several: accept USER, deny USER
+    there is no command "mesage": did you mean "message"?
+    there is no command "hello": type "help" for the list of commands
+    "now" is too much: the whole command is "help [COMMAND]"
+    there is no command "�[2J�x": type "help" for the list of commands
+    nobody is called "b�[2Job": a name is made of ASCII letters, digits, '.', '_' and '-', and '\u{1b}' is none of them
+    there is no command "longlonglonglonglonglonglonglong…": type "help" for the list of commands
+    "and all of the others in this ro…" is too much: the whole command is "getaddress USER"
+    "#);
+}
+
+fn any_line() -> impl Strategy<Value = Line> {
+    let user = || "[a-z0-9][a-z0-9._-]{0,31}".prop_map(|text| name(&text));
+    let sent = || {
+        any::<String>()
+            .prop_map(|text| text.trim().to_owned())
+            .prop_filter_map("nothing to send", |text| text.parse::<Text>().ok())
+    };
+    let topic = prop::option::of(prop::sample::select(Command::all().collect::<Vec<_>>()));
+    prop_oneof![
+        (user(), sent()).prop_map(|(to, text)| Line::Message { to, text }),
+        sent().prop_map(|text| Line::Broadcast { text }),
+        (user(), sent()).prop_map(|(to, text)| Line::Private { to, text }),
+        user().prop_map(|user| Line::Block { user }),
+        user().prop_map(|user| Line::Unblock { user }),
+        Just(Line::Online),
+        user().prop_map(|user| Line::GetAddress { user }),
+        user().prop_map(|user| Line::RemoveAddress { user }),
+        Just(Line::AddressBook),
+        user().prop_map(|user| Line::Accept { user }),
+        user().prop_map(|user| Line::Deny { user }),
+        topic.prop_map(|topic| Line::Help { topic }),
+        Just(Line::Logout),
+        Just(Line::Yes),
+        Just(Line::No),
+    ]
+}
+
+fn check(typed: &str) -> Result<(), TestCaseError> {
+    match parse(typed) {
+        Ok(Some(line)) => prop_assert_eq!(parse(&line.to_string()), Ok(Some(line))),
+        Ok(None) => prop_assert_eq!(typed.trim(), ""),
+        Err(error) => {
+            let shown = error.to_string();
+            prop_assert!(shown.chars().count() <= 160, "{}", shown);
+            prop_assert_eq!(clean_line(&shown), shown.as_str());
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn a_printed_line_reads_back(line in any_line()) {
+        prop_assert_eq!(parse(&line.to_string()), Ok(Some(line)));
+    }
+
+    #[test]
+    fn any_text_is_a_line_or_one_line_of_advice(typed in any::<String>()) {
+        check(&typed)?;
+    }
+
+    #[test]
+    fn any_arguments_are_taken_or_explained(
+        place in 0usize..13,
+        rest in "[ \t]{0,2}[a-z/:\u{1b}\u{202e}\u{301}\n]{0,40}[ ]?\\PC{0,40}",
+    ) {
+        let word = Command::all().nth(place).unwrap().word();
+        check(&format!("/{word} {rest}"))?;
+        check(&format!("{word}{rest}"))?;
+    }
+}

@@ -1,0 +1,158 @@
+//! Every setting: its type, default, range and explanation.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use simplechat_core::limits::TEXT_LEN_MAX;
+use simplechat_core::server::MailboxLimits;
+use simplechat_core::server::config::Config;
+use simplechat_core::server::lockout::{LockoutConfig, LockoutRule};
+
+use super::declare::{Key, Section, settings};
+use super::value::{self, Value};
+
+/// What a time can be: none can be zero, and what travels as milliseconds must fit 32 bits.
+const TIMES: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(30 * 24 * 60 * 60);
+
+settings! {
+    /// The server: `simplechat serve`.
+    serve: ServeSettings {
+        /// Where the server listens: an address and a port. At 0.0.0.0 it can be reached from other machines; port 0
+        /// takes any free one.
+        listen: SocketAddr = "127.0.0.1:5150";
+
+        /// The file with the accounts: on each line a name and a password. A relative path starts where the server is
+        /// started.
+        credentials: PathBuf = "credentials.txt";
+
+        /// After so many wrong passwords in a row an account is locked.
+        max_login_attempts: u32 = "3" in 1..=10_000;
+
+        /// How long an account stays locked; then it can be tried again.
+        block_time: Duration = "60s" in TIMES;
+
+        /// What wrong passwords are counted by: account_and_source locks an account only for the address that they came
+        /// from; account locks it for everybody, so anybody can lock out anybody.
+        lockout: LockoutRule = "account_and_source";
+
+        /// With account_and_source: after so many wrong passwords from whatever addresses, an account is locked for all
+        /// from which it has not logged in lately.
+        account_failures: u32 = "30" in 1..=10_000;
+
+        /// The time within which account_failures counts.
+        account_failures_window: Duration = "10m" in TIMES;
+
+        /// How often clients say that they are there.
+        heartbeat_interval: Duration = "30s" in TIMES;
+
+        /// A client that was silent for so long is logged out. It must be longer than heartbeat_interval; with the
+        /// defaults three heartbeats may get lost.
+        timeout: Duration = "95s" in TIMES;
+
+        /// How long a user can answer who is asked for their address.
+        question_expiry: Duration = "120s" in TIMES;
+
+        /// The longest message, in bytes.
+        max_text: usize = "8192" in 1..=TEXT_LEN_MAX;
+
+        /// How many messages are kept for a user; further ones are refused.
+        mailbox_messages: usize = "1000" in 1..=1_000_000;
+
+        /// How many bytes of messages are kept for a user; further ones are refused.
+        mailbox_bytes: usize = "4194304" in 1..=1_073_741_824;
+
+        /// A message to somebody online that they do not have after so long counts as kept for them, and its sender is
+        /// told so.
+        store_after: Duration = "250ms" in TIMES;
+
+        /// The shortest time between two alerts to a user of who came and went.
+        presence_interval: Duration = "2s" in TIMES;
+
+        /// With more users online, alerts of a user who came or went go only to those who know that user.
+        presence_alerts_max: usize = "500" in 0..=1_000_000;
+
+        /// How long a shutdown may take to hand over what is under way.
+        shutdown_deadline: Duration = "10s" in TIMES;
+
+        /// How many threads work on connections.
+        worker_threads: usize = "16" in 1..=1_024;
+
+        /// How many connections may be open at a time.
+        connections_max: usize = "4096" in 1..=1_000_000;
+
+        /// How many connections to clients may be opened at a time.
+        dials_max: usize = "256" in 1..=1_000_000;
+
+        /// How long opening a connection may take.
+        dial_timeout: Duration = "3s" in TIMES;
+
+        /// How long a connection may take in all. It must be longer than dial_timeout.
+        connection_deadline: Duration = "15s" in TIMES;
+    }
+
+    /// The client: `simplechat join`.
+    join: JoinSettings {
+        /// Where the client listens for the server and for peers: an address and a port, or None for any free port.
+        listen: Option<SocketAddr> = "none";
+
+        /// How many threads work on connections.
+        worker_threads: usize = "4" in 1..=1_024;
+
+        /// How many connections may be open at a time.
+        connections_max: usize = "256" in 1..=1_000_000;
+
+        /// How long opening a connection may take.
+        dial_timeout: Duration = "3s" in TIMES;
+
+        /// How long a connection may take in all. It must be longer than dial_timeout.
+        connection_deadline: Duration = "15s" in TIMES;
+    }
+}
+
+impl ServeSettings {
+    /// What the server's rules need of them.
+    #[must_use]
+    pub fn to_config(&self) -> Config {
+        Config {
+            lockout: LockoutConfig {
+                rule: self.lockout,
+                attempts_max: self.max_login_attempts,
+                block_time: self.block_time,
+                account_failures_max: self.account_failures,
+                account_window: self.account_failures_window,
+            },
+            mailbox: MailboxLimits {
+                messages: self.mailbox_messages,
+                bytes: self.mailbox_bytes,
+            },
+            heartbeat_interval: self.heartbeat_interval,
+            timeout: self.timeout,
+            question_expiry: self.question_expiry,
+            store_after: self.store_after,
+            presence_interval: self.presence_interval,
+            presence_alerts_max: self.presence_alerts_max,
+            max_text: self.max_text,
+            shutdown_deadline: self.shutdown_deadline,
+        }
+    }
+}
+
+/// All settings of all sections.
+pub(super) fn all() -> impl Iterator<Item = &'static Key> {
+    SECTIONS.iter().flat_map(|section| section.keys)
+}
+
+/// The section of that name.
+pub(super) fn section(name: &str) -> Option<&'static Section> {
+    SECTIONS.iter().find(|section| section.name == name)
+}
+
+impl Section {
+    /// The setting of that name.
+    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}
