@@ -1,4 +1,10 @@
 //! Many people, a bad network, and whatever may happen to them: what was promised holds in each of a hundred worlds.
+#![allow(
+    clippy::missing_assert_message,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests are tests"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

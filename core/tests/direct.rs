@@ -278,10 +278,10 @@ fn the_server_s_way_and_the_direct_way_do_not_mix() {
     }
     w.settle();
     let seen = w.saw(bob);
-    let messages: Vec<_> = seen
+    let messages = seen
         .iter()
         .filter(|line| line.starts_with("alice: "))
-        .collect();
-    assert_eq!(messages.len(), 5, "{seen:?}");
+        .count();
+    assert_eq!(messages, 5, "{seen:?}");
     assert_eq!(private(&seen), ["p0", "p1", "p2", "p3", "p4"]);
 }

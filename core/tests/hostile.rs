@@ -1,4 +1,10 @@
 //! What no client of ours sends: each gets one clear no, or a clean end, and nobody else notices.
+#![allow(
+    clippy::missing_assert_message,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests are tests"
+)]
 
 use proptest::prelude::*;
 use simplechat_core::channel::{Channel, SessionKeys};

@@ -51,7 +51,7 @@ fn a_long_list_comes_in_pages_and_is_shown_whole() {
     w.look_away();
     w.types(seats[0], "online");
     w.settle();
-    let mut expected = all.clone();
+    let mut expected = all;
     expected.remove(0);
     expected.sort();
     assert_eq!(w.saw(seats[0]), [format!("online: {}", expected.join(" "))]);

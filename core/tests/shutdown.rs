@@ -1,4 +1,10 @@
 //! The server shuts down in order, or is simply gone.
+#![allow(
+    clippy::missing_assert_message,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests are tests"
+)]
 
 use std::time::Duration;
 

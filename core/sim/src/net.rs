@@ -244,64 +244,66 @@ impl Net {
         conn: ConnId,
         to: SocketAddr,
     ) {
-        let id = self.made;
-        self.made += 1;
+        let breaks_after = self.breaks_after(dice);
+        let shortly = now + self.delay(dice);
         let callee = self.listeners.get(&to).copied();
-        let (breaks, shortly) = (self.breaks_after(dice), now + self.delay(dice));
-        let end = |host, conn| End {
-            host,
-            conn,
-            open: true,
-            busy_until: now,
-        };
-        self.ends.insert((host, conn), (id, Side::Caller));
+        let id = self.lay_wire(now, (host, conn), callee, breaks_after);
         let Some(callee) = callee else {
-            let wire = Wire {
-                caller: end(host, conn),
-                callee: End {
-                    open: false,
-                    ..end(host, conn)
-                },
-                breaks_after: None,
-            };
-            self.wires.insert(id, wire);
             let refused = Delivery::Failed(ConnectFailure::Refused);
             return self.queue_for(shortly, id, Side::Caller, refused);
         };
-        *self.dialled.entry((host, callee)).or_default() += 1;
-        let accepted = ConnId::Accepted(self.accepted);
-        self.accepted += 1;
-        self.ends.insert((callee, accepted), (id, Side::Callee));
-        let wire = Wire {
-            caller: end(host, conn),
-            callee: end(callee, accepted),
-            breaks_after: breaks,
-        };
-        self.wires.insert(id, wire);
         if self.is_cut(host, callee) {
             let timed_out = Delivery::Failed(ConnectFailure::TimedOut);
             self.forget_end(id, Side::Callee);
             return self.queue_for(now + DIAL_TIMEOUT, id, Side::Caller, timed_out);
         }
-        let ip = |host| self.addresses.get(&host).copied().unwrap_or(to.ip());
+        let ip = self
+            .addresses
+            .get(&host)
+            .copied()
+            .unwrap_or_else(|| to.ip());
         let port = u16::try_from(20_000 + id % 10_000).unwrap_or(20_000);
-        let remote = SocketAddr::new(ip(host), port);
-        self.queue_for(
-            shortly,
-            id,
-            Side::Callee,
-            Delivery::Accepted { remote, local: to },
-        );
-        self.queue_for(
-            shortly,
-            id,
-            Side::Caller,
-            Delivery::Connected { local: remote },
-        );
+        let remote = SocketAddr::new(ip, port);
+        let accepted = Delivery::Accepted { remote, local: to };
+        self.queue_for(shortly, id, Side::Callee, accepted);
+        let connected = Delivery::Connected { local: remote };
+        self.queue_for(shortly, id, Side::Caller, connected);
         for side in [Side::Caller, Side::Callee] {
             let overdue = Delivery::Closed(CloseReason::Deadline);
             self.enqueue(now + CONNECTION_DEADLINE, id, side, overdue);
         }
+    }
+
+    /// Makes the two ends of a connection; the far one is open only if somebody listens there.
+    fn lay_wire(
+        &mut self,
+        now: Timestamp,
+        (caller, conn): (HostId, ConnId),
+        callee: Option<HostId>,
+        breaks_after: Option<usize>,
+    ) -> u64 {
+        let id = self.made;
+        self.made += 1;
+        let accepted = ConnId::Accepted(self.accepted);
+        self.accepted += 1;
+        let end = |host, conn, open| End {
+            host,
+            conn,
+            open,
+            busy_until: now,
+        };
+        let wire = Wire {
+            caller: end(caller, conn, true),
+            callee: end(callee.unwrap_or(caller), accepted, callee.is_some()),
+            breaks_after,
+        };
+        self.wires.insert(id, wire);
+        self.ends.insert((caller, conn), (id, Side::Caller));
+        if let Some(callee) = callee {
+            self.ends.insert((callee, accepted), (id, Side::Callee));
+            *self.dialled.entry((caller, callee)).or_default() += 1;
+        }
+        id
     }
 
     /// A host sends bytes. They may be cut in two on the way.

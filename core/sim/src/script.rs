@@ -107,6 +107,42 @@ pub fn show_event(event: &Event) -> String {
         Event::Outcome { operation, outcome } => {
             format!("{}: {}", show_operation(operation), show_outcome(outcome))
         }
+        Event::Presence { user, presence } => match presence {
+            Presence::Online => format!("{user} online"),
+            Presence::Offline => format!("{user} offline"),
+        },
+        Event::Online { users } => {
+            let names: Vec<_> = users.iter().map(ToString::to_string).collect();
+            format!("online: {}", names.join(" "))
+        }
+        Event::Ended { end, unsent } => format!("ended ({}), {unsent} unsent", show_end(*end)),
+        Event::KeptStart { .. }
+        | Event::KeptEnd
+        | Event::Message { .. }
+        | Event::Private { .. }
+        | Event::PrivateDelivered { .. }
+        | Event::PrivateWaiting { .. }
+        | Event::Delivered { .. }
+        | Event::Undelivered { .. } => show_message_event(event),
+        Event::AddressAsked { .. }
+        | Event::QuestionClosed { .. }
+        | Event::Introduced { .. }
+        | Event::AddressDenied { .. }
+        | Event::NoAnswer { .. }
+        | Event::PeerGone { .. }
+        | Event::PeerElsewhere { .. }
+        | Event::RefusedFormerPeer { .. }
+        | Event::RefusedStranger { .. }
+        | Event::AddressBook { .. } => show_peer_event(event),
+    }
+}
+
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the rest is shown by others"
+)]
+fn show_message_event(event: &Event) -> String {
+    match event {
         Event::KeptStart { count } => format!("{count} kept:"),
         Event::KeptEnd => "that was kept".into(),
         Event::Message {
@@ -123,14 +159,16 @@ pub fn show_event(event: &Event) -> String {
         Event::PrivateWaiting { to } => format!("private to {to}: waiting"),
         Event::Delivered { to } => format!("delivered later to {to}"),
         Event::Undelivered { to, count } => format!("undelivered to {to}: {count}"),
-        Event::Presence {
-            user,
-            presence: Presence::Online,
-        } => format!("{user} online"),
-        Event::Presence {
-            user,
-            presence: Presence::Offline,
-        } => format!("{user} offline"),
+        other => format!("{other:?}"),
+    }
+}
+
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the rest is shown by others"
+)]
+fn show_peer_event(event: &Event) -> String {
+    match event {
         Event::AddressAsked {
             by,
             expires_in_secs,
@@ -150,15 +188,11 @@ pub fn show_event(event: &Event) -> String {
         Event::PeerElsewhere { peer } => format!("{peer} is elsewhere"),
         Event::RefusedFormerPeer { peer } => format!("refused {peer}, not in the book"),
         Event::RefusedStranger { from } => format!("refused a stranger at {from}"),
-        Event::Online { users } => {
-            let names: Vec<_> = users.iter().map(ToString::to_string).collect();
-            format!("online: {}", names.join(" "))
-        }
         Event::AddressBook { entries } => {
             let entries: Vec<_> = entries.iter().map(show_entry).collect();
             format!("book: {}", entries.join(", "))
         }
-        Event::Ended { end, unsent } => format!("ended ({}), {unsent} unsent", show_end(*end)),
+        other => format!("{other:?}"),
     }
 }
 

@@ -173,10 +173,10 @@ mod tests {
     }
 
     fn sealed(bytes: &[u8]) -> SealedFrame<'_> {
-        match Frame::parse(bytes).unwrap() {
-            Frame::Session(frame) => frame,
-            other => panic!("{other:?}"),
-        }
+        let Ok(Frame::Session(frame)) = Frame::parse(bytes) else {
+            panic!("{bytes:?} is no sealed frame");
+        };
+        frame
     }
 
     #[test]

@@ -130,9 +130,12 @@ impl Introductions {
     /// The asker is gone: takes back all their questions, and gives whom they had asked and who had been shown it.
     pub(super) fn withdraw_all_of(&mut self, asker: AccountId) -> Vec<(AccountId, Visibility)> {
         let all: Vec<_> = self.by_asker.range(all_of(asker)).copied().collect();
-        all.into_iter()
-            .filter_map(|(asker, asked)| Some((asked, self.remove(Pair { asked, asker })?)))
-            .collect()
+        let mut withdrawn = Vec::new();
+        for (asker, asked) in all {
+            let visibility = self.remove(Pair { asked, asker });
+            withdrawn.extend(visibility.map(|visibility| (asked, visibility)));
+        }
+        withdrawn
     }
 
     /// The questions that a user is shown: who asks, and until when it may be answered.

@@ -21,9 +21,11 @@ fn send(outbox: &mut Outbox, conn: ConnId) -> Vec<(u64, bool)> {
     let mut payload = Payload::default();
     outbox.send(&mut payload, conn);
     Items::new(payload.as_bytes())
-        .filter_map(|item| match decode::<Request>(item.unwrap()).unwrap() {
-            Request::Submit { seq, operation } => Some((seq.0, operation == Operation::Skip)),
-            _ => None,
+        .filter_map(|item| {
+            let Request::Submit { seq, operation } = decode(item.unwrap()).unwrap() else {
+                return None;
+            };
+            Some((seq.0, operation == Operation::Skip))
         })
         .collect()
 }
@@ -31,10 +33,10 @@ fn send(outbox: &mut Outbox, conn: ConnId) -> Vec<(u64, bool)> {
 fn frame() -> Counter {
     let keys = SessionKeys::generate(&mut SeededSecrets::new(0));
     let bytes = Channel::new(keys.mirrored()).seal(b"");
-    match Frame::parse(&bytes).unwrap() {
-        Frame::Session(sealed) => Channel::new(keys).open(&sealed).unwrap().counter,
-        other => panic!("{other:?}"),
-    }
+    let Ok(Frame::Session(sealed)) = Frame::parse(&bytes) else {
+        panic!("{bytes:?} is no sealed frame");
+    };
+    Channel::new(keys).open(&sealed).unwrap().counter
 }
 
 fn answer(outbox: &mut Outbox, seq: u64) {

@@ -87,7 +87,7 @@ fn an_asker_who_goes_takes_the_questions_along() {
 fn open_questions_are_bounded_on_both_sides() {
     let mut all = introductions();
     let others = 10..10 + u32::try_from(QUESTIONS_MAX).unwrap();
-    for other in others.clone().map(AccountId) {
+    for other in others.map(AccountId) {
         all.ask(at(0), pair(ALICE, other), Visibility::Shown);
         all.ask(at(0), pair(other, BOB), Visibility::Shown);
     }
@@ -141,13 +141,15 @@ proptest! {
             match action {
                 0 | 1 => {
                     let visibility = if action == 0 { Visibility::Shown } else { Visibility::Hidden };
-                    let expected = if model.remove(&crossing).is_some() {
-                        Asked::Crossed
-                    } else if model.contains_key(&question) {
-                        Asked::Already
-                    } else {
+                    let is_crossed = model.remove(&crossing).is_some();
+                    let is_open = model.contains_key(&question);
+                    if !is_crossed && !is_open {
                         model.insert(question, (visibility, now + EXPIRY));
-                        Asked::Open(visibility)
+                    }
+                    let expected = match (is_crossed, is_open) {
+                        (true, _) => Asked::Crossed,
+                        (false, true) => Asked::Already,
+                        (false, false) => Asked::Open(visibility),
                     };
                     prop_assert_eq!(all.ask(now, question, visibility), expected);
                 }

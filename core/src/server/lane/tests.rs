@@ -47,6 +47,7 @@ fn put(mailbox: &mut Mailbox, seq: u64, text: &str) {
 }
 
 /// What the next batch holds, in short.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the others show themselves")]
 fn next(lane: &mut Lane, now: Timestamp, mailbox: &Mailbox) -> Vec<String> {
     match lane.next(now, mailbox) {
         Next::Send(payload) => Items::new(payload.as_bytes())
