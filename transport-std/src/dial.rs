@@ -1,0 +1,66 @@
+//! Connecting without waiting: a dial is started, and later seen to stand or to have failed.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use polling::Poller;
+use simplechat_core::machine::ConnectFailure;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::error::{connect_failure, is_in_progress};
+use crate::listener::canonical;
+use crate::watched::{Interest, Watched};
+
+/// What became of a dial.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    UnderWay,
+    /// It stands, and this is our end.
+    Stands(SocketAddr),
+    Failed(ConnectFailure),
+}
+
+/// Starts a dial. The socket becomes writable when it is decided.
+pub(crate) fn start(
+    to: SocketAddr,
+    poller: &Arc<Poller>,
+    key: usize,
+) -> Result<Watched<TcpStream>, ConnectFailure> {
+    begin(to)
+        .and_then(|socket| Watched::stream(socket, poller, key, Interest::WRITABLE))
+        .map_err(|error| connect_failure(&error))
+}
+
+fn begin(to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    match socket.connect(&to.into()) {
+        Ok(()) => {}
+        Err(error) if is_in_progress(&error) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(socket.into())
+}
+
+/// How far the dial on `socket` has come.
+pub(crate) fn progress(socket: &TcpStream) -> Progress {
+    match socket.take_error() {
+        Ok(None) => {}
+        Ok(Some(error)) | Err(error) => return Progress::Failed(connect_failure(&error)),
+    }
+    let (remote, local) = match (socket.peer_addr(), socket.local_addr()) {
+        (Ok(remote), Ok(local)) => (remote, local),
+        (Err(error), _) if error.kind() == io::ErrorKind::NotConnected => {
+            return Progress::UnderWay;
+        }
+        (Err(error), _) | (_, Err(error)) => return Progress::Failed(connect_failure(&error)),
+    };
+    if remote == local {
+        // A port of this machine at which nobody listens was also the port that the system chose for our end, and TCP
+        // connected the socket to itself.
+        return Progress::Failed(ConnectFailure::Refused);
+    }
+    Progress::Stands(canonical(local))
+}

@@ -1,0 +1,111 @@
+//! Plain blocking sockets for the other side, and what the system says about a connection.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::PATIENCE;
+
+pub(crate) fn connect(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(to).expect("the driver listens");
+    patient(stream)
+}
+
+pub(crate) fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("loopback has a free port")
+}
+
+pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
+    let (stream, _) = listener.accept().expect("somebody connects");
+    patient(stream)
+}
+
+/// Whatever is read or written either goes on in time or fails the test.
+fn patient(stream: TcpStream) -> TcpStream {
+    for result in [
+        stream.set_read_timeout(Some(PATIENCE)),
+        stream.set_write_timeout(Some(PATIENCE)),
+        stream.set_nodelay(true),
+    ] {
+        result.expect("the socket takes the option");
+    }
+    stream
+}
+
+pub(crate) fn read_exactly(mut stream: &TcpStream, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    stream.read_exact(&mut bytes).expect("so much comes");
+    bytes
+}
+
+/// All that comes until the other side's end.
+pub(crate) fn read_to_end(mut stream: &TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream
+        .read_to_end(&mut bytes)
+        .expect("the other side ends in order");
+    bytes
+}
+
+pub(crate) fn write(mut stream: &TcpStream, bytes: &[u8]) {
+    stream.write_all(bytes).expect("the other side reads");
+}
+
+/// Breaks the connection off: the other side gets a reset instead of an end.
+pub(crate) fn reset(stream: TcpStream) {
+    SockRef::from(&stream)
+        .set_linger(Some(Duration::ZERO))
+        .expect("the socket takes the option");
+    drop(stream);
+}
+
+/// How the connection ended for one who reads on: `None` is in order, else the error.
+pub(crate) fn read_to_failure(mut stream: &TcpStream) -> Option<io::ErrorKind> {
+    let mut scratch = [0; 4_096];
+    loop {
+        match stream.read(&mut scratch) {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(error) => return Some(error.kind()),
+        }
+    }
+}
+
+/// An address that takes no more connections, so that a dial gets no answer. It lasts as long as what is returned.
+pub(crate) fn silent_listener() -> (SocketAddr, impl Sized) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket is to be had");
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket
+        .bind(&any_port.into())
+        .expect("loopback has a free port");
+    socket.listen(0).expect("a bound socket can listen");
+    let listener = TcpListener::from(socket);
+    let address = listener
+        .local_addr()
+        .expect("a bound socket has an address");
+    // Nobody accepts, so the first few fill the backlog and the first without an answer shows that it is full.
+    let mut fillers = Vec::new();
+    while let Ok(filler) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        fillers.push(filler);
+    }
+    (address, (listener, fillers))
+}
+
+/// The states of the connections between two ports of this machine, as seen from the first one; 6 is TIME_WAIT.
+#[cfg(target_os = "linux")]
+pub(crate) fn tcp_states(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux has this file");
+    let port_and_colon = |address: SocketAddr| format!(":{:04X}", address.port());
+    table
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace().skip(1);
+            let (from, to, state) = (words.next()?, words.next()?, words.next()?);
+            let is_it =
+                from.ends_with(&port_and_colon(local)) && to.ends_with(&port_and_colon(remote));
+            is_it.then(|| u8::from_str_radix(state, 16).expect("the state is a number"))
+        })
+        .collect()
+}

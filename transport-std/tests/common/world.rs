@@ -1,0 +1,174 @@
+//! A toy on a driver, and what a test sees of it.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use simplechat_core::machine::{ConnId, Host, Output};
+use simplechat_transport_std::{Driver, Handle, Listener, Options};
+
+use super::PATIENCE;
+use super::toy::{Behaviour, Fact, Out, Toy, Wish};
+
+/// What is done about an effect, with a handle to give back its result.
+pub(crate) type Perform = Box<dyn FnMut(u64, &Handle<Toy>) + Send>;
+
+pub(crate) struct World {
+    driver: Driver<Toy>,
+    pub(crate) handle: Handle<Toy>,
+    /// Where the toy listens.
+    pub(crate) address: SocketAddr,
+    facts: Receiver<Fact>,
+}
+
+struct Screen {
+    handle: Handle<Toy>,
+    perform: Perform,
+    facts: Sender<Fact>,
+}
+
+impl Host<Toy> for Screen {
+    fn perform(&mut self, effect: u64) {
+        (self.perform)(effect, &self.handle);
+    }
+
+    fn show(&mut self, fact: Fact) {
+        // A test that has seen enough may be gone already.
+        let _ = self.facts.send(fact);
+    }
+}
+
+impl World {
+    pub(crate) fn start(options: Options, behaviour: Behaviour) -> Self {
+        Self::with_effects(options, behaviour, Box::new(|_, _| {}))
+    }
+
+    pub(crate) fn with_effects(options: Options, behaviour: Behaviour, perform: Perform) -> Self {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = Listener::bind(any_port).expect("loopback has a free port");
+        Self::on(listener, options, behaviour, perform)
+    }
+
+    pub(crate) fn on(
+        listener: Listener,
+        options: Options,
+        behaviour: Behaviour,
+        perform: Perform,
+    ) -> Self {
+        let address = listener.local_addr();
+        let (sender, facts) = mpsc::channel();
+        let driver = Driver::start(Toy::new(behaviour), vec![listener], options, |handle| {
+            Screen {
+                handle: handle.clone(),
+                perform,
+                facts: sender,
+            }
+        })
+        .expect("the driver starts");
+        let handle = driver.handle();
+        Self {
+            driver,
+            handle,
+            address,
+            facts,
+        }
+    }
+
+    /// Has the toy do these.
+    pub(crate) fn act(&self, outputs: impl Into<Vec<Out>>) {
+        let done = self.handle.command(Wish::Do(outputs.into()));
+        assert_eq!(done, Ok(()), "the toy does what it is told");
+    }
+
+    /// The next fact that the toy hears.
+    #[track_caller]
+    pub(crate) fn next(&self) -> Fact {
+        self.facts
+            .recv_timeout(PATIENCE)
+            .expect("the toy hears something in time")
+    }
+
+    /// The first thing found among the facts to come; what is not asked for is passed over.
+    #[track_caller]
+    pub(crate) fn find<T>(&self, mut find: impl FnMut(&Fact) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = find(&self.next()) {
+                return found;
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(&self, expected: &Fact) {
+        self.find(|fact| (fact == expected).then_some(()));
+    }
+
+    /// The next connection that is accepted.
+    #[track_caller]
+    pub(crate) fn accepted(&self) -> ConnId {
+        self.find(|fact| match fact {
+            Fact::Accepted { conn, .. } => Some(*conn),
+            Fact::Connected { .. }
+            | Fact::ConnectFailed { .. }
+            | Fact::Received { .. }
+            | Fact::Finished { .. }
+            | Fact::Closed { .. }
+            | Fact::EffectDone(_)
+            | Fact::Rang { .. } => None,
+        })
+    }
+
+    /// Ends the toy, and waits for the driver. Returns what the toy heard last.
+    #[track_caller]
+    pub(crate) fn stop(self) -> Vec<Fact> {
+        self.act([Output::Stop]);
+        self.wait()
+    }
+
+    /// Waits for the driver's end. Returns what the toy heard last.
+    #[track_caller]
+    pub(crate) fn wait(self) -> Vec<Fact> {
+        let driver = self.driver;
+        let (sender, ended) = mpsc::channel();
+        let waiting = thread::spawn(move || {
+            let result = driver.wait();
+            let _ = sender.send(());
+            result
+        });
+        let _ = ended.recv_timeout(PATIENCE);
+        assert!(
+            !matches!(ended.try_recv(), Err(mpsc::TryRecvError::Empty)),
+            "the driver never ended"
+        );
+        match waiting.join() {
+            Ok(result) => result.expect("the poller worked"),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        self.facts.try_iter().collect()
+    }
+
+    /// Drops the driver. Returns what the toy heard last.
+    pub(crate) fn abandon(self) -> Vec<Fact> {
+        drop(self.driver);
+        self.facts.try_iter().collect()
+    }
+}
+
+/// How the toy calls a connection that a test has it dial.
+pub(crate) fn dialled(number: u64) -> ConnId {
+    ConnId::Dialled(number)
+}
+
+pub(crate) fn connect(number: u64, to: SocketAddr) -> Out {
+    let conn = dialled(number);
+    Output::Connect { conn, to }
+}
+
+pub(crate) fn send(conn: ConnId, bytes: impl Into<Vec<u8>>) -> Out {
+    let bytes = bytes.into();
+    Output::Send { conn, bytes }
+}
+
+pub(crate) fn close(conn: ConnId) -> Out {
+    Output::Close { conn }
+}

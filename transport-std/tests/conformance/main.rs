@@ -1,0 +1,6 @@
+//! What every driver must do, shown on real sockets with a toy machine.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod accepting;
