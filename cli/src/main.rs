@@ -1,3 +1,7 @@
-//! The `simplechat` program.
+//! The `simplechat` program: see the library of the same name.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    simplechat::run()
+}

@@ -10,6 +10,7 @@ use simplechat_core::server::MailboxLimits;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::{LockoutConfig, LockoutRule};
 
+use super::LogLevel;
 use super::declare::{Key, Section, settings};
 use super::value::{self, Value};
 
@@ -76,6 +77,9 @@ settings! {
 
         /// How long a shutdown may take to hand over what is under way.
         shutdown_deadline: Duration = "10s" in TIMES;
+
+        /// What is logged: error, warn, info or debug, each with all before it.
+        log: LogLevel = "info";
 
         /// How many threads work on connections.
         worker_threads: usize = "16" in 1..=1_024;

@@ -26,6 +26,19 @@ pub use keys::{JoinSettings, ServeSettings, Settings};
 use crate::problems::Problems;
 use layers::Draft;
 
+/// How important something is that is logged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogLevel {
+    /// What keeps the server from its work.
+    Error,
+    /// What an operator should look at.
+    Warn,
+    /// What users do that others notice.
+    Info,
+    /// Everything.
+    Debug,
+}
+
 /// A setting from a flag.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Override {

@@ -10,6 +10,8 @@ use simplechat_core::server::lockout::LockoutRule;
 
 use crate::clean::clean_start;
 
+use super::LogLevel;
+
 /// So much of a wrong value is repeated.
 const ECHO_CHARS_MAX: usize = 40;
 
@@ -245,31 +247,39 @@ impl Value for PathBuf {
     }
 }
 
-impl Value for LockoutRule {
-    const IS_QUOTED: bool = false;
+/// Words are written without quotes everywhere.
+macro_rules! word {
+    ($kind:ty: $expected:literal, $($word:literal = $value:path),+) => {
+        impl Value for $kind {
+            const IS_QUOTED: bool = false;
 
-    fn expected(quotes: Quotes) -> String {
-        match quotes {
-            Quotes::Needed => "account_and_source or account, without quotes".into(),
-            Quotes::None => "account_and_source or account".into(),
-        }
-    }
+            fn expected(quotes: Quotes) -> String {
+                match quotes {
+                    Quotes::Needed => concat!($expected, ", without quotes").into(),
+                    Quotes::None => $expected.into(),
+                }
+            }
 
-    fn parse(plain: &str) -> Option<Self> {
-        match plain {
-            "account_and_source" => Some(Self::AccountAndSource),
-            "account" => Some(Self::Account),
-            _ => None,
-        }
-    }
+            fn parse(plain: &str) -> Option<Self> {
+                match plain {
+                    $( $word => Some($value), )+
+                    _ => None,
+                }
+            }
 
-    fn show(&self) -> String {
-        match self {
-            Self::AccountAndSource => "account_and_source".into(),
-            Self::Account => "account".into(),
+            fn show(&self) -> String {
+                match *self {
+                    $( $value => $word.into(), )+
+                }
+            }
         }
-    }
+    };
 }
+
+word!(LockoutRule: "account_and_source or account",
+    "account_and_source" = Self::AccountAndSource, "account" = Self::Account);
+word!(LogLevel: "error, warn, info or debug",
+    "error" = Self::Error, "warn" = Self::Warn, "info" = Self::Info, "debug" = Self::Debug);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,157 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::{Exit, Failure};
+use crate::settings::{Override, Settings};
+
+/// A self-hosted chat: server, terminal client and direct messages between peers, in one program.
+#[derive(Debug, Parser)]
+#[command(version, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a server
+    Serve(Serve),
+    /// Chat
+    Join(Join),
+    /// Write the settings with their explanations, to be used as a settings file
+    Config(Common),
+}
+
+/// What all commands take.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Read settings from this file; `simplechat config` writes one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Change one setting, such as serve.timeout=95s; can be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `simplechat serve`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 ended in order, 1 something went wrong, 2 wrong command line, settings or accounts.")]
+pub struct Serve {
+    /// Listen on this address and port [default: 127.0.0.1:5150]; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// The file with the accounts: on each line a name and a password [default: credentials.txt]
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+    /// Settings.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `simplechat join`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without a terminal the name and password are the first two lines of the input, unless they are given.
+
+Exit codes: 0 left in order, 1 something went wrong or messages stay unsent, 2 wrong command line or settings, \
+3 login refused or locked, 4 server unreachable, 5 taken over by another login.")]
+pub struct Join {
+    /// Where the server is
+    #[arg(value_name = "HOST:PORT")]
+    pub server: String,
+    /// Log in under this name, without asking for it
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Read the password from the first line of this file, without asking for it
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Listen on this address and port for the server and for peers [default: any free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Settings.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Common {
+    /// Reads the settings in all their layers. `flags` are those with an option of their own: its name, the setting's
+    /// key and the value that was given.
+    pub(crate) fn settings(
+        &self,
+        flags: &[(&str, &str, Option<String>)],
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Settings, Failure> {
+        let usage = |message: String| Failure::new(Exit::Usage, message);
+        let mut overrides = Vec::new();
+        for assignment in &self.set {
+            let set = Override::from_assignment(assignment, "--set")
+                .map_err(|error| usage(format!("--set {assignment}: {error}")))?;
+            overrides.push(set);
+        }
+        for (flag, key, value) in flags {
+            overrides.extend(value.clone().map(|value| Override {
+                key: (*key).to_owned(),
+                value,
+                place: (*flag).to_owned(),
+            }));
+        }
+        Settings::load(self.config.as_deref(), environment, &overrides)
+            .map_err(|error| usage(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_overrules_a_set() {
+        let Command::Serve(serve) = Arguments::parse_from([
+            "simplechat",
+            "serve",
+            "--set",
+            "serve.listen=127.0.0.1:1",
+            "--listen",
+            "127.0.0.1:2",
+        ])
+        .command
+        else {
+            panic!("that is serve");
+        };
+        let listen = serve.listen.map(|listen| listen.to_string());
+        let settings = serve
+            .common
+            .settings(&[("--listen", "serve.listen", listen)], [])
+            .unwrap();
+        assert_eq!(settings.serve.listen, "127.0.0.1:2".parse().unwrap());
+    }
+
+    #[test]
+    fn help_is_readable() {
+        let help = |name: &str| {
+            let mut command = Arguments::command().term_width(90);
+            command.build();
+            let found = command.find_subcommand_mut(name);
+            found.unwrap().render_long_help().to_string()
+        };
+        insta::assert_snapshot!("help_serve", help("serve"));
+        insta::assert_snapshot!("help_join", help("join"));
+        insta::assert_snapshot!("help_config", help("config"));
+        let mut all = Arguments::command().term_width(90);
+        insta::assert_snapshot!("help", all.render_long_help());
+    }
+}

@@ -1,0 +1,253 @@
+//! The terminal, or the pipe in its place: where lines come from and where they are shown.
+//!
+//! With a terminal on both sides the line that is being typed stays whole while others are shown above it. Otherwise
+//! lines are read and written as they are, for scripts and for programs that read aloud.
+
+use std::io::{self, BufReader, IsTerminal as _, Stdin, Write as _};
+
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustyline::error::ReadlineError;
+use rustyline::{DefaultEditor, ExternalPrinter};
+use simplechat_core::limits::TEXT_LEN_MAX;
+use unicode_width::UnicodeWidthChar as _;
+
+use super::wording::INDENT;
+use crate::bounded_lines::{BoundedLine, BoundedLines};
+use crate::exit::{Exit, Failure};
+
+/// A command with the longest text fits.
+const LINE_LEN_MAX: usize = TEXT_LEN_MAX + 1_024;
+const PROMPT: &str = "> ";
+/// Terminals narrower than this, and those that do not say how wide they are, are left to break lines themselves.
+const WIDTH_MIN: usize = 20;
+
+/// Where lines come from.
+pub(super) enum Input {
+    /// A person with a terminal.
+    Editor(Box<DefaultEditor>),
+    /// Anything else.
+    Lines(BoundedLines<BufReader<Stdin>>),
+}
+
+/// A line, or what came instead of one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Entered {
+    Line(String),
+    TooLong {
+        bytes: u64,
+    },
+    /// The person wants to leave.
+    Interrupt,
+    /// There is no more.
+    End,
+}
+
+/// Where lines are shown.
+pub(super) enum Screen {
+    /// A terminal on which somebody may be typing.
+    Terminal {
+        printer: Box<dyn ExternalPrinter + Send>,
+        /// How it was before.
+        modes: Termios,
+    },
+    /// Anything else.
+    Stream,
+}
+
+/// Finds out what there is on both sides.
+pub(super) fn open() -> Result<(Input, Screen), Failure> {
+    let (stdin, stdout) = (io::stdin(), io::stdout());
+    if stdin.is_terminal() && stdout.is_terminal() {
+        let failed = |error: &dyn std::fmt::Display| {
+            Failure::new(
+                Exit::Failed,
+                format!("the terminal cannot be used: {error}"),
+            )
+        };
+        let modes = tcgetattr(&stdin).map_err(|error| failed(&error))?;
+        let mut editor = DefaultEditor::new().map_err(|error| failed(&error))?;
+        let printer = editor
+            .create_external_printer()
+            .map_err(|error| failed(&error))?;
+        let screen = Screen::Terminal {
+            printer: Box::new(printer),
+            modes,
+        };
+        return Ok((Input::Editor(Box::new(editor)), screen));
+    }
+    let lines = BoundedLines::new(BufReader::new(stdin), LINE_LEN_MAX);
+    Ok((Input::Lines(lines), Screen::Stream))
+}
+
+impl Input {
+    /// Whether a person sits there who can be asked again.
+    pub(super) const fn is_person(&self) -> bool {
+        matches!(self, Self::Editor(_))
+    }
+
+    /// Reads a command.
+    pub(super) fn read_command(&mut self) -> Entered {
+        match self {
+            Self::Editor(editor) => {
+                let entered = edit(editor, PROMPT);
+                if let Entered::Line(line) = &entered {
+                    // Without a history the editor still works.
+                    let _ = editor.add_history_entry(line);
+                }
+                entered
+            }
+            Self::Lines(lines) => next_line(lines),
+        }
+    }
+
+    /// Asks for the name.
+    pub(super) fn ask_name(&mut self) -> Result<String, Failure> {
+        let entered = match self {
+            Self::Editor(editor) => edit(editor, "Name: "),
+            Self::Lines(lines) => next_line(lines),
+        };
+        answer(entered, "a name")
+    }
+
+    /// Asks for the password. A terminal does not show it.
+    pub(super) fn ask_password(&mut self) -> Result<String, Failure> {
+        let entered = match self {
+            Self::Editor(_) => match rpassword::prompt_password("Password: ") {
+                Ok(password) => Entered::Line(password),
+                Err(_) => Entered::End,
+            },
+            Self::Lines(lines) => next_line(lines),
+        };
+        answer(entered, "a password")
+    }
+}
+
+fn answer(entered: Entered, what: &str) -> Result<String, Failure> {
+    match entered {
+        Entered::Line(line) => Ok(line),
+        Entered::TooLong { bytes } => Err(Failure::new(
+            Exit::Usage,
+            format!("{what} was expected, and a line of {bytes} bytes came"),
+        )),
+        Entered::Interrupt | Entered::End => Err(Failure::new(
+            Exit::Usage,
+            format!("{what} was expected, and the input ended"),
+        )),
+    }
+}
+
+fn edit(editor: &mut DefaultEditor, prompt: &str) -> Entered {
+    match editor.readline(prompt) {
+        Ok(line) => Entered::Line(line),
+        Err(ReadlineError::Interrupted) => Entered::Interrupt,
+        // A terminal that fails is as good as gone.
+        Err(_) => Entered::End,
+    }
+}
+
+fn next_line(lines: &mut BoundedLines<BufReader<Stdin>>) -> Entered {
+    match lines.next() {
+        Some(Ok(BoundedLine::Line(line))) => Entered::Line(line),
+        Some(Ok(BoundedLine::TooLong { bytes })) => Entered::TooLong { bytes },
+        Some(Err(_)) | None => Entered::End,
+    }
+}
+
+impl Screen {
+    /// Shows text, which may have several lines.
+    pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
+        match self {
+            Self::Terminal { printer, .. } => {
+                let wrapped = wrap(text, terminal_width());
+                printer.print(wrapped + "\n").map_err(io::Error::other)
+            }
+            Self::Stream => print_plainly(text),
+        }
+    }
+
+    /// Shows the last text: the terminal is as it was before, also if somebody was typing.
+    pub(super) fn print_last(&mut self, text: &str) -> io::Result<()> {
+        match self {
+            Self::Terminal { modes, .. } => {
+                let _ = tcsetattr(io::stdin(), OptionalActions::Drain, modes);
+                // Over the line that was being typed.
+                print_plainly(&format!("\r\u{1b}[K{text}"))
+            }
+            Self::Stream => print_plainly(text),
+        }
+    }
+}
+
+fn print_plainly(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    stdout.flush()
+}
+
+/// Columns of the terminal, or 0.
+fn terminal_width() -> usize {
+    tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col.into())
+}
+
+/// Breaks lines that are longer than the terminal is wide, and indents what follows: left to the terminal, blanks could
+/// fill a line up so that what somebody wrote looks like a line of its own.
+fn wrap(text: &str, width: usize) -> String {
+    if width < WIDTH_MIN {
+        return text.into();
+    }
+    let mut wrapped = String::with_capacity(text.len());
+    let mut column = 0;
+    for c in text.chars() {
+        let wide = c.width().unwrap_or(0);
+        if c == '\n' {
+            column = 0;
+        } else if column + wide >= width {
+            wrapped.push('\n');
+            wrapped.push_str(INDENT);
+            column = INDENT.len() + wide;
+        } else {
+            column += wide;
+        }
+        wrapped.push(c);
+    }
+    wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn long_lines_are_broken_and_indented() {
+        let text = "[08:00] bob: hello                [08:00] carol: I am carol";
+        assert_eq!(
+            wrap(text, 32),
+            "[08:00] bob: hello             \n       [08:00] carol: I am caro\n    l"
+        );
+        assert_eq!(wrap("short\nlines", 32), "short\nlines");
+        assert_eq!(wrap("宽宽宽宽宽宽宽宽宽宽宽", 20).lines().count(), 2);
+        assert_eq!(wrap(text, 0), text);
+    }
+
+    proptest! {
+        /// Nothing is lost, no line is too wide, and what was broken is indented.
+        #[test]
+        fn wrapping_keeps_the_text(text in "[ a-z宽\n]{0,200}", width in 20usize..60) {
+            let wrapped = wrap(&text, width);
+            for line in wrapped.lines() {
+                let columns: usize = line.chars().map(|c| c.width().unwrap_or(0)).sum();
+                prop_assert!(columns < width, "{:?}", line);
+            }
+            let joined: String = wrapped
+                .split('\n')
+                .map(|line| line.strip_prefix(INDENT).unwrap_or(line))
+                .collect();
+            let whole: String = text
+                .split('\n')
+                .map(|line| line.strip_prefix(INDENT).unwrap_or(line))
+                .collect();
+            prop_assert_eq!(joined.replace(' ', ""), whole.replace(' ', ""));
+        }
+    }
+}

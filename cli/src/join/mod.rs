@@ -1,0 +1,342 @@
+//! `simplechat join`: the client, one line at a time.
+//!
+//! Three threads besides the driver's: one reads what is typed and hands it to the machine, one waits for signals, and
+//! this one shows what happens, in the order in which the machine said it. What others wrote is reported as shown only
+//! when it was written out, so nothing is acknowledged that the user could not have seen.
+
+mod console;
+mod place;
+mod wording;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::{fs, thread};
+
+use simplechat_core::client::command::{Command, Consent};
+use simplechat_core::client::config::Config;
+use simplechat_core::client::event::{End, Event, Occasion};
+use simplechat_core::client::{Client, Done, Effect};
+use simplechat_core::id::EffectId;
+use simplechat_core::machine::Host;
+use simplechat_core::name::Name;
+use simplechat_core::text::Password;
+use simplechat_core::wire::frame::{Frame, RefusalCode};
+use simplechat_core::wire::login::LoginRefusal;
+use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
+
+use crate::args::Join;
+use crate::command_line::{self, Line};
+use crate::entropy::{OsSecrets, seed};
+use crate::exit::{Exit, Failure};
+use crate::settings::JoinSettings;
+use crate::signals;
+use console::{Entered, Input, Screen};
+
+/// Something to show.
+enum Item {
+    /// What the machine says of itself.
+    Event(Event),
+    /// What others sent; it is reported back when it is shown.
+    Show { id: EffectId, events: Vec<Event> },
+    /// A word on what was typed.
+    Text(String),
+}
+
+struct Reporter(Sender<Item>);
+
+impl Host<Client> for Reporter {
+    fn perform(&mut self, effect: Effect) {
+        let Effect::Show { id, events } = effect;
+        // Nobody listens any more only when the program is ending.
+        let _ = self.0.send(Item::Show { id, events });
+    }
+
+    fn show(&mut self, event: Event) {
+        let _ = self.0.send(Item::Event(event));
+    }
+}
+
+/// Chats until the user leaves or the session ends.
+pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
+    let listen = args.listen.map(|listen| listen.to_string());
+    let flags = [("--listen", "join.listen", listen)];
+    let settings = args.common.settings(&flags, std::env::vars_os())?.join;
+    let servers = place::resolve(&args.server)?;
+    let listeners = place::listen(settings.listen, &servers)
+        .map_err(|error| Failure::new(Exit::Failed, error))?;
+    let Some(listener) = listeners.first().map(Listener::local_addr) else {
+        return Err(Failure::new(Exit::Failed, "there is nowhere to listen"));
+    };
+    let (mut input, screen) = console::open()?;
+    let user = name(args, &mut input)?;
+    let password = password(args, &mut input)?;
+
+    let config = Config::new(servers, listener);
+    let machine = Client::new(config, seed()?, Box::new(OsSecrets), Clock::new().now());
+    let (sender, items) = channel();
+    let reporter = Reporter(sender.clone());
+    let driver = Driver::start(machine, listeners, options(&settings), |_| reporter)
+        .map_err(|error| Failure::new(Exit::Failed, error))?;
+    let handle = driver.handle();
+    let leaving = handle.clone();
+    signals::on_end(move |_| leave(&leaving)).map_err(|error| Failure::new(Exit::Failed, error))?;
+    // It can be refused only before the first one.
+    let _ = handle.command(Command::Login { user, password });
+    let conversation = Conversation {
+        handle,
+        screen,
+        sender,
+        input: Some(input),
+        user,
+        may_ask_again: args.password_file.is_none(),
+        is_closing: Arc::new(AtomicBool::new(false)),
+        refusal: None,
+    };
+    let exit = conversation.hold(&items);
+    driver
+        .wait()
+        .map_err(|error| Failure::new(Exit::Failed, error))?;
+    Ok(exit)
+}
+
+fn options(settings: &JoinSettings) -> Options {
+    Options {
+        worker_threads: settings.worker_threads,
+        connections_max: settings.connections_max,
+        dial_timeout: settings.dial_timeout,
+        connection_deadline: settings.connection_deadline,
+        refusal: Frame::Refusal(RefusalCode::Busy).to_bytes(),
+        ..Options::default()
+    }
+}
+
+fn name(args: &Join, input: &mut Input) -> Result<Name, Failure> {
+    let given = match &args.user {
+        Some(user) => user.clone(),
+        None => input.ask_name()?,
+    };
+    given
+        .trim()
+        .parse()
+        .map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+fn password(args: &Join, input: &mut Input) -> Result<Password, Failure> {
+    let given = match &args.password_file {
+        Some(path) => {
+            let file = fs::read_to_string(path).map_err(|error| {
+                let path = path.display();
+                let message = format!("the password file {path} cannot be read: {error}");
+                Failure::new(Exit::Usage, message)
+            })?;
+            file.lines().next().unwrap_or_default().to_owned()
+        }
+        None => input.ask_password()?,
+    };
+    Password::new(given).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+fn leave(handle: &Handle<Client>) {
+    // Leaving is never refused.
+    let _ = handle.command(Command::Leave);
+}
+
+/// What the user sees, from the login to the end.
+struct Conversation {
+    handle: Handle<Client>,
+    screen: Screen,
+    sender: Sender<Item>,
+    /// Until the login has succeeded; then a thread reads from it.
+    input: Option<Input>,
+    user: Name,
+    may_ask_again: bool,
+    is_closing: Arc<AtomicBool>,
+    refusal: Option<LoginRefusal>,
+}
+
+impl Conversation {
+    fn hold(mut self, items: &Receiver<Item>) -> Exit {
+        for item in items {
+            match item {
+                Item::Event(Event::Ended { end, unsent }) => return self.end(end, unsent),
+                Item::Event(event) => {
+                    self.show(&event);
+                    self.react(&event);
+                }
+                Item::Show { id, events } => {
+                    if events.iter().all(|event| self.show(event)) {
+                        self.handle.effect_done(Done::Shown { id });
+                    }
+                }
+                Item::Text(text) => {
+                    self.print(&text);
+                }
+            }
+        }
+        // The machine ended without a word: it cannot, as its last event is the end.
+        Exit::Failed
+    }
+
+    /// Whether it could be shown.
+    fn show(&mut self, event: &Event) -> bool {
+        match wording::say(event, &wording::Clock::now()) {
+            Some(text) => self.print(&text),
+            None => true,
+        }
+    }
+
+    fn print(&mut self, text: &str) -> bool {
+        let printed = self.screen.print(text).is_ok();
+        if !printed {
+            // Nobody can read any more: what is not acknowledged is kept for the next login.
+            leave(&self.handle);
+        }
+        printed
+    }
+
+    fn react(&mut self, event: &Event) {
+        match event {
+            Event::LoggedIn {
+                occasion: Occasion::First,
+                ..
+            } => self.start_reading(),
+            Event::LoginRefused { refusal } => self.on_refused(*refusal),
+            _ => {}
+        }
+    }
+
+    /// A person may try another password, as long as the account is not locked.
+    fn on_refused(&mut self, refusal: LoginRefusal) {
+        self.refusal = Some(refusal);
+        let may_try = matches!(
+            refusal,
+            LoginRefusal::WrongCredentials { attempts_left: 1.. }
+        );
+        let password = self
+            .input
+            .as_mut()
+            .filter(|input| may_try && self.may_ask_again && input.is_person())
+            .and_then(|input| Password::new(input.ask_password().ok()?).ok());
+        match password {
+            Some(password) => {
+                let user = self.user;
+                let _ = self.handle.command(Command::Login { user, password });
+            }
+            None => leave(&self.handle),
+        }
+    }
+
+    fn start_reading(&mut self) {
+        self.refusal = None;
+        let Some(input) = self.input.take() else {
+            return;
+        };
+        let reader = Reader {
+            input,
+            handle: self.handle.clone(),
+            sender: self.sender.clone(),
+            is_closing: Arc::clone(&self.is_closing),
+        };
+        let started = thread::Builder::new()
+            .name("input".to_owned())
+            .spawn(move || reader.read());
+        if started.is_err() {
+            leave(&self.handle);
+        }
+    }
+
+    fn end(mut self, end: End, unsent: usize) -> Exit {
+        self.is_closing.store(true, Ordering::Relaxed);
+        let event = Event::Ended { end, unsent };
+        if let Some(text) = wording::say(&event, &wording::Clock::now()) {
+            let _ = self.screen.print_last(&text);
+        }
+        match (end, self.refusal) {
+            (End::Left, Some(_)) | (End::LoginRefused(_), _) => Exit::LoginRefused,
+            (End::TakenOver, _) => Exit::TakenOver,
+            (End::Unreachable(_), _) => Exit::Unreachable,
+            (End::Left, None) if unsent > 0 => Exit::Failed,
+            (End::Left, None) => Exit::Ok,
+        }
+    }
+}
+
+/// Reads what is typed until the user leaves.
+struct Reader {
+    input: Input,
+    handle: Handle<Client>,
+    sender: Sender<Item>,
+    is_closing: Arc<AtomicBool>,
+}
+
+impl Reader {
+    fn read(mut self) {
+        while !self.is_closing.load(Ordering::Relaxed) {
+            let line = match self.input.read_command() {
+                Entered::Line(line) => line,
+                Entered::TooLong { bytes } => {
+                    self.say(format!(
+                        "! a line of {bytes} bytes is too long, and was dropped"
+                    ));
+                    continue;
+                }
+                Entered::End if !self.input.is_person() => {
+                    let _ = self.handle.command(Command::EndOfInput);
+                    return;
+                }
+                Entered::End | Entered::Interrupt => return leave(&self.handle),
+            };
+            match command_line::parse(&line) {
+                Ok(Some(Line::Logout)) => return leave(&self.handle),
+                Ok(Some(Line::Help { topic })) => {
+                    let help = topic.map_or_else(command_line::help, command_line::help_for);
+                    self.say(help);
+                }
+                Ok(Some(line)) => self.obey(line),
+                Ok(None) => {}
+                Err(error) => self.say(format!("! {error}")),
+            }
+        }
+    }
+
+    fn obey(&self, line: Line) {
+        let Some(command) = command(line) else {
+            return;
+        };
+        if let Err(rejected) = self.handle.command(command) {
+            self.say(format!("! {rejected}"));
+        }
+    }
+
+    fn say(&self, text: String) {
+        let _ = self.sender.send(Item::Text(text));
+    }
+}
+
+/// The wish that a line expresses. `None` for the two that are no wishes of the machine's.
+fn command(line: Line) -> Option<Command> {
+    let command = match line {
+        Line::Message { to, text } => Command::Message { to, text },
+        Line::Broadcast { text } => Command::Broadcast { text },
+        Line::Private { to, text } => Command::Private { to, text },
+        Line::Block { user } => Command::Block { user },
+        Line::Unblock { user } => Command::Unblock { user },
+        Line::Online => Command::Online,
+        Line::GetAddress { user } => Command::GetAddress { user },
+        Line::RemoveAddress { user } => Command::RemoveAddress { user },
+        Line::AddressBook => Command::AddressBook,
+        Line::Accept { user } => Command::Answer {
+            user,
+            consent: Consent::Yes,
+        },
+        Line::Deny { user } => Command::Answer {
+            user,
+            consent: Consent::No,
+        },
+        Line::Yes => Command::BareAnswer(Consent::Yes),
+        Line::No => Command::BareAnswer(Consent::No),
+        Line::Help { .. } | Line::Logout => return None,
+    };
+    Some(command)
+}

@@ -1,0 +1,351 @@
+//! How the client says things: every event in the words that a person reads.
+//!
+//! Lines that start with a time are what people wrote; with `*` what happened to others; with `!` what went wrong; with
+//! two blanks what came of the user's own commands. What others wrote is cleaned here, and nowhere else.
+
+use std::fmt::Write as _;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use simplechat_core::client::event::{
+    AwayCause, BookEntry, End, Event, GoneCause, Occasion, PeerReach,
+};
+use simplechat_core::name::Name;
+use simplechat_core::text::Text;
+use simplechat_core::time::WallTime;
+use simplechat_core::wire::EndReason;
+use simplechat_core::wire::login::LoginRefusal;
+use simplechat_core::wire::push::{Audience, Presence};
+use simplechat_core::wire::request::{Operation, Outcome, Refusal};
+
+use crate::clean::clean_block;
+
+/// What stands before further lines of a text, so that none of them can look like a line of its own.
+pub(super) const INDENT: &str = "    ";
+
+/// Where and when something is said: times are shown as the clock on the wall shows them.
+#[derive(Clone, Debug)]
+pub(super) struct Clock {
+    pub(super) zone: TimeZone,
+    pub(super) today: Date,
+}
+
+impl Clock {
+    pub(super) fn now() -> Self {
+        let now = Zoned::now();
+        Self {
+            zone: now.time_zone().clone(),
+            today: now.date(),
+        }
+    }
+
+    /// The time of day, with the date unless it is today.
+    fn show(&self, time: WallTime) -> String {
+        let moment = i64::try_from(time.0)
+            .ok()
+            .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+            .map(|moment| moment.to_zoned(self.zone.clone()));
+        match moment {
+            Some(moment) if moment.date() == self.today => moment.strftime("%H:%M").to_string(),
+            Some(moment) => moment.strftime("%Y-%m-%d %H:%M").to_string(),
+            None => "at some time".into(),
+        }
+    }
+}
+
+/// An event as lines of text, without the last newline. `None` if there is nothing to say.
+pub(super) fn say(event: &Event, clock: &Clock) -> Option<String> {
+    let said = match event {
+        Event::LoggedIn {
+            user,
+            kept,
+            occasion,
+        } => logged_in(*user, *kept, *occasion),
+        Event::LoginRefused { refusal } => login_refused(*refusal),
+        Event::ListenerUnreachable { port } => format!(
+            "! The server cannot reach this client at port {port}: is there a firewall? Messages are kept until it can."
+        ),
+        Event::ServerAway { cause, peers } => server_away(*cause, *peers),
+        Event::ServerBack => "! The server answers again.".into(),
+        Event::TimedOut => {
+            "! The server has not heard from this client for too long. Logging in again.".into()
+        }
+        Event::Outcome { operation, outcome } => return outcome_of(operation, *outcome),
+        Event::KeptStart { count } => {
+            format!("--- {} while you were away ---", messages(*count))
+        }
+        Event::KeptEnd => "--- that is all that was kept ---".into(),
+        Event::Message {
+            from,
+            sent,
+            audience,
+            text,
+        } => {
+            let to = match audience {
+                Audience::You => "",
+                Audience::Everyone => " to all",
+            };
+            written(clock, *sent, *from, to, text)
+        }
+        Event::Private { from, sent, text } => written(clock, *sent, *from, " privately", text),
+        Event::PrivateDelivered { to } => format!("  delivered to {to}, privately"),
+        Event::PrivateWaiting { to } => {
+            format!("  {to} cannot be reached now: private messages to {to} wait")
+        }
+        Event::Delivered { to } => format!("  {to} has your message now"),
+        Event::Undelivered { to, count } => format!(
+            "! The server ends before it could deliver {} to {to}.",
+            messages(*count)
+        ),
+        Event::Presence { user, presence } => match presence {
+            Presence::Online => format!("* {user} is online"),
+            Presence::Offline => format!("* {user} is offline"),
+        },
+        Event::AddressAsked {
+            by,
+            expires_in_secs,
+        } => format!(
+            "* {by} asks to exchange addresses for private messages: accept {by} or deny {by}? \
+             (open for {expires_in_secs} s)"
+        ),
+        Event::QuestionClosed { by } => {
+            format!("* {by}'s question to exchange addresses is closed")
+        }
+        Event::Introduced { peer } => {
+            format!("* {peer} is in your address book: private {peer} TEXT goes straight to them")
+        }
+        Event::AddressDenied { by } => format!("* {by} does not want to exchange addresses"),
+        Event::NoAnswer { from } => format!("* {from} did not answer"),
+        Event::PeerGone {
+            peer,
+            cause,
+            undelivered,
+        } => peer_gone(*peer, *cause, *undelivered),
+        Event::PeerElsewhere { peer } => {
+            format!("* {peer} is at another client now: getaddress {peer} to write there privately")
+        }
+        Event::RefusedFormerPeer { peer } => format!(
+            "* {peer} wrote to you privately and was refused: {peer} is not in your address book"
+        ),
+        Event::RefusedStranger { from } => format!(
+            "* somebody at {from} called this client and was refused: they are not in your address book"
+        ),
+        Event::Online { users } => online(users),
+        Event::AddressBook { entries } => address_book(entries),
+        Event::Ended { end, unsent } => ended(*end, *unsent),
+    };
+    Some(said)
+}
+
+fn messages(count: u32) -> String {
+    match count {
+        1 => "1 message".into(),
+        count => format!("{count} messages"),
+    }
+}
+
+fn logged_in(user: Name, kept: u32, occasion: Occasion) -> String {
+    match (occasion, kept) {
+        (Occasion::First, 0) => format!(
+            "Logged in as {user}. Type help for the commands.\nNo messages while you were away."
+        ),
+        (Occasion::First, _) => format!("Logged in as {user}. Type help for the commands."),
+        (Occasion::Again, _) => format!("! The server is back. Logged in again as {user}."),
+    }
+}
+
+fn login_refused(refusal: LoginRefusal) -> String {
+    match refusal {
+        LoginRefusal::WrongCredentials { attempts_left: 0 } => {
+            "! Wrong name or password. That was the last attempt for now.".into()
+        }
+        LoginRefusal::WrongCredentials { attempts_left: 1 } => {
+            "! Wrong name or password. One more attempt is left.".into()
+        }
+        LoginRefusal::WrongCredentials { attempts_left } => {
+            format!("! Wrong name or password. {attempts_left} attempts are left.")
+        }
+        LoginRefusal::Locked { .. }
+        | LoginRefusal::TakenOver
+        | LoginRefusal::Port(_)
+        | LoginRefusal::Busy { .. }
+        | LoginRefusal::Stopping => format!("! Not logged in: {refusal}."),
+    }
+}
+
+fn server_away(cause: AwayCause, peers: usize) -> String {
+    let what = match cause {
+        AwayCause::Stopping => "The server is shutting down.".into(),
+        AwayCause::Unreachable(failure) => format!("The server cannot be reached: {failure}."),
+        AwayCause::Silent => "The server does not answer.".into(),
+    };
+    let then = if peers > 0 {
+        "Private messages go on; the rest waits until it is back."
+    } else {
+        "Waiting until it is back; logout ends that."
+    };
+    format!("! {what} {then}")
+}
+
+fn written(clock: &Clock, sent: WallTime, from: Name, how: &str, text: &Text) -> String {
+    let time = clock.show(sent);
+    let text = clean_block(text.as_str(), INDENT);
+    format!("[{time}] {from}{how}: {text}")
+}
+
+fn outcome_of(operation: &Operation, outcome: Outcome) -> Option<String> {
+    let said = match (operation, outcome) {
+        (_, Outcome::Refused(refusal)) => refused(operation, refusal)?,
+        (Operation::Message { to, .. }, Outcome::Stored) => {
+            format!("  kept for {to}, who does not have it yet")
+        }
+        (Operation::Message { to, .. }, _) => format!("  delivered to {to}"),
+        (
+            Operation::Broadcast { .. },
+            Outcome::Broadcast {
+                delivered,
+                stored,
+                refused,
+            },
+        ) => broadcast(delivered, stored, refused),
+        (Operation::Broadcast { .. }, _) => "  sent to everybody online".into(),
+        (Operation::Block { user }, _) => format!("  {user} is blocked"),
+        (Operation::Unblock { user }, _) => format!("  {user} is not blocked any more"),
+        (Operation::GetAddress { user }, _) => format!("  {user} has been asked"),
+        (Operation::Deny { user }, _) => format!("  {user} is told that you said no"),
+        // What follows says it.
+        (Operation::Accept { .. } | Operation::RemoveAddress { .. } | Operation::Skip, _) => {
+            return None;
+        }
+    };
+    Some(said)
+}
+
+fn refused(operation: &Operation, refusal: Refusal) -> Option<String> {
+    let said = match operation {
+        Operation::Message { to, .. } => format!("  not sent to {to}: {refusal}"),
+        Operation::Broadcast { .. } => format!("  not sent: {refusal}"),
+        Operation::Block { user } if refusal == Refusal::AlreadyBlocked => {
+            format!("  {user} is blocked already")
+        }
+        Operation::Block { user } => format!("  {user} was not blocked: {refusal}"),
+        Operation::Unblock { user } if refusal == Refusal::NotBlocked => {
+            format!("  {user} is not blocked")
+        }
+        Operation::Unblock { user } => format!("  {user} was not unblocked: {refusal}"),
+        Operation::GetAddress { user } => format!("  {user} was not asked: {refusal}"),
+        Operation::Accept { user } | Operation::Deny { user } => {
+            format!("  nothing to answer to {user}: {refusal}")
+        }
+        Operation::RemoveAddress { .. } | Operation::Skip => return None,
+    };
+    Some(said)
+}
+
+fn broadcast(delivered: u32, stored: u32, refused: u32) -> String {
+    if delivered + stored + refused == 0 {
+        return "  nobody else is online to hear it".into();
+    }
+    let people = |count: u32| match count {
+        1 => "1 user".to_owned(),
+        count => format!("{count} users"),
+    };
+    let mut said = format!("  delivered to {}", people(delivered));
+    if stored > 0 {
+        let _ = write!(said, "; kept for {}, not reached yet", people(stored));
+    }
+    if refused > 0 {
+        let _ = write!(said, "; not for {}, whose mailbox is full", people(refused));
+    }
+    said
+}
+
+fn peer_gone(peer: Name, cause: GoneCause, undelivered: usize) -> String {
+    let mut said = match cause {
+        GoneCause::Own => format!("* {peer} is not in your address book any more"),
+        GoneCause::Theirs(EndReason::Removed) => {
+            format!("* {peer} has taken you out of the address book, and so is out of yours")
+        }
+        GoneCause::Theirs(EndReason::LoggedOut) => {
+            format!("* {peer} has logged out, and is out of your address book")
+        }
+        GoneCause::Theirs(EndReason::OtherClient) => {
+            format!("* {peer} is at another client, and is out of your address book")
+        }
+    };
+    if undelivered > 0 {
+        let count = u32::try_from(undelivered).unwrap_or(u32::MAX);
+        let _ = write!(
+            said,
+            "; {} to {peer} not delivered",
+            private_messages(count)
+        );
+    }
+    said
+}
+
+fn private_messages(count: u32) -> String {
+    match count {
+        1 => "1 private message".into(),
+        count => format!("{count} private messages"),
+    }
+}
+
+fn online(users: &[Name]) -> String {
+    if users.is_empty() {
+        return "  nobody else is online".into();
+    }
+    let names: Vec<_> = users.iter().map(Name::as_str).collect();
+    format!("  online ({}): {}", users.len(), names.join(", "))
+}
+
+fn address_book(entries: &[BookEntry]) -> String {
+    if entries.is_empty() {
+        return "  your address book is empty: getaddress USER asks somebody".into();
+    }
+    let width = entries
+        .iter()
+        .map(|entry| entry.peer.as_str().len())
+        .max()
+        .unwrap_or(0);
+    let mut said = String::from("  in your address book:");
+    for entry in entries {
+        let reach = match entry.reach {
+            PeerReach::Reachable => "reachable",
+            PeerReach::Unknown => "being looked for",
+            PeerReach::Unreachable => "not reachable now",
+            PeerReach::Elsewhere => "at another client",
+        };
+        let _ = write!(said, "\n    {:width$}  {reach}", entry.peer);
+        if entry.waiting > 0 {
+            let count = u32::try_from(entry.waiting).unwrap_or(u32::MAX);
+            let _ = write!(said, ", {} waiting", private_messages(count));
+        }
+    }
+    said
+}
+
+fn ended(end: End, unsent: usize) -> String {
+    let mut said: String = match end {
+        End::Left => "Goodbye.".into(),
+        End::TakenOver => {
+            "! Your account was logged in from another client, so this one ends.".into()
+        }
+        End::LoginRefused(refusal) => format!("! The server does not let you in again: {refusal}."),
+        End::Unreachable(AwayCause::Unreachable(failure)) => {
+            format!("! The server cannot be reached: {failure}.")
+        }
+        End::Unreachable(AwayCause::Silent | AwayCause::Stopping) => {
+            "! The server does not answer.".into()
+        }
+    };
+    if unsent > 0 {
+        let count = u32::try_from(unsent).unwrap_or(u32::MAX);
+        let _ = write!(said, "\n! {} not sent.", messages(count));
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests;

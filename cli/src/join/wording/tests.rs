@@ -1,0 +1,214 @@
+//! Everything that a person can read, as snapshots.
+
+use simplechat_core::machine::ConnectFailure;
+
+use super::*;
+
+fn clock() -> Clock {
+    Clock {
+        zone: TimeZone::UTC,
+        today: Date::constant(2027, 1, 15),
+    }
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+/// 2027-01-15 08:00 UTC.
+const NOW: WallTime = WallTime(1_800_000_000_000);
+
+fn said(events: &[Event]) -> String {
+    let lines: Vec<_> = events
+        .iter()
+        .map(|event| say(event, &clock()).unwrap_or_else(|| "(nothing)".into()))
+        .collect();
+    lines.join("\n")
+}
+
+fn message(text: &str, audience: Audience, sent: WallTime) -> Event {
+    Event::Message {
+        from: name("bob"),
+        sent,
+        audience,
+        text: text.parse().unwrap(),
+    }
+}
+
+#[test]
+fn messages() {
+    let yesterday = WallTime(NOW.0 - 86_400_000);
+    let never = WallTime(u64::MAX);
+    insta::assert_snapshot!(said(&[
+        Event::KeptStart { count: 1 },
+        message("are you there?", Audience::You, yesterday),
+        Event::KeptEnd,
+        Event::KeptStart { count: 2 },
+        message("hello", Audience::You, NOW),
+        message("cake!", Audience::Everyone, NOW),
+        message("two\nlines", Audience::You, NOW),
+        message("\u{1b}[2Jclear \u{202e}evil", Audience::You, never),
+        Event::Private {
+            from: name("bob"),
+            sent: NOW,
+            text: "psst\n[08:00] carol: I am bob".parse().unwrap(),
+        },
+    ]));
+}
+
+fn outcome(operation: &Operation, outcome: Outcome) -> Event {
+    let operation = operation.clone();
+    Event::Outcome { operation, outcome }
+}
+
+#[test]
+fn outcomes() {
+    let (to, user) = (name("bob"), name("bob"));
+    let text: Text = "hi".parse().unwrap();
+    let to_bob = Operation::Message {
+        to,
+        text: text.clone(),
+    };
+    let to_all = Operation::Broadcast { text };
+    let reached = |delivered, stored, refused| Outcome::Broadcast {
+        delivered,
+        stored,
+        refused,
+    };
+    let refused = |operation, refusal| outcome(operation, Outcome::Refused(refusal));
+    insta::assert_snapshot!(said(&[
+        outcome(&to_bob, Outcome::Delivered),
+        outcome(&to_bob, Outcome::Stored),
+        refused(&to_bob, Refusal::NoSuchUser),
+        refused(&to_bob, Refusal::Blocked),
+        refused(&to_bob, Refusal::Yourself),
+        refused(&to_bob, Refusal::TextTooLong { max: 8_192 }),
+        refused(&to_bob, Refusal::MailboxFull),
+        outcome(&to_all, reached(0, 0, 0)),
+        outcome(&to_all, reached(1, 0, 0)),
+        outcome(&to_all, reached(12, 1, 2)),
+        refused(&to_all, Refusal::TextTooLong { max: 8_192 }),
+        outcome(&Operation::Block { user }, Outcome::Done),
+        refused(&Operation::Block { user }, Refusal::AlreadyBlocked),
+        refused(
+            &Operation::Block { user },
+            Refusal::BlacklistFull { max: 1_000 }
+        ),
+        outcome(&Operation::Unblock { user }, Outcome::Done),
+        refused(&Operation::Unblock { user }, Refusal::NotBlocked),
+        outcome(&Operation::GetAddress { user }, Outcome::Asked),
+        refused(&Operation::GetAddress { user }, Refusal::AlreadyAsked),
+        refused(&Operation::GetAddress { user }, Refusal::BlockedByYou),
+        refused(
+            &Operation::GetAddress { user },
+            Refusal::TooManyQuestions { max: 32 }
+        ),
+        outcome(&Operation::Accept { user }, Outcome::Done),
+        refused(&Operation::Accept { user }, Refusal::NoQuestion),
+        outcome(&Operation::Deny { user }, Outcome::Done),
+        refused(&Operation::RemoveAddress { user }, Refusal::NotIntroduced),
+        Event::PrivateDelivered { to },
+        Event::PrivateWaiting { to },
+        Event::Delivered { to },
+    ]));
+}
+
+#[test]
+fn others() {
+    let (by, peer, user) = (name("bob"), name("bob"), name("bob"));
+    let gone = |cause, undelivered| Event::PeerGone {
+        peer,
+        cause,
+        undelivered,
+    };
+    let entry = |peer, reach, waiting| BookEntry {
+        peer: name(peer),
+        reach,
+        waiting,
+    };
+    insta::assert_snapshot!(said(&[
+        Event::Presence {
+            user,
+            presence: Presence::Online,
+        },
+        Event::Presence {
+            user,
+            presence: Presence::Offline,
+        },
+        Event::AddressAsked {
+            by,
+            expires_in_secs: 120,
+        },
+        Event::QuestionClosed { by },
+        Event::Introduced { peer },
+        Event::AddressDenied { by },
+        Event::NoAnswer { from: by },
+        gone(GoneCause::Own, 0),
+        gone(GoneCause::Theirs(EndReason::Removed), 0),
+        gone(GoneCause::Theirs(EndReason::LoggedOut), 1),
+        gone(GoneCause::Theirs(EndReason::OtherClient), 2),
+        Event::PeerElsewhere { peer },
+        Event::RefusedFormerPeer { peer },
+        Event::RefusedStranger {
+            from: "192.0.2.1".parse().unwrap(),
+        },
+        Event::Online { users: Vec::new() },
+        Event::Online {
+            users: vec![name("bob"), name("carol")],
+        },
+        Event::AddressBook {
+            entries: Vec::new(),
+        },
+        Event::AddressBook {
+            entries: vec![
+                entry("bob", PeerReach::Reachable, 0),
+                entry("caroline", PeerReach::Unreachable, 3),
+                entry("dave", PeerReach::Unknown, 0),
+                entry("erin", PeerReach::Elsewhere, 1),
+            ],
+        },
+    ]));
+}
+
+#[test]
+fn the_session() {
+    let user = name("alice");
+    let logged_in = |kept, occasion| Event::LoggedIn {
+        user,
+        kept,
+        occasion,
+    };
+    let refused = |refusal| Event::LoginRefused { refusal };
+    let away = |cause, peers| Event::ServerAway { cause, peers };
+    let ended = |end, unsent| Event::Ended { end, unsent };
+    let no_listener = AwayCause::Unreachable(ConnectFailure::Refused);
+    let wrong = |attempts_left| LoginRefusal::WrongCredentials { attempts_left };
+    insta::assert_snapshot!(said(&[
+        logged_in(0, Occasion::First),
+        logged_in(2, Occasion::First),
+        logged_in(2, Occasion::Again),
+        refused(wrong(2)),
+        refused(wrong(1)),
+        refused(wrong(0)),
+        refused(LoginRefusal::Locked { seconds: 60 }),
+        refused(LoginRefusal::Port(80)),
+        refused(LoginRefusal::Busy { seconds: 1 }),
+        refused(LoginRefusal::Stopping),
+        Event::ListenerUnreachable { port: 40_000 },
+        away(no_listener, 0),
+        away(AwayCause::Silent, 2),
+        away(AwayCause::Stopping, 0),
+        Event::ServerBack,
+        Event::TimedOut,
+        Event::Undelivered {
+            to: name("bob"),
+            count: 2,
+        },
+        ended(End::Left, 0),
+        ended(End::Left, 2),
+        ended(End::TakenOver, 0),
+        ended(End::LoginRefused(wrong(2)), 0),
+        ended(End::Unreachable(no_listener), 0),
+        ended(End::Unreachable(AwayCause::Silent), 1),
+    ]));
+}

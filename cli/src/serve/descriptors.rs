@@ -1,0 +1,42 @@
+//! Room for many connections: each needs a descriptor, and systems give a program few unless it asks.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// For files, the poller, listeners and what libraries open.
+const OTHERS: usize = 64;
+
+/// Asks for as many descriptors as so many connections need, and gives how many connections there can be.
+pub(super) fn make_room(connections_max: usize, dials_max: usize) -> usize {
+    // Deliveries are being dialled, under way or being closed.
+    let besides = dials_max.saturating_mul(2).saturating_add(OTHERS);
+    let wanted = u64::try_from(connections_max.saturating_add(besides)).unwrap_or(u64::MAX);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let mut available = current.unwrap_or(u64::MAX);
+    if available < wanted {
+        let raised = maximum.map_or(wanted, |maximum| wanted.min(maximum));
+        let limit = Rlimit {
+            current: Some(raised),
+            maximum,
+        };
+        if setrlimit(Resource::Nofile, limit).is_ok() {
+            available = raised;
+        }
+    }
+    let available = usize::try_from(available).unwrap_or(usize::MAX);
+    connections_max
+        .min(available.saturating_sub(besides))
+        .max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_promised_than_there_is_and_never_nothing() {
+        assert_eq!(make_room(10, 2), 10);
+        let most = make_room(usize::MAX, 2);
+        assert!(most >= 1 && most < usize::MAX, "{most}");
+        assert_eq!(make_room(10, usize::MAX), 1);
+    }
+}

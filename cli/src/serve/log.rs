@@ -1,0 +1,121 @@
+//! What the server logs: one line an event, to standard error. Never a text of a message, and no name that was not
+//! checked to be one.
+//!
+//! The machine does not wait for a log that cannot be written: lines that do not fit the queue are counted in place of
+//! being written.
+
+use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use simplechat_core::server::event::{Arrival, Departure, Event};
+use tracing::{Level, debug, info, warn};
+
+use crate::settings::LogLevel;
+
+/// Events that wait to be written.
+const QUEUE_MAX: usize = 1_024;
+
+/// Takes events without waiting.
+#[derive(Debug)]
+pub(super) struct Log {
+    queue: SyncSender<Event>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The thread that writes them.
+#[derive(Debug)]
+pub(super) struct Logging {
+    thread: JoinHandle<Option<u64>>,
+}
+
+/// Starts to log what is at least as important as `level`.
+pub(super) fn start(level: LogLevel) -> io::Result<(Log, Logging)> {
+    let level = match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    let (queue, events) = sync_channel(QUEUE_MAX);
+    let dropped = Arc::new(AtomicU64::new(0));
+    let log = Log {
+        queue,
+        dropped: Arc::clone(&dropped),
+    };
+    let thread = thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || write_all(&events, &dropped))?;
+    Ok((log, Logging { thread }))
+}
+
+impl Log {
+    pub(super) fn note(&self, event: Event) {
+        if self.queue.try_send(event).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Logging {
+    /// Waits until everything is written, and gives how many messages the server did not deliver. The log has to be
+    /// dropped before.
+    pub(super) fn finish(self) -> Option<u64> {
+        self.thread.join().ok().flatten()
+    }
+}
+
+fn write_all(events: &Receiver<Event>, dropped: &AtomicU64) -> Option<u64> {
+    let mut left = None;
+    for event in events {
+        let missing = dropped.swap(0, Ordering::Relaxed);
+        if missing > 0 {
+            warn!(missing, "more happened than could be logged");
+        }
+        if let Event::Stopped { undelivered } = event {
+            left = Some(undelivered);
+        }
+        write(&event);
+    }
+    left
+}
+
+fn write(event: &Event) {
+    match event {
+        Event::LoggedIn {
+            user,
+            from,
+            arrival,
+        } => match arrival {
+            Arrival::New => info!(%user, %from, "logged in"),
+            Arrival::Again => info!(%user, %from, "logged in again"),
+            Arrival::TookOver => info!(%user, %from, "logged in, in place of another client"),
+        },
+        Event::LoginRefused {
+            user,
+            from,
+            refusal,
+        } => {
+            let from = from.ip();
+            warn!(%user, %from, reason = %refusal, "login refused");
+        }
+        Event::ListenerUnreachable { user, listener } => {
+            warn!(%user, %listener, "the client's listener does not answer");
+        }
+        Event::LoggedOut { user, departure } => match departure {
+            Departure::LoggedOut => info!(%user, "logged out"),
+            Departure::TimedOut => info!(%user, "silent for too long, and logged out"),
+        },
+        Event::Refused { from, fault } => debug!(%from, %fault, "connection refused"),
+        Event::Stopping => info!("shutting down"),
+        Event::Stopped { undelivered } => info!(undelivered, "ended"),
+    }
+}
