@@ -77,9 +77,8 @@ pub const SHOWN_MAX: usize = 4_096;
 pub const SHOWING_MAX: usize = 64;
 /// Links of ended introductions that a client can still tell apart from strangers.
 pub const FORMER_LINKS_MAX: usize = 64;
-/// Connections from unknown sessions that a client keeps while its login is under way: the server's check of its
-/// listener may overtake the answer to the login.
-pub const PARKED_MAX: usize = 4;
+/// Calls in unknown sessions that wait in a client for the keys to come.
+pub const PARKED_MAX: usize = 16;
 
 /// Outputs that may wait for a driver. Reaching it means that the driver does not drain them: our fault, so it panics.
 pub const OUTPUTS_MAX: usize = 4_000_000;

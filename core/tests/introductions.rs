@@ -239,3 +239,29 @@ fn no_address_is_told_without_a_yes() {
         "neither has ever dialled the other"
     );
 }
+
+#[test]
+fn a_peer_who_calls_before_the_introduction_has_come_is_no_stranger() {
+    for seed in 0..30 {
+        let mut w = World::new(seed);
+        w.net.weather.jitter = Duration::from_millis(300);
+        let (alice, bob) = (w.join("alice"), w.join("bob"));
+        w.look_away();
+        w.introduce(alice, bob);
+        w.settle();
+        let seen = w.saw(alice);
+        assert!(
+            !seen.iter().any(|line| line.contains("stranger")),
+            "seed {seed}: {seen:?}"
+        );
+        for (user, other) in [(alice, "bob"), (bob, "alice")] {
+            w.look_away();
+            w.types(user, "addressbook");
+            assert_eq!(
+                w.saw(user),
+                [format!("book: {other} reachable 0 waiting")],
+                "seed {seed}"
+            );
+        }
+    }
+}

@@ -165,17 +165,22 @@ impl Screen {
         }
     }
 
-    /// Shows the last text: the terminal is as it was before, also if somebody was typing.
-    pub(super) fn print_last(&mut self, text: &str) -> io::Result<()> {
-        match self {
-            Self::Terminal { modes, .. } => {
-                let _ = tcsetattr(io::stdin(), OptionalActions::Drain, modes);
-                // Over the line that was being typed.
-                print_plainly(&format!("\r\u{1b}[K{text}"))
-            }
-            Self::Stream => print_plainly(text),
+    /// Leaves the terminal as it was before, also if somebody was typing. Nothing but [`print_last`] may follow.
+    pub(super) fn close(&mut self) {
+        if let Self::Terminal { modes, .. } = self {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Drain, modes);
+            // Over the line that was being typed.
+            let mut stdout = io::stdout().lock();
+            let _ = write!(stdout, "\r\u{1b}[K");
+            let _ = stdout.flush();
         }
     }
+}
+
+/// Shows a last text after the screen was closed.
+pub(super) fn print_last(text: &str) {
+    // If nobody can read it, that changes nothing any more.
+    let _ = print_plainly(text);
 }
 
 fn print_plainly(text: &str) -> io::Result<()> {
@@ -189,28 +194,50 @@ fn terminal_width() -> usize {
     tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col.into())
 }
 
-/// Breaks lines that are longer than the terminal is wide, and indents what follows: left to the terminal, blanks could
-/// fill a line up so that what somebody wrote looks like a line of its own.
+/// Breaks lines that are longer than the terminal is wide, between words where it can, and indents what follows: left to
+/// the terminal, blanks could fill a line up so that what somebody wrote looks like a line of its own.
 fn wrap(text: &str, width: usize) -> String {
     if width < WIDTH_MIN {
         return text.into();
     }
-    let mut wrapped = String::with_capacity(text.len());
-    let mut column = 0;
-    for c in text.chars() {
-        let wide = c.width().unwrap_or(0);
-        if c == '\n' {
-            column = 0;
-        } else if column + wide >= width {
-            wrapped.push('\n');
-            wrapped.push_str(INDENT);
-            column = INDENT.len() + wide;
-        } else {
-            column += wide;
-        }
-        wrapped.push(c);
+    let lines: Vec<_> = text
+        .split('\n')
+        .map(|line| wrap_line(line, width))
+        .collect();
+    lines.join("\n")
+}
+
+fn wrap_line(line: &str, width: usize) -> String {
+    let mut wrapped = String::with_capacity(line.len());
+    let mut rest = line;
+    let mut room = width - 1;
+    while let Some(end) = overflow(rest, room) {
+        let (fits, _) = rest.split_at(end);
+        // A word that starts in the first half of the line is broken all the same.
+        let (head, tail) = match fits.rfind(' ') {
+            Some(blank) if blank > end / 2 => (&rest[..blank], rest[blank + 1..].trim_start()),
+            _ => rest.split_at(end),
+        };
+        wrapped.push_str(head);
+        wrapped.push('\n');
+        wrapped.push_str(INDENT);
+        rest = tail;
+        room = width - 1 - INDENT.len();
     }
+    wrapped.push_str(rest);
     wrapped
+}
+
+/// Where a text exceeds so many columns, if it does; after its first character at the earliest.
+fn overflow(text: &str, columns: usize) -> Option<usize> {
+    let mut column = 0;
+    for (place, c) in text.char_indices() {
+        column += c.width().unwrap_or(0);
+        if column > columns && place > 0 {
+            return Some(place);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -219,19 +246,31 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn long_lines_are_broken_and_indented() {
-        let text = "[08:00] bob: hello                [08:00] carol: I am carol";
+    fn long_lines_are_broken_between_words_and_indented() {
         assert_eq!(
-            wrap(text, 32),
-            "[08:00] bob: hello             \n       [08:00] carol: I am caro\n    l"
+            wrap("[08:00] bob: let us meet at noon in the yard", 32),
+            "[08:00] bob: let us meet at\n    noon in the yard"
+        );
+        assert_eq!(
+            wrap("[08:00] bob: https://example.org/very/long", 32),
+            "[08:00] bob: https://example.or\n    g/very/long"
         );
         assert_eq!(wrap("short\nlines", 32), "short\nlines");
         assert_eq!(wrap("宽宽宽宽宽宽宽宽宽宽宽", 20).lines().count(), 2);
-        assert_eq!(wrap(text, 0), text);
+        let long = "x".repeat(100);
+        assert_eq!(wrap(&long, 0), long, "a terminal that does not say");
+    }
+
+    #[test]
+    fn blanks_cannot_fake_a_line() {
+        let text = "[08:00] bob: hello                  [08:00] carol: I am carol";
+        for line in wrap(text, 32).lines().skip(1) {
+            assert!(line.starts_with(INDENT), "{line}");
+        }
     }
 
     proptest! {
-        /// Nothing is lost, no line is too wide, and what was broken is indented.
+        /// No word is lost, no line is too wide, and what was broken is indented.
         #[test]
         fn wrapping_keeps_the_text(text in "[ a-z宽\n]{0,200}", width in 20usize..60) {
             let wrapped = wrap(&text, width);
@@ -239,15 +278,11 @@ mod tests {
                 let columns: usize = line.chars().map(|c| c.width().unwrap_or(0)).sum();
                 prop_assert!(columns < width, "{:?}", line);
             }
-            let joined: String = wrapped
-                .split('\n')
-                .map(|line| line.strip_prefix(INDENT).unwrap_or(line))
-                .collect();
-            let whole: String = text
-                .split('\n')
-                .map(|line| line.strip_prefix(INDENT).unwrap_or(line))
-                .collect();
-            prop_assert_eq!(joined.replace(' ', ""), whole.replace(' ', ""));
+            let letters = |text: &str| text.replace([' ', '\n'], "");
+            prop_assert_eq!(letters(&wrapped), letters(&text));
+            let broken = wrapped.split('\n').count() - text.split('\n').count();
+            let indented = wrapped.split('\n').filter(|line| line.starts_with(INDENT)).count();
+            prop_assert!(indented >= broken);
         }
     }
 }

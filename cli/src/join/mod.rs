@@ -15,7 +15,7 @@ use std::{fs, thread};
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::config::Config;
-use simplechat_core::client::event::{End, Event, Occasion};
+use simplechat_core::client::event::{End, Event, Occasion, SessionEvent};
 use simplechat_core::client::{Client, Done, Effect};
 use simplechat_core::id::EffectId;
 use simplechat_core::machine::Host;
@@ -159,7 +159,9 @@ impl Conversation {
     fn hold(mut self, items: &Receiver<Item>) -> Exit {
         for item in items {
             match item {
-                Item::Event(Event::Ended { end, unsent }) => return self.end(end, unsent),
+                Item::Event(Event::Session(SessionEvent::Ended { end, unsent })) => {
+                    return self.end(end, unsent);
+                }
                 Item::Event(event) => {
                     self.show(&event);
                     self.react(&event);
@@ -196,13 +198,13 @@ impl Conversation {
     }
 
     fn react(&mut self, event: &Event) {
-        match event {
-            Event::LoggedIn {
-                occasion: Occasion::First,
-                ..
-            } => self.start_reading(),
-            Event::LoginRefused { refusal } => self.on_refused(*refusal),
-            _ => {}
+        if let Event::Session(SessionEvent::LoggedIn { occasion, .. }) = event
+            && *occasion == Occasion::First
+        {
+            self.start_reading();
+        }
+        if let Event::Session(SessionEvent::LoginRefused { refusal }) = event {
+            self.on_refused(*refusal);
         }
     }
 
@@ -248,9 +250,14 @@ impl Conversation {
 
     fn end(mut self, end: End, unsent: usize) -> Exit {
         self.is_closing.store(true, Ordering::Relaxed);
-        let event = Event::Ended { end, unsent };
-        if let Some(text) = wording::say(&event, &wording::Clock::now()) {
-            let _ = self.screen.print_last(&text);
+        self.screen.close();
+        // Who was not let in has read why, and nobody says goodbye to them.
+        let is_told = end == End::Left && self.refusal.is_some();
+        let event = SessionEvent::Ended { end, unsent }.into();
+        if let Some(text) = wording::say(&event, &wording::Clock::now())
+            && !is_told
+        {
+            console::print_last(&text);
         }
         match (end, self.refusal) {
             (End::Left, Some(_)) | (End::LoginRefused(_), _) => Exit::LoginRefused,

@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use simplechat_core::client::event::{
-    AwayCause, BookEntry, End, Event, GoneCause, Occasion, PeerReach,
+    AwayCause, BookEntry, End, Event, GoneCause, MessageEvent, Occasion, PeerEvent, PeerReach,
+    SessionEvent,
 };
 use simplechat_core::name::Name;
 use simplechat_core::text::Text;
@@ -57,26 +58,47 @@ impl Clock {
 /// An event as lines of text, without the last newline. `None` if there is nothing to say.
 pub(super) fn say(event: &Event, clock: &Clock) -> Option<String> {
     let said = match event {
-        Event::LoggedIn {
+        Event::Session(event) => session(event),
+        Event::Message(event) => message(event, clock),
+        Event::Peer(event) => peer(event),
+        Event::Outcome { operation, outcome } => return outcome_of(operation, *outcome),
+        Event::Presence { user, presence } => match presence {
+            Presence::Online => format!("* {user} is online"),
+            Presence::Offline => format!("* {user} is offline"),
+        },
+        Event::Online { users } => online(users),
+        Event::AddressBook { entries } => address_book(entries),
+    };
+    Some(said)
+}
+
+fn session(event: &SessionEvent) -> String {
+    match event {
+        SessionEvent::LoggedIn {
             user,
             kept,
             occasion,
         } => logged_in(*user, *kept, *occasion),
-        Event::LoginRefused { refusal } => login_refused(*refusal),
-        Event::ListenerUnreachable { port } => format!(
+        SessionEvent::LoginRefused { refusal } => login_refused(*refusal),
+        SessionEvent::ListenerUnreachable { port } => format!(
             "! The server cannot reach this client at port {port}: is there a firewall? Messages are kept until it can."
         ),
-        Event::ServerAway { cause, peers } => server_away(*cause, *peers),
-        Event::ServerBack => "! The server answers again.".into(),
-        Event::TimedOut => {
+        SessionEvent::ServerAway { cause, peers } => server_away(*cause, *peers),
+        SessionEvent::ServerBack => "! The server answers again.".into(),
+        SessionEvent::TimedOut => {
             "! The server has not heard from this client for too long. Logging in again.".into()
         }
-        Event::Outcome { operation, outcome } => return outcome_of(operation, *outcome),
-        Event::KeptStart { count } => {
+        SessionEvent::Ended { end, unsent } => ended(*end, *unsent),
+    }
+}
+
+fn message(event: &MessageEvent, clock: &Clock) -> String {
+    match event {
+        MessageEvent::KeptStart { count } => {
             format!("--- {} while you were away ---", messages(*count))
         }
-        Event::KeptEnd => "--- that is all that was kept ---".into(),
-        Event::Message {
+        MessageEvent::KeptEnd => "--- that is all that was kept ---".into(),
+        MessageEvent::Message {
             from,
             sent,
             audience,
@@ -88,54 +110,53 @@ pub(super) fn say(event: &Event, clock: &Clock) -> Option<String> {
             };
             written(clock, *sent, *from, to, text)
         }
-        Event::Private { from, sent, text } => written(clock, *sent, *from, " privately", text),
-        Event::PrivateDelivered { to } => format!("  delivered to {to}, privately"),
-        Event::PrivateWaiting { to } => {
+        MessageEvent::Private { from, sent, text } => {
+            written(clock, *sent, *from, " privately", text)
+        }
+        MessageEvent::PrivateDelivered { to } => format!("  delivered to {to}, privately"),
+        MessageEvent::PrivateWaiting { to } => {
             format!("  {to} cannot be reached now: private messages to {to} wait")
         }
-        Event::Delivered { to } => format!("  {to} has your message now"),
-        Event::Undelivered { to, count } => format!(
+        MessageEvent::Delivered { to } => format!("  {to} has your message now"),
+        MessageEvent::Undelivered { to, count } => format!(
             "! The server ends before it could deliver {} to {to}.",
             messages(*count)
         ),
-        Event::Presence { user, presence } => match presence {
-            Presence::Online => format!("* {user} is online"),
-            Presence::Offline => format!("* {user} is offline"),
-        },
-        Event::AddressAsked {
+    }
+}
+
+fn peer(event: &PeerEvent) -> String {
+    match event {
+        PeerEvent::AddressAsked {
             by,
             expires_in_secs,
         } => format!(
             "* {by} asks to exchange addresses for private messages: accept {by} or deny {by}? \
              (open for {expires_in_secs} s)"
         ),
-        Event::QuestionClosed { by } => {
+        PeerEvent::QuestionClosed { by } => {
             format!("* {by}'s question to exchange addresses is closed")
         }
-        Event::Introduced { peer } => {
+        PeerEvent::Introduced { peer } => {
             format!("* {peer} is in your address book: private {peer} TEXT goes straight to them")
         }
-        Event::AddressDenied { by } => format!("* {by} does not want to exchange addresses"),
-        Event::NoAnswer { from } => format!("* {from} did not answer"),
-        Event::PeerGone {
+        PeerEvent::AddressDenied { by } => format!("* {by} does not want to exchange addresses"),
+        PeerEvent::NoAnswer { from } => format!("* {from} did not answer"),
+        PeerEvent::PeerGone {
             peer,
             cause,
             undelivered,
         } => peer_gone(*peer, *cause, *undelivered),
-        Event::PeerElsewhere { peer } => {
+        PeerEvent::PeerElsewhere { peer } => {
             format!("* {peer} is at another client now: getaddress {peer} to write there privately")
         }
-        Event::RefusedFormerPeer { peer } => format!(
+        PeerEvent::RefusedFormerPeer { peer } => format!(
             "* {peer} wrote to you privately and was refused: {peer} is not in your address book"
         ),
-        Event::RefusedStranger { from } => format!(
+        PeerEvent::RefusedStranger { from } => format!(
             "* somebody at {from} called this client and was refused: they are not in your address book"
         ),
-        Event::Online { users } => online(users),
-        Event::AddressBook { entries } => address_book(entries),
-        Event::Ended { end, unsent } => ended(*end, *unsent),
-    };
-    Some(said)
+    }
 }
 
 fn messages(count: u32) -> String {

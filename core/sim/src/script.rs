@@ -2,7 +2,8 @@
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{
-    AwayCause, BookEntry, End, Event, GoneCause, Occasion, PeerReach,
+    AwayCause, BookEntry, End, Event, GoneCause, MessageEvent, Occasion, PeerEvent, PeerReach,
+    SessionEvent,
 };
 use simplechat_core::wire::EndReason;
 use simplechat_core::wire::push::{Audience, Presence};
@@ -86,24 +87,9 @@ pub fn show_command(command: &Command) -> String {
 #[must_use]
 pub fn show_event(event: &Event) -> String {
     match event {
-        Event::LoggedIn {
-            user,
-            kept,
-            occasion,
-        } => {
-            let again = match occasion {
-                Occasion::First => "",
-                Occasion::Again => " again",
-            };
-            format!("logged in{again} as {user}, {kept} kept")
-        }
-        Event::LoginRefused { refusal } => format!("login refused: {refusal}"),
-        Event::ListenerUnreachable { port } => format!("listener at {port} unreachable"),
-        Event::ServerAway { cause, peers } => {
-            format!("server away ({}), {peers} peers", show_away(*cause))
-        }
-        Event::ServerBack => "server back".into(),
-        Event::TimedOut => "timed out".into(),
+        Event::Session(event) => show_session(event),
+        Event::Message(event) => show_message(event),
+        Event::Peer(event) => show_peer(event),
         Event::Outcome { operation, outcome } => {
             format!("{}: {}", show_operation(operation), show_outcome(outcome))
         }
@@ -115,37 +101,44 @@ pub fn show_event(event: &Event) -> String {
             let names: Vec<_> = users.iter().map(ToString::to_string).collect();
             format!("online: {}", names.join(" "))
         }
-        Event::Ended { end, unsent } => format!("ended ({}), {unsent} unsent", show_end(*end)),
-        Event::KeptStart { .. }
-        | Event::KeptEnd
-        | Event::Message { .. }
-        | Event::Private { .. }
-        | Event::PrivateDelivered { .. }
-        | Event::PrivateWaiting { .. }
-        | Event::Delivered { .. }
-        | Event::Undelivered { .. } => show_message_event(event),
-        Event::AddressAsked { .. }
-        | Event::QuestionClosed { .. }
-        | Event::Introduced { .. }
-        | Event::AddressDenied { .. }
-        | Event::NoAnswer { .. }
-        | Event::PeerGone { .. }
-        | Event::PeerElsewhere { .. }
-        | Event::RefusedFormerPeer { .. }
-        | Event::RefusedStranger { .. }
-        | Event::AddressBook { .. } => show_peer_event(event),
+        Event::AddressBook { entries } => {
+            let entries: Vec<_> = entries.iter().map(show_entry).collect();
+            format!("book: {}", entries.join(", "))
+        }
     }
 }
 
-#[allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "the rest is shown by others"
-)]
-fn show_message_event(event: &Event) -> String {
+fn show_session(event: &SessionEvent) -> String {
     match event {
-        Event::KeptStart { count } => format!("{count} kept:"),
-        Event::KeptEnd => "that was kept".into(),
-        Event::Message {
+        SessionEvent::LoggedIn {
+            user,
+            kept,
+            occasion,
+        } => {
+            let again = match occasion {
+                Occasion::First => "",
+                Occasion::Again => " again",
+            };
+            format!("logged in{again} as {user}, {kept} kept")
+        }
+        SessionEvent::LoginRefused { refusal } => format!("login refused: {refusal}"),
+        SessionEvent::ListenerUnreachable { port } => format!("listener at {port} unreachable"),
+        SessionEvent::ServerAway { cause, peers } => {
+            format!("server away ({}), {peers} peers", show_away(*cause))
+        }
+        SessionEvent::ServerBack => "server back".into(),
+        SessionEvent::TimedOut => "timed out".into(),
+        SessionEvent::Ended { end, unsent } => {
+            format!("ended ({}), {unsent} unsent", show_end(*end))
+        }
+    }
+}
+
+fn show_message(event: &MessageEvent) -> String {
+    match event {
+        MessageEvent::KeptStart { count } => format!("{count} kept:"),
+        MessageEvent::KeptEnd => "that was kept".into(),
+        MessageEvent::Message {
             from,
             audience,
             text,
@@ -154,30 +147,27 @@ fn show_message_event(event: &Event) -> String {
             Audience::You => format!("{from}: {}", short(text.as_str())),
             Audience::Everyone => format!("{from} to all: {}", short(text.as_str())),
         },
-        Event::Private { from, text, .. } => format!("{from} privately: {}", short(text.as_str())),
-        Event::PrivateDelivered { to } => format!("private to {to}: delivered"),
-        Event::PrivateWaiting { to } => format!("private to {to}: waiting"),
-        Event::Delivered { to } => format!("delivered later to {to}"),
-        Event::Undelivered { to, count } => format!("undelivered to {to}: {count}"),
-        other => format!("{other:?}"),
+        MessageEvent::Private { from, text, .. } => {
+            format!("{from} privately: {}", short(text.as_str()))
+        }
+        MessageEvent::PrivateDelivered { to } => format!("private to {to}: delivered"),
+        MessageEvent::PrivateWaiting { to } => format!("private to {to}: waiting"),
+        MessageEvent::Delivered { to } => format!("delivered later to {to}"),
+        MessageEvent::Undelivered { to, count } => format!("undelivered to {to}: {count}"),
     }
 }
 
-#[allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "the rest is shown by others"
-)]
-fn show_peer_event(event: &Event) -> String {
+fn show_peer(event: &PeerEvent) -> String {
     match event {
-        Event::AddressAsked {
+        PeerEvent::AddressAsked {
             by,
             expires_in_secs,
         } => format!("{by} asks for the address, {expires_in_secs} s"),
-        Event::QuestionClosed { by } => format!("{by} asks no more"),
-        Event::Introduced { peer } => format!("introduced to {peer}"),
-        Event::AddressDenied { by } => format!("{by} said no"),
-        Event::NoAnswer { from } => format!("no answer from {from}"),
-        Event::PeerGone {
+        PeerEvent::QuestionClosed { by } => format!("{by} asks no more"),
+        PeerEvent::Introduced { peer } => format!("introduced to {peer}"),
+        PeerEvent::AddressDenied { by } => format!("{by} said no"),
+        PeerEvent::NoAnswer { from } => format!("no answer from {from}"),
+        PeerEvent::PeerGone {
             peer,
             cause,
             undelivered,
@@ -185,14 +175,9 @@ fn show_peer_event(event: &Event) -> String {
             "{peer} gone ({}), {undelivered} undelivered",
             show_gone(*cause)
         ),
-        Event::PeerElsewhere { peer } => format!("{peer} is elsewhere"),
-        Event::RefusedFormerPeer { peer } => format!("refused {peer}, not in the book"),
-        Event::RefusedStranger { from } => format!("refused a stranger at {from}"),
-        Event::AddressBook { entries } => {
-            let entries: Vec<_> = entries.iter().map(show_entry).collect();
-            format!("book: {}", entries.join(", "))
-        }
-        other => format!("{other:?}"),
+        PeerEvent::PeerElsewhere { peer } => format!("{peer} is elsewhere"),
+        PeerEvent::RefusedFormerPeer { peer } => format!("refused {peer}, not in the book"),
+        PeerEvent::RefusedStranger { from } => format!("refused a stranger at {from}"),
     }
 }
 

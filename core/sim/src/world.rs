@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use simplechat_core::client::command::{Command, Rejected};
 use simplechat_core::client::config::Config as ClientConfig;
-use simplechat_core::client::event::Event;
+use simplechat_core::client::event::{Event, SessionEvent};
 use simplechat_core::client::{self, Client};
 use simplechat_core::id::EffectId;
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
@@ -284,7 +284,7 @@ impl World {
             self.seat(id)
                 .seen
                 .iter()
-                .any(|event| matches!(event, Event::LoggedIn { .. })),
+                .any(|event| matches!(event, Event::Session(SessionEvent::LoggedIn { .. }))),
             "{name} is logged in: {:?}",
             self.seat(id).seen
         );

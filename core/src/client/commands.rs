@@ -1,7 +1,7 @@
 //! The user's wishes: what can be refused is refused at once, the rest is on its way.
 
 use super::command::{Command, Consent, Rejected};
-use super::event::{Event, GoneCause};
+use super::event::{Event, GoneCause, MessageEvent};
 use super::leaving::Phase;
 use super::link::State;
 use super::{Client, outbox};
@@ -195,7 +195,7 @@ impl Client {
         let tell = (peer.is_resting || peer.is_elsewhere)
             && !core::mem::replace(&mut peer.told_waiting, true);
         if tell {
-            self.event(Event::PrivateWaiting { to });
+            self.event(MessageEvent::PrivateWaiting { to });
         }
         self.pump_peer(to);
         Ok(())

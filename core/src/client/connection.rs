@@ -20,7 +20,7 @@ pub(super) enum Connection {
         remote: SocketAddr,
         deframer: Deframer,
     },
-    /// A call in a session that we do not know yet: it may have overtaken the answer to our login.
+    /// A call in a session that we do not know yet.
     Parked { remote: SocketAddr, frame: Vec<u8> },
     /// A call whose answer waits until what it brought has been shown.
     Showing,
@@ -106,12 +106,8 @@ impl Client {
             (Some(&Connection::Call { remote, .. }), Frame::Session(sealed)) => {
                 if self.is_known_session(sealed.session) {
                     self.on_call(conn, &sealed);
-                } else if self.may_park() {
-                    let frame = bytes;
-                    self.connections
-                        .insert(conn, Connection::Parked { remote, frame });
                 } else {
-                    self.refuse_stranger(conn, remote);
+                    self.park(conn, remote, bytes);
                 }
             }
             (Some(Connection::Login(_)), Frame::Login(body)) => self.on_login_answer(conn, body),

@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::connection::Connection;
-use super::event::{Event, GoneCause};
+use super::event::{GoneCause, MessageEvent, PeerEvent};
 use super::inbox::{Receipt, Route, Sender, Showing};
 use super::{Client, TimerKind};
 use crate::channel::Channel;
@@ -40,6 +40,7 @@ impl Client {
         self.timers.cancel(TimerKind::Peer(peer));
         self.book.introduce(peer, channel, candidates);
         self.search(peer);
+        self.unpark();
         true
     }
 
@@ -49,7 +50,7 @@ impl Client {
         peer: Name,
         link: SessionId,
         reason: EndReason,
-    ) -> Option<Event> {
+    ) -> Option<PeerEvent> {
         let entry = self.book.get_mut(peer)?;
         if entry.channel.id() != link {
             return None;
@@ -60,18 +61,18 @@ impl Client {
             }
             EndReason::OtherClient => {
                 entry.is_elsewhere = true;
-                Some(Event::PeerElsewhere { peer })
+                Some(PeerEvent::PeerElsewhere { peer })
             }
         }
     }
 
     /// Takes somebody out of the address book. The event says so to the user.
-    pub(super) fn remove_peer(&mut self, peer: Name, cause: GoneCause) -> Option<Event> {
+    pub(super) fn remove_peer(&mut self, peer: Name, cause: GoneCause) -> Option<PeerEvent> {
         let removed = self.book.remove(peer)?;
         self.timers.cancel(TimerKind::Peer(peer));
         let undelivered = removed.waiting();
         self.part(removed, cause);
-        Some(Event::PeerGone {
+        Some(PeerEvent::PeerGone {
             peer,
             cause,
             undelivered,
@@ -172,7 +173,7 @@ impl Client {
         let rested = self.clock.at + rest.max(SEARCH_INTERVAL / 10);
         self.timers.set(TimerKind::Peer(name), rested);
         if tell {
-            self.event(Event::PrivateWaiting { to: name });
+            self.event(MessageEvent::PrivateWaiting { to: name });
         }
     }
 
@@ -222,14 +223,14 @@ impl Client {
             }
             (
                 Some(&Connection::PeerDelivery { link, .. } | &Connection::PeerProbe { link, .. }),
-                Some(PeerAnswer::NotInBook),
+                Some(PeerAnswer::NotInBook { reason }),
             ) if sealed.session == link => {
                 self.close(conn);
-                self.on_peer_says_bye(link, EndReason::Removed);
+                self.on_peer_says_bye(link, reason);
             }
             (
                 Some(&Connection::PeerBye { link, .. }),
-                Some(PeerAnswer::Bye | PeerAnswer::NotInBook),
+                Some(PeerAnswer::Bye | PeerAnswer::NotInBook { .. }),
             ) if sealed.session == link => {
                 self.close(conn);
                 self.on_former_peer_told(link);
@@ -265,7 +266,7 @@ impl Client {
         };
         let to = peer.name;
         for _ in 0..peer.delivered(through) {
-            self.event(Event::PrivateDelivered { to });
+            self.event(MessageEvent::PrivateDelivered { to });
         }
         self.timers.cancel(TimerKind::Peer(to));
         self.pump_peer(to);
@@ -334,11 +335,12 @@ impl Client {
                     through = through.max(message.seq);
                     let (instance, seq) = (message.instance, message.seq);
                     if self.inbox.is_new(Route::Direct, from, instance, seq) {
-                        events.push(Event::Private {
+                        let event = MessageEvent::Private {
                             from,
                             sent: message.sent,
                             text: message.text,
-                        });
+                        };
+                        events.push(event.into());
                     }
                 }
                 Ok(PeerPush::Probe { .. } | PeerPush::Bye { .. })
@@ -375,15 +377,5 @@ impl Client {
             self.send(conn, bytes);
         }
         self.close(conn);
-    }
-
-    /// Somebody calls in a session that nobody here knows.
-    pub(super) fn refuse_stranger(&mut self, conn: ConnId, remote: SocketAddr) {
-        self.refuse(conn, RefusalCode::UnknownSession);
-        let from = remote.ip().to_canonical();
-        if self.strangers.peek(&from).is_none() {
-            self.strangers.entry(from, || ());
-            self.event(Event::RefusedStranger { from });
-        }
     }
 }

@@ -15,6 +15,41 @@ use crate::wire::request::{Operation, Outcome};
 /// Something to show to the user. Texts are as their senders wrote them: clean them before a terminal sees them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
+    /// The session with the server begins, breaks off, goes on or ends.
+    Session(SessionEvent),
+    /// Messages come, or arrive where they were sent.
+    Message(MessageEvent),
+    /// Addresses are exchanged, and peers come and go.
+    Peer(PeerEvent),
+    /// The final word on a command.
+    Outcome {
+        /// What was asked.
+        operation: Operation,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// Somebody came or went.
+    Presence {
+        /// Who.
+        user: Name,
+        /// Which.
+        presence: Presence,
+    },
+    /// Who is online.
+    Online {
+        /// Their names, in order.
+        users: Vec<Name>,
+    },
+    /// Who is in the address book.
+    AddressBook {
+        /// The entries, by name.
+        entries: Vec<BookEntry>,
+    },
+}
+
+/// The session with the server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SessionEvent {
     /// There is a session.
     LoggedIn {
         /// As whom.
@@ -45,13 +80,18 @@ pub enum Event {
     ServerBack,
     /// The server had given this client up, and it logs in again.
     TimedOut,
-    /// The final word on a command.
-    Outcome {
-        /// What was asked.
-        operation: Operation,
-        /// What came of it.
-        outcome: Outcome,
+    /// The client has ended.
+    Ended {
+        /// Why.
+        end: End,
+        /// So many messages were not sent.
+        unsent: usize,
     },
+}
+
+/// Messages, through the server and direct.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MessageEvent {
     /// Messages that were kept follow.
     KeptStart {
         /// So many.
@@ -101,13 +141,11 @@ pub enum Event {
         /// How many they are.
         count: u32,
     },
-    /// Somebody came or went.
-    Presence {
-        /// Who.
-        user: Name,
-        /// Which.
-        presence: Presence,
-    },
+}
+
+/// Peers and strangers, and the questions that make peers of users.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PeerEvent {
     /// Somebody asks for the user's address.
     AddressAsked {
         /// Who.
@@ -159,23 +197,24 @@ pub enum Event {
         /// From where.
         from: IpAddr,
     },
-    /// Who is online.
-    Online {
-        /// Their names, in order.
-        users: Vec<Name>,
-    },
-    /// Who is in the address book.
-    AddressBook {
-        /// The entries, by name.
-        entries: Vec<BookEntry>,
-    },
-    /// The client has ended.
-    Ended {
-        /// Why.
-        end: End,
-        /// So many messages were not sent.
-        unsent: usize,
-    },
+}
+
+impl From<SessionEvent> for Event {
+    fn from(event: SessionEvent) -> Self {
+        Self::Session(event)
+    }
+}
+
+impl From<MessageEvent> for Event {
+    fn from(event: MessageEvent) -> Self {
+        Self::Message(event)
+    }
+}
+
+impl From<PeerEvent> for Event {
+    fn from(event: PeerEvent) -> Self {
+        Self::Peer(event)
+    }
 }
 
 /// What a login is to the user.

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use super::address_book::Peer;
 use super::connection::Connection;
-use super::event::{Event, GoneCause};
+use super::event::{GoneCause, PeerEvent};
 use super::{Client, TimerKind};
 use crate::backoff::Backoff;
 use crate::channel::Channel;
@@ -152,17 +152,20 @@ impl Client {
         // They get to know by our answer.
         former.is_told = true;
         let peer = former.peer;
+        let not_in_book = PeerAnswer::NotInBook {
+            reason: former.reason,
+        };
         match Items::new(opened.payload).next().map(|item| decode(item?)) {
             Some(Ok(PeerPush::Bye { .. })) => self.answer_peer(conn, link, &PeerAnswer::Bye),
             Some(Ok(PeerPush::Private(_))) => {
                 let is_first = !core::mem::replace(&mut former.has_refused, true);
-                self.answer_peer(conn, link, &PeerAnswer::NotInBook);
+                self.answer_peer(conn, link, &not_in_book);
                 if is_first {
-                    self.event(Event::RefusedFormerPeer { peer });
+                    self.event(PeerEvent::RefusedFormerPeer { peer });
                 }
             }
             Some(Ok(PeerPush::Probe { .. })) => {
-                self.answer_peer(conn, link, &PeerAnswer::NotInBook);
+                self.answer_peer(conn, link, &not_in_book);
             }
             _ => self.refuse(conn, RefusalCode::Malformed),
         }

@@ -1,7 +1,7 @@
 //! Leaving in order: what waits is sent, then the server and the peers are told, then the client ends.
 
 use super::connection::Connection;
-use super::event::{End, Event};
+use super::event::{End, SessionEvent};
 use super::link::{Errand, State};
 use super::{Client, Output, TimerKind};
 
@@ -142,7 +142,7 @@ impl Client {
             Phase::Ended => return,
         };
         self.phase = Phase::Ended;
-        self.event(Event::Ended { end, unsent });
+        self.event(SessionEvent::Ended { end, unsent });
         self.output(Output::Stop);
     }
 }

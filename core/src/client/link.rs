@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use super::event::{AwayCause, Event};
+use super::event::{AwayCause, SessionEvent};
 use super::{Client, TimerKind};
 use crate::backoff::Backoff;
 use crate::channel::Channel;
@@ -114,7 +114,7 @@ impl Client {
             self.plan_heartbeat();
         }
         if self.link.away.take().is_some() {
-            self.event(Event::ServerBack);
+            self.event(SessionEvent::ServerBack);
         }
     }
 
@@ -134,7 +134,7 @@ impl Client {
     pub(super) fn tell_away(&mut self, cause: AwayCause) {
         if self.link.away.replace(cause).is_none() {
             let peers = self.book.len();
-            self.event(Event::ServerAway { cause, peers });
+            self.event(SessionEvent::ServerAway { cause, peers });
         }
     }
 

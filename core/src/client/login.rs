@@ -1,16 +1,13 @@
 //! Logging in: the one exchange with the server before there is a session, and the word on our listener behind it.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::connection::{Connection, LoginConnection};
-use super::event::{AwayCause, End, Event, Occasion};
+use super::event::{AwayCause, End, Occasion, SessionEvent};
 use super::link::{Session, State};
 use super::{Client, TimerKind};
 use crate::channel::Channel;
-use crate::id::SessionId;
-use crate::limits::PARKED_MAX;
 use crate::machine::ConnId;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{Frame, SealedFrame};
@@ -97,7 +94,7 @@ impl Client {
         self.on_server_heard();
         if let Some((user, _)) = self.user {
             let kept = welcome.kept;
-            self.event(Event::LoggedIn {
+            self.event(SessionEvent::LoggedIn {
                 user,
                 kept,
                 occasion,
@@ -115,7 +112,7 @@ impl Client {
         match refusal {
             _ if is_first => {
                 self.link.state = State::Idle;
-                self.event(Event::LoginRefused { refusal });
+                self.event(SessionEvent::LoginRefused { refusal });
             }
             LoginRefusal::TakenOver => self.end(End::TakenOver),
             LoginRefusal::Locked { seconds } | LoginRefusal::Busy { seconds } => {
@@ -129,7 +126,6 @@ impl Client {
                 self.end(End::LoginRefused(refusal));
             }
         }
-        self.unpark();
     }
 
     /// What follows the answer to a login: whether the server could reach our listener.
@@ -145,7 +141,7 @@ impl Client {
             && reach == Reach::Unreachable
         {
             let port = self.config.listener.port();
-            self.event(Event::ListenerUnreachable { port });
+            self.event(SessionEvent::ListenerUnreachable { port });
         }
         self.close(conn);
     }
@@ -171,42 +167,6 @@ impl Client {
             LoginCause::Person => self.end(End::Unreachable(cause)),
             LoginCause::Automatic(_) => self.on_server_failed(cause),
         }
-        self.unpark();
-    }
-
-    /// Whether a call in an unknown session may be one that overtook the answer to our login.
-    pub(super) fn may_park(&self) -> bool {
-        let parked = self
-            .connections
-            .values()
-            .filter(|connection| matches!(connection, Connection::Parked { .. }))
-            .count();
-        matches!(self.link.state, State::LoggingIn { .. }) && parked < PARKED_MAX
-    }
-
-    /// The login is decided: looks again at the calls that waited for it.
-    fn unpark(&mut self) {
-        let parked: Vec<_> = self
-            .connections
-            .extract_if(.., |_, connection| {
-                matches!(connection, Connection::Parked { .. })
-            })
-            .collect();
-        for (conn, connection) in parked {
-            if let Connection::Parked { remote, frame } = connection {
-                self.on_accepted(conn, remote);
-                self.on_received(conn, &frame);
-            }
-        }
-    }
-
-    pub(super) fn is_known_session(&self, id: SessionId) -> bool {
-        let is_ours = self
-            .link
-            .session
-            .as_ref()
-            .is_some_and(|session| session.channel.id() == id);
-        is_ours || self.book.has_link(id) || self.former.has_link(id)
     }
 
     pub(super) fn plan_heartbeat(&mut self) {

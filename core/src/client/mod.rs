@@ -8,8 +8,9 @@
 //! commands ── wishes of the user
 //! link ─ login ───── getting a session, and getting it back when the server was away
 //!      └ exchange ── requests to the server and its answers
-//! listener ─ pushes ─ what the server says by dialling us
-//!          └ direct ─ private messages from and to peers
+//! listener ─ pushes ── what the server says by dialling us
+//!          ├ direct ── private messages from and to peers
+//!          └ parking ─ calls that overtook the keys they need
 //! leaving ── how it ends
 //! ```
 
@@ -28,6 +29,7 @@ mod leaving;
 mod link;
 mod login;
 mod outbox;
+mod parking;
 mod pushes;
 mod questions;
 
@@ -99,6 +101,8 @@ enum TimerKind {
     Peer(Name),
     /// The other side of this former link may be told again.
     Former(SessionId),
+    /// This call has waited for keys for long enough.
+    Parked(ConnId),
     /// Leaving stops to wait for what is not sent.
     Goodbye,
     /// Leaving ends.
@@ -113,6 +117,7 @@ impl TimerKind {
             Self::Question(_) => "expire a question",
             Self::Peer(_) => "try a peer again",
             Self::Former(_) => "tell a former peer",
+            Self::Parked(_) => "refuse a stranger",
             Self::Goodbye => "say goodbye",
             Self::End => "end",
         }
@@ -201,8 +206,8 @@ impl Client {
         self.outputs.push_back(output);
     }
 
-    fn event(&mut self, event: Event) {
-        self.output(Output::Event(event));
+    fn event(&mut self, event: impl Into<Event>) {
+        self.output(Output::Event(event.into()));
     }
 
     fn send(&mut self, conn: ConnId, bytes: Vec<u8>) {
@@ -232,6 +237,7 @@ impl Client {
                 TimerKind::Question(by) => self.close_question(by),
                 TimerKind::Peer(peer) => self.wake_peer(peer),
                 TimerKind::Former(link) => self.tell_former_peer(link),
+                TimerKind::Parked(conn) => self.on_parked_for_long(conn),
                 TimerKind::Goodbye => self.say_goodbye(),
                 TimerKind::End => self.end_leaving(),
             }

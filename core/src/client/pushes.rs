@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::connection::Connection;
-use super::event::{End, Event};
+use super::event::{End, Event, MessageEvent, PeerEvent, SessionEvent};
 use super::inbox::{Receipt, Route, Sender, Showing};
 use super::{Client, Effect, Output, TimerKind};
 use crate::channel::Counter;
@@ -14,7 +14,7 @@ use crate::name::Name;
 use crate::time::whole_secs_up;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
-use crate::wire::push::{Push, PushAnswer, SessionEnd};
+use crate::wire::push::{Delivery, Push, PushAnswer, SessionEnd};
 
 /// What is to be shown of a batch.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl Client {
             SessionEnd::TakenOver => self.end(End::TakenOver),
             SessionEnd::TimedOut => {
                 self.lose_session();
-                self.event(Event::TimedOut);
+                self.event(SessionEvent::TimedOut);
                 self.log_in_again();
             }
         }
@@ -146,56 +146,60 @@ impl Client {
     /// Takes one item of a batch in, and adds what the user is to see of it.
     fn take_push(&mut self, push: Push, frame: Counter, show: &mut Show) {
         let event = match push {
-            Push::Message(delivery) => {
-                let hidden = self.inbox.hides(delivery.from, frame);
-                let (from, instance) = (delivery.from, delivery.instance);
-                let is_new = self
-                    .inbox
-                    .is_new(Route::Server, from, instance, delivery.seq);
-                (is_new && !hidden).then_some(Event::Message {
-                    from,
-                    sent: delivery.sent,
-                    audience: delivery.audience,
-                    text: delivery.text,
-                })
-            }
-            Push::KeptStart { count } => Some(Event::KeptStart { count }),
-            Push::KeptEnd => Some(Event::KeptEnd),
+            Push::Message(delivery) => self.take_message(delivery, frame).map(Event::from),
+            Push::KeptStart { count } => Some(MessageEvent::KeptStart { count }.into()),
+            Push::KeptEnd => Some(MessageEvent::KeptEnd.into()),
+            Push::Delivered { to, .. } => Some(MessageEvent::Delivered { to }.into()),
+            Push::Undelivered { to, count } => Some(MessageEvent::Undelivered { to, count }.into()),
             Push::Presence { user, presence } => Some(Event::Presence { user, presence }),
             Push::AddressAsked { by, expires_in_ms } => {
                 let expires_in = Duration::from_millis(expires_in_ms.into());
                 let is_news = !self.inbox.hides(by, frame) && self.open_question(by, expires_in);
-                if is_news {
-                    show.asked_by.push(by);
-                }
-                is_news.then(|| Event::AddressAsked {
+                let expires_in_secs = whole_secs_up(expires_in);
+                show.asked_by.extend(is_news.then_some(by));
+                let asked = PeerEvent::AddressAsked {
                     by,
-                    expires_in_secs: whole_secs_up(expires_in),
-                })
+                    expires_in_secs,
+                };
+                is_news.then(|| asked.into())
             }
-            Push::QuestionClosed { by } => self
-                .forget_question(by)
-                .then_some(Event::QuestionClosed { by }),
+            Push::QuestionClosed { by } => {
+                let was_open = self.forget_question(by);
+                was_open.then(|| PeerEvent::QuestionClosed { by }.into())
+            }
             Push::Introduced(introduction) => {
                 let peer = introduction.peer;
                 let is_news = !self.inbox.hides(peer, frame) && self.on_introduced(introduction);
-                is_news.then_some(Event::Introduced { peer })
+                is_news.then(|| PeerEvent::Introduced { peer }.into())
             }
-            Push::AddressDenied { by } => Some(Event::AddressDenied { by }),
-            Push::NoAnswer { from } => Some(Event::NoAnswer { from }),
-            Push::IntroductionEnded { peer, link, reason } => {
-                self.on_introduction_ended(peer, link, reason)
-            }
-            Push::Delivered { to, .. } => Some(Event::Delivered { to }),
+            Push::AddressDenied { by } => Some(PeerEvent::AddressDenied { by }.into()),
+            Push::NoAnswer { from } => Some(PeerEvent::NoAnswer { from }.into()),
+            Push::IntroductionEnded { peer, link, reason } => self
+                .on_introduction_ended(peer, link, reason)
+                .map(Event::from),
             Push::Stopping => {
                 self.on_server_stopping();
                 None
             }
-            Push::Undelivered { to, count } => Some(Event::Undelivered { to, count }),
             // They stand alone in their frames.
             Push::Probe { .. } | Push::Batch { .. } | Push::SessionEnded { .. } => None,
         };
         show.events.extend(event);
+    }
+
+    /// A message is shown once, and never if its author was blocked when the server sealed it.
+    fn take_message(&mut self, delivery: Delivery, frame: Counter) -> Option<MessageEvent> {
+        let (from, instance) = (delivery.from, delivery.instance);
+        let is_new = self
+            .inbox
+            .is_new(Route::Server, from, instance, delivery.seq);
+        let is_shown = is_new && !self.inbox.hides(from, frame);
+        is_shown.then_some(MessageEvent::Message {
+            from,
+            sent: delivery.sent,
+            audience: delivery.audience,
+            text: delivery.text,
+        })
     }
 
     fn open_question(&mut self, by: Name, expires_in: Duration) -> bool {
@@ -216,7 +220,7 @@ impl Client {
     /// A question has expired.
     pub(super) fn close_question(&mut self, by: Name) {
         if self.forget_question(by) {
-            self.event(Event::QuestionClosed { by });
+            self.event(PeerEvent::QuestionClosed { by });
         }
     }
 }

@@ -56,7 +56,10 @@ pub enum PeerAnswer {
         seq: Seq,
     },
     /// The dialler is in the address book no more.
-    NotInBook,
+    NotInBook {
+        /// Why.
+        reason: EndReason,
+    },
     /// The dialler was taken out of the address book.
     Bye,
 }

@@ -272,7 +272,9 @@ fn peer_items() {
             challenge: Challenge([0xcc; 16])
         },
         PeerAnswer::Taken { seq: SEQ },
-        PeerAnswer::NotInBook,
+        PeerAnswer::NotInBook {
+            reason: EndReason::LoggedOut
+        },
         PeerAnswer::Bye,
     ]));
 }

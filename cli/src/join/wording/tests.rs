@@ -18,16 +18,17 @@ fn name(text: &str) -> Name {
 /// 2027-01-15 08:00 UTC.
 const NOW: WallTime = WallTime(1_800_000_000_000);
 
-fn said(events: &[Event]) -> String {
-    let lines: Vec<_> = events
-        .iter()
-        .map(|event| say(event, &clock()).unwrap_or_else(|| "(nothing)".into()))
-        .collect();
-    lines.join("\n")
+/// What is said of events of all kinds, a line each.
+macro_rules! said {
+    ($($event:expr),+ $(,)?) => {
+        [$(Event::from($event)),+]
+            .map(|event| say(&event, &clock()).unwrap_or_else(|| "(nothing)".into()))
+            .join("\n")
+    };
 }
 
-fn message(text: &str, audience: Audience, sent: WallTime) -> Event {
-    Event::Message {
+fn message(text: &str, audience: Audience, sent: WallTime) -> MessageEvent {
+    MessageEvent::Message {
         from: name("bob"),
         sent,
         audience,
@@ -39,21 +40,21 @@ fn message(text: &str, audience: Audience, sent: WallTime) -> Event {
 fn messages() {
     let yesterday = WallTime(NOW.0 - 86_400_000);
     let never = WallTime(u64::MAX);
-    insta::assert_snapshot!(said(&[
-        Event::KeptStart { count: 1 },
+    insta::assert_snapshot!(said![
+        MessageEvent::KeptStart { count: 1 },
         message("are you there?", Audience::You, yesterday),
-        Event::KeptEnd,
-        Event::KeptStart { count: 2 },
+        MessageEvent::KeptEnd,
+        MessageEvent::KeptStart { count: 2 },
         message("hello", Audience::You, NOW),
         message("cake!", Audience::Everyone, NOW),
         message("two\nlines", Audience::You, NOW),
         message("\u{1b}[2Jclear \u{202e}evil", Audience::You, never),
-        Event::Private {
+        MessageEvent::Private {
             from: name("bob"),
             sent: NOW,
             text: "psst\n[08:00] carol: I am bob".parse().unwrap(),
         },
-    ]));
+    ]);
 }
 
 fn outcome(operation: &Operation, outcome: Outcome) -> Event {
@@ -76,7 +77,7 @@ fn outcomes() {
         refused,
     };
     let refused = |operation, refusal| outcome(operation, Outcome::Refused(refusal));
-    insta::assert_snapshot!(said(&[
+    insta::assert_snapshot!(said![
         outcome(&to_bob, Outcome::Delivered),
         outcome(&to_bob, Outcome::Stored),
         refused(&to_bob, Refusal::NoSuchUser),
@@ -107,16 +108,16 @@ fn outcomes() {
         refused(&Operation::Accept { user }, Refusal::NoQuestion),
         outcome(&Operation::Deny { user }, Outcome::Done),
         refused(&Operation::RemoveAddress { user }, Refusal::NotIntroduced),
-        Event::PrivateDelivered { to },
-        Event::PrivateWaiting { to },
-        Event::Delivered { to },
-    ]));
+        MessageEvent::PrivateDelivered { to },
+        MessageEvent::PrivateWaiting { to },
+        MessageEvent::Delivered { to },
+    ]);
 }
 
 #[test]
 fn others() {
     let (by, peer, user) = (name("bob"), name("bob"), name("bob"));
-    let gone = |cause, undelivered| Event::PeerGone {
+    let gone = |cause, undelivered| PeerEvent::PeerGone {
         peer,
         cause,
         undelivered,
@@ -126,7 +127,7 @@ fn others() {
         reach,
         waiting,
     };
-    insta::assert_snapshot!(said(&[
+    insta::assert_snapshot!(said![
         Event::Presence {
             user,
             presence: Presence::Online,
@@ -135,21 +136,21 @@ fn others() {
             user,
             presence: Presence::Offline,
         },
-        Event::AddressAsked {
+        PeerEvent::AddressAsked {
             by,
             expires_in_secs: 120,
         },
-        Event::QuestionClosed { by },
-        Event::Introduced { peer },
-        Event::AddressDenied { by },
-        Event::NoAnswer { from: by },
+        PeerEvent::QuestionClosed { by },
+        PeerEvent::Introduced { peer },
+        PeerEvent::AddressDenied { by },
+        PeerEvent::NoAnswer { from: by },
         gone(GoneCause::Own, 0),
         gone(GoneCause::Theirs(EndReason::Removed), 0),
         gone(GoneCause::Theirs(EndReason::LoggedOut), 1),
         gone(GoneCause::Theirs(EndReason::OtherClient), 2),
-        Event::PeerElsewhere { peer },
-        Event::RefusedFormerPeer { peer },
-        Event::RefusedStranger {
+        PeerEvent::PeerElsewhere { peer },
+        PeerEvent::RefusedFormerPeer { peer },
+        PeerEvent::RefusedStranger {
             from: "192.0.2.1".parse().unwrap(),
         },
         Event::Online { users: Vec::new() },
@@ -167,23 +168,23 @@ fn others() {
                 entry("erin", PeerReach::Elsewhere, 1),
             ],
         },
-    ]));
+    ]);
 }
 
 #[test]
 fn the_session() {
     let user = name("alice");
-    let logged_in = |kept, occasion| Event::LoggedIn {
+    let logged_in = |kept, occasion| SessionEvent::LoggedIn {
         user,
         kept,
         occasion,
     };
-    let refused = |refusal| Event::LoginRefused { refusal };
-    let away = |cause, peers| Event::ServerAway { cause, peers };
-    let ended = |end, unsent| Event::Ended { end, unsent };
+    let refused = |refusal| SessionEvent::LoginRefused { refusal };
+    let away = |cause, peers| SessionEvent::ServerAway { cause, peers };
+    let ended = |end, unsent| SessionEvent::Ended { end, unsent };
     let no_listener = AwayCause::Unreachable(ConnectFailure::Refused);
     let wrong = |attempts_left| LoginRefusal::WrongCredentials { attempts_left };
-    insta::assert_snapshot!(said(&[
+    insta::assert_snapshot!(said![
         logged_in(0, Occasion::First),
         logged_in(2, Occasion::First),
         logged_in(2, Occasion::Again),
@@ -194,13 +195,13 @@ fn the_session() {
         refused(LoginRefusal::Port(80)),
         refused(LoginRefusal::Busy { seconds: 1 }),
         refused(LoginRefusal::Stopping),
-        Event::ListenerUnreachable { port: 40_000 },
+        SessionEvent::ListenerUnreachable { port: 40_000 },
         away(no_listener, 0),
         away(AwayCause::Silent, 2),
         away(AwayCause::Stopping, 0),
-        Event::ServerBack,
-        Event::TimedOut,
-        Event::Undelivered {
+        SessionEvent::ServerBack,
+        SessionEvent::TimedOut,
+        MessageEvent::Undelivered {
             to: name("bob"),
             count: 2,
         },
@@ -210,5 +211,5 @@ fn the_session() {
         ended(End::LoginRefused(wrong(2)), 0),
         ended(End::Unreachable(no_listener), 0),
         ended(End::Unreachable(AwayCause::Silent), 1),
-    ]));
+    ]);
 }

@@ -1,0 +1,233 @@
+//! Logging in, being taken over, falling silent, leaving: real processes over real TCP.
+#![allow(
+    clippy::missing_assert_message,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests"
+)]
+
+mod common;
+
+use common::{Process, Server, file, introduce, program, run};
+use rustix::process::Signal;
+
+#[test]
+fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
+    let server = Server::start(&[]);
+    for name in ["alice", "nobody"] {
+        let mut client = server.try_join(name, "wrong");
+        client.sees("! Wrong name or password. 2 attempts are left.");
+        assert_eq!(client.ends(), 3);
+    }
+}
+
+#[test]
+fn three_wrong_passwords_lock_the_account_for_a_while() {
+    let server = Server::start(&["block_time=2s"]);
+    for left in ["2 attempts are", "One more attempt is", "That was the last"] {
+        let mut client = server.try_join("alice", "wrong");
+        client.sees(left);
+        assert_eq!(client.ends(), 3);
+    }
+    let mut client = server.try_join("alice", "a-pw");
+    client.sees("! Not logged in: too many failed logins: try again in ");
+    assert_eq!(client.ends(), 3);
+    // It passes, without anybody having to wait for a certain time.
+    loop {
+        let mut client = server.try_join("alice", "a-pw");
+        let answer = client.sees_one_of(&["too many failed logins", "Logged in as alice"]);
+        if answer.contains("Logged in") {
+            break;
+        }
+    }
+}
+
+#[test]
+fn the_rule_of_the_lockout_can_be_set() {
+    let server = Server::start(&["max_login_attempts=1", "lockout=account"]);
+    let mut client = server.try_join("alice", "wrong");
+    client.sees("! Wrong name or password. That was the last attempt for now.");
+    let mut client = server.try_join("alice", "a-pw");
+    client.sees("! Not logged in: too many failed logins: try again in 60 s.");
+}
+
+#[test]
+fn a_stranger_s_failures_do_not_end_a_session() {
+    let server = Server::start(&["max_login_attempts=1"]);
+    let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
+    let mut stranger = server.try_join("alice", "wrong");
+    assert_eq!(stranger.ends(), 3);
+    bob.types("message alice all well?");
+    alice.sees("bob: all well?");
+}
+
+#[test]
+fn a_second_login_takes_over_and_nobody_else_notices() {
+    let server = Server::start(&["presence_interval=1ms"]);
+    let (mut first, mut bob) = (server.join("alice"), server.join("bob"));
+    let mut second = server.join("alice");
+    first.sees("! Your account was logged in from another client");
+    assert_eq!(first.ends(), 5);
+    bob.types("message alice which one?");
+    second.sees("bob: which one?");
+    let _carol = server.join("carol");
+    bob.sees("* carol is online");
+    assert!(!bob.has_seen("* alice"), "no flicker");
+}
+
+#[test]
+fn a_silent_client_is_logged_out_and_comes_back_by_itself() {
+    let server = Server::start(&["heartbeat_interval=100ms", "timeout=700ms"]);
+    let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
+    alice.sees("* bob is online");
+    bob.signal(Signal::STOP);
+    alice.sees("* bob is offline");
+    alice.types("message bob wake up");
+    alice.sees("  kept for bob");
+    bob.signal(Signal::CONT);
+    bob.sees("Logged in again as bob.");
+    bob.sees("alice: wake up");
+    alice.sees("* bob is online");
+}
+
+#[test]
+fn every_way_to_leave_is_in_order() {
+    let server = Server::start(&[]);
+    let mut alice = server.join("alice");
+    let mut leave = |how: fn(&mut Process)| {
+        let mut bob = server.join("bob");
+        introduce(&mut alice, "alice", &mut bob, "bob");
+        how(&mut bob);
+        bob.sees("Goodbye.");
+        assert_eq!(bob.ends(), 0);
+        alice.sees("* bob has logged out");
+    };
+    leave(|bob| bob.types("logout"));
+    leave(|bob| bob.signal(Signal::TERM));
+    leave(|bob| bob.signal(Signal::INT));
+    leave(|bob| bob.signal(Signal::HUP));
+    leave(Process::ends_input);
+}
+
+#[test]
+fn a_script_is_carried_out_to_its_end() {
+    let server = Server::start(&[]);
+    let mut alice = server.join("alice");
+    let address = server.address.to_string();
+    let script = "bob\nb-pw\nmessage alice from a script\nonline\nmessage nobody hi\n";
+    let (code, output, errors) = run(&["join", &address], script);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert_eq!(
+        output,
+        "Logged in as bob. Type help for the commands.\n\
+         No messages while you were away.\n\
+         \u{20} online (1): alice\n\
+         \u{20} delivered to alice\n\
+         \u{20} not sent to nobody: there is no such user\n\
+         Goodbye.\n"
+    );
+    alice.sees("bob: from a script");
+}
+
+#[test]
+fn name_and_password_can_be_given_without_being_asked() {
+    let server = Server::start(&[]);
+    let address = server.address.to_string();
+    let secret = file("password", "a-pw\nwhatever follows\n");
+    let secret = secret.to_str().unwrap();
+    let args = [
+        "join",
+        &address,
+        "--user",
+        "alice",
+        "--password-file",
+        secret,
+    ];
+    let (code, output, _) = run(&args, "online\n");
+    assert_eq!(code, 0);
+    assert!(output.contains("nobody else is online"), "{output}");
+    let args = [
+        "join",
+        &address,
+        "--user",
+        "alice",
+        "--password-file",
+        "/nowhere",
+    ];
+    let (code, _, errors) = run(&args, "");
+    assert_eq!(code, 2);
+    assert!(errors.starts_with("simplechat: the password file /nowhere cannot be read: "));
+}
+
+#[test]
+fn input_that_ends_too_soon_is_said() {
+    let server = Server::start(&[]);
+    let address = server.address.to_string();
+    for (input, missing) in [("", "a name"), ("alice\n", "a password")] {
+        let (code, _, errors) = run(&["join", &address], input);
+        assert_eq!(code, 2);
+        assert_eq!(
+            errors,
+            format!("simplechat: {missing} was expected, and the input ended\n")
+        );
+    }
+    let (code, _, errors) = run(&["join", &address], "no name\nx\n");
+    assert_eq!(code, 2);
+    assert!(errors.contains("' ' is none of them"), "{errors}");
+}
+
+#[test]
+fn a_client_listens_where_it_is_told() {
+    let server = Server::start(&[]);
+    let mut alice = server.client("alice", &["--listen", "127.0.0.1:0", "--user", "alice"]);
+    alice.types("a-pw");
+    alice.sees("Logged in as alice.");
+    let mut bob = server.join("bob");
+    bob.types("message alice there?");
+    alice.sees("bob: there?");
+    let address = server.address.to_string();
+    // 192.0.2.0/24 is for documentation: nobody has such an address.
+    let args = [
+        "join",
+        &address,
+        "--listen",
+        "192.0.2.1:0",
+        "--user",
+        "alice",
+    ];
+    let (code, _, errors) = run(&args, "a-pw\n");
+    assert_eq!(code, 1);
+    assert!(
+        errors.contains("this machine does not have that address"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn an_unreachable_listener_is_said_and_messages_wait() {
+    let server = Server::start(&["heartbeat_interval=100ms", "timeout=10s"]);
+    let mut alice = server.join("alice");
+    // Nothing of the server's gets through to a client whose own listener is full at once.
+    let args = ["--user", "bob", "--set", "join.connections_max=1"];
+    let mut bob = server.client("bob", &args);
+    bob.types("b-pw");
+    bob.sees("Logged in as bob.");
+    alice.types("message bob hi");
+    alice.sees("  delivered to bob");
+}
+
+#[test]
+fn ipv6_and_names_work() {
+    let server = Server::start_on("[::1]:0");
+    assert!(server.address.is_ipv6());
+    let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
+    introduce(&mut alice, "alice", &mut bob, "bob");
+    alice.types("private bob over IPv6");
+    bob.sees("alice privately: over IPv6");
+    let server = Server::start(&[]);
+    let place = format!("localhost:{}", server.address.port());
+    let mut carol = Process::start("carol", program(&["join", &place, "--user", "carol"]));
+    carol.types("c-pw");
+    carol.sees("Logged in as carol.");
+    carol.types("message carol hi");
+    carol.sees("! that is you");
+}
