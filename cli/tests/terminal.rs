@@ -98,7 +98,7 @@ impl Drop for Terminal {
 
 /// Logs in as a person does.
 fn log_in(server: &Server) -> Terminal {
-    let mut terminal = Terminal::join(server, &[]);
+    let terminal = Terminal::join(server, &[]);
     terminal.sees("Name: ");
     terminal.types("alice\r");
     terminal.sees("Password: ");
@@ -123,7 +123,7 @@ fn lines(screen: &str) -> String {
 #[test]
 fn what_arrives_leaves_the_line_that_is_typed_whole() {
     let server = Server::start(&[]);
-    let mut alice = log_in(&server);
+    let alice = log_in(&server);
     let mut bob = server.join("bob");
     alice.sees("* bob is online");
     alice.types("message bob I am still ty");
@@ -151,7 +151,7 @@ fn what_arrives_leaves_the_line_that_is_typed_whole() {
 #[test]
 fn the_password_is_not_shown_and_may_be_tried_again() {
     let server = Server::start(&[]);
-    let mut alice = Terminal::join(&server, &["--user", "alice"]);
+    let alice = Terminal::join(&server, &["--user", "alice"]);
     alice.sees("Password: ");
     alice.types("wr0ng\r");
     alice.sees("! Wrong name or password. 2 attempts are left.");
@@ -177,7 +177,7 @@ fn after_the_last_attempt_nobody_is_asked() {
 #[test]
 fn earlier_lines_come_back() {
     let server = Server::start(&[]);
-    let mut alice = log_in(&server);
+    let alice = log_in(&server);
     alice.types("message carol once\r");
     alice.sees("  kept for carol");
     alice.types("\u{1b}[A");

@@ -184,6 +184,26 @@ fn blocking_ends_what_is_between_the_two() {
 }
 
 #[test]
+fn unblocking_holds_also_when_the_server_has_forgotten_the_block() {
+    let mut w = World::new(8);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "block bob");
+    w.settle();
+    w.crash_server();
+    w.start_server();
+    w.run(Duration::from_secs(60));
+    w.look_away();
+    w.types(alice, "unblock bob");
+    w.settle();
+    w.types(bob, "message alice hello");
+    w.settle();
+    assert_eq!(
+        w.saw(alice),
+        ["unblock bob: refused, not blocked", "bob: hello"]
+    );
+}
+
+#[test]
 fn blocking_while_the_server_is_away_holds_at_once_and_is_told_later() {
     let mut w = World::new(7);
     let (alice, bob) = (w.join("alice"), w.join("bob"));

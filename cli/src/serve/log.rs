@@ -44,6 +44,8 @@ pub(super) fn start(level: LogLevel) -> io::Result<(Log, Logging)> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        // A log that cannot be written is no reason to say so on the same path.
+        .log_internal_errors(false)
         .init();
     let (queue, events) = sync_channel(QUEUE_MAX);
     let dropped = Arc::new(AtomicU64::new(0));

@@ -158,22 +158,14 @@ impl AddressBook {
     }
 
     /// Takes a peer in, under these keys in place of any that they had. What waits for them goes on waiting.
-    pub(super) fn introduce(
-        &mut self,
-        name: Name,
-        channel: Channel,
-        candidates: Vec<SocketAddr>,
-    ) -> Option<Channel> {
+    pub(super) fn introduce(&mut self, name: Name, channel: Channel, candidates: Vec<SocketAddr>) {
+        let previous = self.remove(name);
         self.links.insert(channel.id(), name);
         let mut peer = Peer::new(name, channel, candidates);
-        let previous = self.peers.remove(&name);
-        let former = previous.map(|previous| {
-            self.links.remove(&previous.channel.id());
-            peer.waiting = previous.waiting;
-            previous.channel
-        });
+        peer.waiting = previous
+            .map(|previous| previous.waiting)
+            .unwrap_or_default();
         self.peers.insert(name, peer);
-        former
     }
 
     pub(super) fn remove(&mut self, name: Name) -> Option<Peer> {
@@ -248,10 +240,9 @@ mod tests {
         let mut book = AddressBook::default();
         let (first, second) = (channel(1), channel(2));
         let (first_link, second_link) = (first.id(), second.id());
-        assert!(book.introduce(bob(), first, Vec::new()).is_none());
+        book.introduce(bob(), first, Vec::new());
         book.get_mut(bob()).unwrap().push(private(1)).unwrap();
-        let former = book.introduce(bob(), second, Vec::new()).unwrap();
-        assert_eq!(former.id(), first_link);
+        book.introduce(bob(), second, Vec::new());
         assert!(!book.has_link(first_link));
         assert_eq!(book.by_link(second_link).unwrap().waiting(), 1);
         assert_eq!(book.len(), 1);

@@ -183,7 +183,11 @@ impl Client {
             match (&operation, answer.outcome) {
                 (Operation::Block { .. }, Outcome::Refused(Refusal::AlreadyBlocked)) => {}
                 (Operation::Block { user }, Outcome::Refused(_)) => self.inbox.forget_block(*user),
-                (Operation::Unblock { user }, Outcome::Done) if !self.outbox.will_block(*user) => {
+                // A server that has forgotten the block says that there was none.
+                (
+                    Operation::Unblock { user },
+                    Outcome::Done | Outcome::Refused(Refusal::NotBlocked),
+                ) if !self.outbox.will_block(*user) => {
                     self.inbox.unblock(*user, answer.frame);
                 }
                 // The address book has no such entry any more, and the user knows.

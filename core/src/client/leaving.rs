@@ -76,7 +76,10 @@ impl Client {
         self.outbox.is_empty()
             && self.query.is_none()
             && !self.inbox.is_showing()
-            && self.book.iter().all(|peer| peer.waiting() == 0)
+            && self.book.iter().all(|peer| {
+                // Without another introduction, which takes input, nothing reaches who is elsewhere.
+                peer.waiting() == 0 || peer.is_elsewhere
+            })
     }
 
     /// Whether waiting longer would hardly help.

@@ -15,6 +15,9 @@ use crate::wire::item::{Bounded, Items, decode, encode};
 use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome};
 use crate::wire::request::{Answer, Reach};
 
+/// No server makes a client send heartbeats without end.
+const HEARTBEAT_INTERVAL_MIN: Duration = Duration::from_millis(10);
+
 impl Client {
     pub(super) fn start_login(&mut self, cause: LoginCause) {
         let Some(&to) = self.config.servers.get(self.link.server) else {
@@ -78,7 +81,8 @@ impl Client {
         };
         self.link.session = Some(Session {
             channel: Channel::new(welcome.keys),
-            heartbeat_interval: Duration::from_millis(welcome.heartbeat_interval_ms.into()),
+            heartbeat_interval: Duration::from_millis(welcome.heartbeat_interval_ms.into())
+                .max(HEARTBEAT_INTERVAL_MIN),
             timeout: Duration::from_millis(welcome.timeout_ms.into()),
             max_text: usize::try_from(welcome.max_text).unwrap_or(usize::MAX),
             heard: self.clock.at,

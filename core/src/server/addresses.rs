@@ -226,8 +226,8 @@ impl Server {
 /// says of itself. Loopback and link-local addresses mean something only on the same host or link.
 fn candidates(subject: &Session, viewer: &Session) -> Vec<SocketAddr> {
     let same_host =
-        subject.remote == viewer.remote || (is_server_host(subject) && is_server_host(viewer));
-    let same_link = same_host || (is_link_local(subject.remote) && is_link_local(viewer.remote));
+        subject.host() == viewer.host() || (is_server_host(subject) && is_server_host(viewer));
+    let same_link = same_host || (is_link_local(subject.host()) && is_link_local(viewer.host()));
     let useful = |ip: IpAddr| {
         let reaches = if ip.is_loopback() {
             same_host
@@ -239,7 +239,7 @@ fn candidates(subject: &Session, viewer: &Session) -> Vec<SocketAddr> {
         reaches && !ip.is_unspecified() && !ip.is_multicast()
     };
     let seen = (subject.listener == Listener::Reachable).then(|| {
-        if subject.remote.is_loopback() && !same_host {
+        if subject.host().is_loopback() && !same_host {
             // It is on the server's own host, which the viewer reaches at this address.
             SocketAddr::new(viewer.local, subject.port)
         } else {
@@ -262,7 +262,7 @@ fn candidates(subject: &Session, viewer: &Session) -> Vec<SocketAddr> {
 
 /// Whether a client runs on the server's own host.
 fn is_server_host(session: &Session) -> bool {
-    session.remote.is_loopback() || session.remote == session.local
+    session.host().is_loopback() || session.host() == session.local
 }
 
 fn is_link_local(ip: IpAddr) -> bool {

@@ -181,6 +181,12 @@ impl Intake {
         self.resolve(seq, outcome)
     }
 
+    /// Forgets what is held: its client is gone, and sends it again if it comes back.
+    pub(super) fn drop_held(&mut self) {
+        self.slots
+            .retain(|_, slot| !matches!(slot.state, State::Held(_)));
+    }
+
     /// A connection is gone: nobody waits there any more.
     pub(super) fn forget_connection(&mut self, seq: Seq, conn: ConnId) {
         if let Some(slot) = self.slots.get_mut(&seq)

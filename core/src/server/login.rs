@@ -178,7 +178,7 @@ impl Server {
         let lane = Lane::new(self.config.presence_interval, &owner.mailbox);
         let origination = Origination {
             instance,
-            remote: remote.ip().to_canonical(),
+            remote,
             local: local.ip().to_canonical(),
             port: login.port,
             own_candidates: login.candidates,
@@ -272,6 +272,9 @@ impl Server {
         let owner = self.accounts.get_mut(account);
         let mut session = owner.session.take()?;
         let stored = owner.mailbox.store_accepted_up_to(self.clock.at);
+        if let Some(intake) = owner.intakes.peek_mut(&session.instance) {
+            intake.drop_held();
+        }
         let lane_conn = session.lane.connection();
         owner.missed = session.lane.take_notices();
         // Open questions are asked anew, and what was told of the server is history.

@@ -30,8 +30,8 @@ pub(super) enum Listener {
 pub(super) struct Session {
     pub(super) channel: Channel,
     pub(super) instance: InstanceId,
-    /// The address that the login was seen to come from.
-    pub(super) remote: IpAddr,
+    /// Where the login was seen to come from.
+    pub(super) remote: SocketAddr,
     /// Our address, as the client reached it.
     pub(super) local: IpAddr,
     /// Where the client says that it listens, at `remote`.
@@ -48,7 +48,7 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub(super) struct Origination {
     pub(super) instance: InstanceId,
-    pub(super) remote: IpAddr,
+    pub(super) remote: SocketAddr,
     pub(super) local: IpAddr,
     pub(super) port: u16,
     pub(super) own_candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
@@ -71,9 +71,16 @@ impl Session {
         }
     }
 
+    /// The host that the client is on, as seen from here.
+    pub(super) const fn host(&self) -> IpAddr {
+        self.remote.ip().to_canonical()
+    }
+
     /// Where the server dials the client.
     pub(super) const fn address(&self) -> SocketAddr {
-        SocketAddr::new(self.remote, self.port)
+        let mut address = self.remote;
+        address.set_port(self.port);
+        address
     }
 
     /// Counts a check of the listener, if another one is allowed now.

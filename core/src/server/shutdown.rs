@@ -77,6 +77,9 @@ impl Server {
 
     /// Ends at once.
     pub(super) fn stop(&mut self) {
+        if self.phase == Phase::Stopped {
+            return;
+        }
         let undelivered = self
             .accounts
             .ids()

@@ -20,7 +20,7 @@ fn session(remote: &str, local: &str, own: &[&str]) -> Session {
     let lane = Lane::new(Duration::ZERO, &Mailbox::default());
     let origination = Origination {
         instance: InstanceId([0; 16]),
-        remote: remote.parse().unwrap(),
+        remote: SocketAddr::new(remote.parse().unwrap(), 30_000),
         local: local.parse().unwrap(),
         port: PORT,
         own_candidates: Bounded::first_of(own.iter().map(|own| own.parse().unwrap())),

@@ -76,6 +76,18 @@ fn no_more_than_the_window_is_held() {
 }
 
 #[test]
+fn what_is_held_is_forgotten_with_its_client_and_can_come_again() {
+    let mut intake = Intake::new(Seq(1));
+    submit(&mut intake, 2);
+    intake.drop_held();
+    submit(&mut intake, 1);
+    assert_eq!(ready(&mut intake), [1]);
+    intake.drop_held();
+    assert_eq!(submit(&mut intake, 2), Submitted::Waiting(None));
+    assert_eq!(ready(&mut intake), [2]);
+}
+
+#[test]
 fn a_server_without_memory_goes_on_where_the_client_is() {
     let mut intake = Intake::new(Seq(40));
     assert_eq!(submit(&mut intake, 40), Submitted::Waiting(None));
