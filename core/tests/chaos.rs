@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use simplechat_sim::world::Dice;
+use simplechat_sim::dice::Dice;
 use simplechat_sim::{ClientId, World};
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];

@@ -1,3 +1,5 @@
+//! Tests of the cleaner.
+
 use proptest::prelude::*;
 
 use super::*;

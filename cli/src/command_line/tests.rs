@@ -1,3 +1,5 @@
+//! Tests of the grammar of what people type.
+
 use proptest::prelude::*;
 use simplechat_core::limits::TEXT_LEN_MAX;
 

@@ -1,3 +1,5 @@
+//! Tests of the reader of accounts.
+
 use proptest::prelude::*;
 
 use super::*;

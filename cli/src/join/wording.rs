@@ -191,7 +191,8 @@ fn login_refused(refusal: LoginRefusal) -> String {
         | LoginRefusal::TakenOver
         | LoginRefusal::Port(_)
         | LoginRefusal::Busy { .. }
-        | LoginRefusal::Stopping => format!("! Not logged in: {refusal}."),
+        | LoginRefusal::Stopping
+        | LoginRefusal::Other { .. } => format!("! Not logged in: {refusal}."),
     }
 }
 

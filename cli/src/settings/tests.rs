@@ -1,3 +1,5 @@
+//! Tests of the settings, in all their layers.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

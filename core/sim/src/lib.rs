@@ -6,6 +6,7 @@
 //! world, to the byte.
 
 pub mod crowd;
+pub mod dice;
 pub mod net;
 pub mod script;
 pub mod world;

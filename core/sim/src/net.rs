@@ -10,7 +10,7 @@ use std::time::Duration;
 use simplechat_core::machine::{CloseReason, ConnId, ConnectFailure};
 use simplechat_core::time::Timestamp;
 
-use crate::world::Dice;
+use crate::dice::Dice;
 
 /// A machine on the network, by its place in the world.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,24 +1,27 @@
 //! A world: a server, clients, their network and their people, run one step after the other.
 
+mod run;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use simplechat_core::client::Client;
 use simplechat_core::client::command::{Command, Rejected};
 use simplechat_core::client::config::Config as ClientConfig;
 use simplechat_core::client::event::{Event, SessionEvent};
-use simplechat_core::client::{self, Client};
 use simplechat_core::id::EffectId;
-use simplechat_core::machine::{ConnId, Input, Machine, Output};
+use simplechat_core::machine::{ConnId, Machine};
 use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config as ServerConfig;
-use simplechat_core::server::{self, Effect, Server, Verdict};
+use simplechat_core::server::{self, Server, Verdict};
 use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
 
-use crate::net::{Delivery, HostId, Net};
+use crate::dice::Dice;
+use crate::net::{HostId, Net};
 use crate::script;
 
 const SERVER: HostId = HostId(0);
@@ -26,8 +29,6 @@ const SERVER: HostId = HostId(0);
 const STRANGER: HostId = HostId(usize::MAX);
 /// 2027-01-15 08:00 UTC.
 const WALL_START: u64 = 1_800_000_000_000;
-/// Steps in a row at one point in time that no healthy machine needs.
-const SPIN: u32 = 100_000;
 
 /// A client of a world.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -38,46 +39,6 @@ impl ClientId {
     #[must_use]
     pub const fn host(self) -> HostId {
         HostId(self.0 + 1)
-    }
-}
-
-/// The chance of a world: a small generator (splitmix64), the same on every machine.
-#[derive(Clone, Debug)]
-pub struct Dice(u64);
-
-impl Dice {
-    /// Dice that fall as the seed says.
-    #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`, or 0.
-    pub fn below(&mut self, bound: usize) -> usize {
-        let bound = u64::try_from(bound).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.roll() % bound).unwrap_or(0)
-    }
-
-    /// Between nothing and all of a duration.
-    pub fn fraction_of(&mut self, duration: Duration) -> Duration {
-        let micros = usize::try_from(duration.as_micros()).unwrap_or(usize::MAX);
-        Duration::from_micros(u64::try_from(self.below(micros.saturating_add(1))).unwrap_or(0))
-    }
-
-    fn seed(&mut self) -> [u8; 32] {
-        let mut seed = [0; 32];
-        for part in seed.chunks_mut(8) {
-            part.copy_from_slice(&self.roll().to_le_bytes());
-        }
-        seed
     }
 }
 
@@ -480,188 +441,6 @@ impl World {
         &self.log
     }
 
-    /// Lets things happen for a while.
-    pub fn run(&mut self, duration: Duration) {
-        let until = self.now + duration;
-        while self.step(until) {}
-        self.now = until;
-    }
-
-    /// Lets things happen until what was started is done: five seconds are enough for that, as long as nothing is broken.
-    pub fn settle(&mut self) {
-        self.run(Duration::from_secs(5));
-    }
-
-    /// Does the next thing, if it is due by then.
-    fn step(&mut self, until: Timestamp) -> bool {
-        let deadlines = self.seats.iter().map(|seat| {
-            let machine = (!seat.ended).then(|| seat.machine.poll_timeout());
-            machine.flatten().map(|deadline| deadline.at)
-        });
-        let server = self.server.as_ref().and_then(Machine::poll_timeout);
-        let chore = self.chores.first_key_value().map(|((at, _), _)| *at);
-        let next = deadlines
-            .chain([server.map(|deadline| deadline.at), chore, self.net.next()])
-            .flatten()
-            .min();
-        let Some(next) = next.filter(|next| *next <= until) else {
-            return false;
-        };
-        self.now = self.now.max(next);
-        self.watch_for_spinning();
-        if self.run_chore() || self.run_net() {
-            return true;
-        }
-        self.run_timeouts();
-        true
-    }
-
-    fn watch_for_spinning(&mut self) {
-        self.spun = if self.spun.0 == self.now {
-            (self.now, self.spun.1 + 1)
-        } else {
-            (self.now, 0)
-        };
-        assert!(self.spun.1 < SPIN, "something spins at {:?}", self.now);
-    }
-
-    fn run_chore(&mut self) -> bool {
-        let (now, moment) = (self.now, self.moment());
-        let Some(entry) = self
-            .chores
-            .first_entry()
-            .filter(|entry| entry.key().0 <= now)
-        else {
-            return false;
-        };
-        match entry.remove() {
-            Chore::Check(id, verdict) => {
-                if let Some(server) = &mut self.server {
-                    let done = server::Done::PasswordChecked { id, verdict };
-                    server.handle_input(moment, Input::EffectDone(done));
-                    self.drain_server();
-                }
-            }
-            Chore::Show(client, id) => {
-                let done = client::Done::Shown { id };
-                self.seat_mut(client)
-                    .machine
-                    .handle_input(moment, Input::EffectDone(done));
-                self.drain_client(client);
-            }
-        }
-        true
-    }
-
-    fn run_net(&mut self) -> bool {
-        let Some((host, conn, delivery)) = self.net.pop_due(self.now) else {
-            return false;
-        };
-        let moment = self.moment();
-        if host == STRANGER {
-            match delivery {
-                Delivery::Bytes(bytes) => self.stranger.received.extend(bytes),
-                Delivery::Finished | Delivery::Closed(_) | Delivery::Failed(_) => {
-                    self.stranger.ended = true;
-                }
-                Delivery::Accepted { .. } | Delivery::Connected { .. } => {}
-            }
-        } else if host == SERVER {
-            if let Some(server) = &mut self.server {
-                hand_in(server, moment, conn, &delivery);
-                self.drain_server();
-            }
-        } else {
-            let id = ClientId(host.0 - 1);
-            if !self.seat(id).ended {
-                hand_in(&mut self.seat_mut(id).machine, moment, conn, &delivery);
-                self.drain_client(id);
-            }
-        }
-        true
-    }
-
-    fn run_timeouts(&mut self) {
-        let moment = self.moment();
-        if let Some(server) = &mut self.server {
-            time_out(server, moment);
-            self.drain_server();
-        }
-        for id in (0..self.seats.len()).map(ClientId) {
-            if !self.seat(id).ended {
-                time_out(&mut self.seat_mut(id).machine, moment);
-                self.drain_client(id);
-            }
-        }
-    }
-
-    fn drain_server(&mut self) {
-        while let Some(output) = self.server.as_mut().and_then(Machine::poll_output) {
-            match output {
-                Output::Effect(Effect::CheckPassword { id, name, password }) => {
-                    let right = self
-                        .accounts
-                        .get(&name)
-                        .is_some_and(|known| known == password.reveal());
-                    let verdict = if right {
-                        Verdict::Right
-                    } else {
-                        Verdict::Wrong
-                    };
-                    self.add_chore(self.check_takes, Chore::Check(id, verdict));
-                }
-                Output::Event(event) => self.server_events.push(event),
-                Output::Stop => {
-                    self.server = None;
-                    self.chores
-                        .retain(|_, chore| matches!(chore, Chore::Show(..)));
-                    // What was sent until now arrives; then nobody listens there.
-                    self.net.retire(SERVER);
-                    self.note("server", "ends");
-                }
-                Output::Connect { conn, to } => {
-                    self.net.connect(self.now, &mut self.dice, SERVER, conn, to);
-                }
-                Output::Send { conn, bytes } => {
-                    self.net.send(self.now, &mut self.dice, SERVER, conn, bytes);
-                }
-                Output::Close { conn } => {
-                    self.net.close(self.now, &mut self.dice, SERVER, conn);
-                }
-            }
-        }
-    }
-
-    fn drain_client(&mut self, id: ClientId) {
-        let host = id.host();
-        while let Some(output) = self.seat_mut(id).machine.poll_output() {
-            match output {
-                Output::Effect(client::Effect::Show { id: effect, events }) => {
-                    for event in events {
-                        self.show(id, event);
-                    }
-                    let seat = self.seat_mut(id);
-                    match seat.screen {
-                        Some(takes) => self.add_chore(takes, Chore::Show(id, effect)),
-                        None => seat.stuck.push(effect),
-                    }
-                }
-                Output::Event(event) => self.show(id, event),
-                Output::Stop => {
-                    self.seat_mut(id).ended = true;
-                    self.net.retire(host);
-                }
-                Output::Connect { conn, to } => {
-                    self.net.connect(self.now, &mut self.dice, host, conn, to);
-                }
-                Output::Send { conn, bytes } => {
-                    self.net.send(self.now, &mut self.dice, host, conn, bytes);
-                }
-                Output::Close { conn } => self.net.close(self.now, &mut self.dice, host, conn),
-            }
-        }
-    }
-
     fn show(&mut self, id: ClientId, event: Event) {
         self.note_seat(id, &format!("< {}", script::show_event(&event)));
         self.seat_mut(id).seen.push(event);
@@ -689,39 +468,5 @@ impl World {
 
     fn seat_mut(&mut self, id: ClientId) -> &mut Seat {
         &mut self.seats[id.0]
-    }
-}
-
-fn hand_in<M: Machine>(machine: &mut M, moment: Moment, conn: ConnId, delivery: &Delivery) {
-    let input = match *delivery {
-        Delivery::Accepted { remote, local } => Input::Accepted {
-            conn,
-            remote,
-            local,
-        },
-        Delivery::Connected { local } => Input::Connected { conn, local },
-        Delivery::Failed(failure) => Input::ConnectFailed { conn, failure },
-        Delivery::Bytes(ref bytes) => Input::Received { conn, bytes },
-        Delivery::Finished => Input::Finished { conn },
-        Delivery::Closed(reason) => Input::Closed { conn, reason },
-    };
-    machine.handle_input(moment, input);
-}
-
-/// Hands in the timeout if it is due, and sees to it that the machine then wants the next one later.
-fn time_out<M: Machine>(machine: &mut M, moment: Moment) {
-    let is_due = |machine: &M| {
-        machine
-            .poll_timeout()
-            .filter(|deadline| deadline.at <= moment.at)
-    };
-    if is_due(machine).is_some() {
-        machine.handle_input(moment, Input::Timeout);
-        let next = is_due(machine);
-        assert!(
-            next.is_none(),
-            "after a timeout at {:?} the next one is due: {next:?}",
-            moment.at
-        );
     }
 }

@@ -126,9 +126,9 @@ impl Client {
             LoginRefusal::Stopping => {
                 self.on_server_failed(AwayCause::Stopping);
             }
-            LoginRefusal::WrongCredentials { .. } | LoginRefusal::Port(_) => {
-                self.end(End::LoginRefused(refusal));
-            }
+            LoginRefusal::WrongCredentials { .. }
+            | LoginRefusal::Port(_)
+            | LoginRefusal::Other { .. } => self.end(End::LoginRefused(refusal)),
         }
     }
 

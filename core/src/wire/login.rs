@@ -82,8 +82,9 @@ pub struct Welcome {
     pub time: WallTime,
 }
 
-/// Why a login is refused.
+/// Why a login is refused. It travels as a code and a number, so that a code of a later version can be read too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(into = "(u8, u32)", from = "(u8, u32)")]
 pub enum LoginRefusal {
     /// The name and password do not belong together, or there is no such account.
     #[error("wrong name or password")]
@@ -112,4 +113,42 @@ pub enum LoginRefusal {
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Stopping,
+    /// A reason of a later version.
+    #[error("the server says no, for a reason that this version does not know ({code})")]
+    Other {
+        /// Its code.
+        code: u8,
+        /// Its number.
+        detail: u32,
+    },
+}
+
+impl From<LoginRefusal> for (u8, u32) {
+    fn from(refusal: LoginRefusal) -> Self {
+        match refusal {
+            LoginRefusal::WrongCredentials { attempts_left } => (0, attempts_left),
+            LoginRefusal::Locked { seconds } => (1, seconds),
+            LoginRefusal::TakenOver => (2, 0),
+            LoginRefusal::Port(port) => (3, port.into()),
+            LoginRefusal::Busy { seconds } => (4, seconds),
+            LoginRefusal::Stopping => (5, 0),
+            LoginRefusal::Other { code, detail } => (code, detail),
+        }
+    }
+}
+
+impl From<(u8, u32)> for LoginRefusal {
+    fn from((code, detail): (u8, u32)) -> Self {
+        match code {
+            0 => Self::WrongCredentials {
+                attempts_left: detail,
+            },
+            1 => Self::Locked { seconds: detail },
+            2 => Self::TakenOver,
+            3 => Self::Port(u16::try_from(detail).unwrap_or(0)),
+            4 => Self::Busy { seconds: detail },
+            5 => Self::Stopping,
+            code => Self::Other { code, detail },
+        }
+    }
 }

@@ -162,8 +162,9 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
-/// Why an operation is refused.
+/// Why an operation is refused. It travels as a code and a number, so that a code of a later version can be read too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(into = "(u8, u32)", from = "(u8, u32)")]
 pub enum Refusal {
     /// No account of that name.
     #[error("there is no such user")]
@@ -219,4 +220,56 @@ pub enum Refusal {
         /// The limit.
         max: u32,
     },
+    /// A reason of a later version.
+    #[error("the server says no, for a reason that this version does not know ({code})")]
+    Other {
+        /// Its code.
+        code: u8,
+        /// Its number.
+        detail: u32,
+    },
+}
+
+impl From<Refusal> for (u8, u32) {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoSuchUser => (0, 0),
+            Refusal::Yourself => (1, 0),
+            Refusal::Blocked => (2, 0),
+            Refusal::TextTooLong { max } => (3, max),
+            Refusal::MailboxFull => (4, 0),
+            Refusal::AlreadyBlocked => (5, 0),
+            Refusal::NotBlocked => (6, 0),
+            Refusal::BlacklistFull { max } => (7, max),
+            Refusal::BlockedByYou => (8, 0),
+            Refusal::AlreadyAsked => (9, 0),
+            Refusal::TooManyQuestions { max } => (10, max),
+            Refusal::NoQuestion => (11, 0),
+            Refusal::NotIntroduced => (12, 0),
+            Refusal::TooManyIntroductions { max } => (13, max),
+            Refusal::Other { code, detail } => (code, detail),
+        }
+    }
+}
+
+impl From<(u8, u32)> for Refusal {
+    fn from((code, detail): (u8, u32)) -> Self {
+        match code {
+            0 => Self::NoSuchUser,
+            1 => Self::Yourself,
+            2 => Self::Blocked,
+            3 => Self::TextTooLong { max: detail },
+            4 => Self::MailboxFull,
+            5 => Self::AlreadyBlocked,
+            6 => Self::NotBlocked,
+            7 => Self::BlacklistFull { max: detail },
+            8 => Self::BlockedByYou,
+            9 => Self::AlreadyAsked,
+            10 => Self::TooManyQuestions { max: detail },
+            11 => Self::NoQuestion,
+            12 => Self::NotIntroduced,
+            13 => Self::TooManyIntroductions { max: detail },
+            code => Self::Other { code, detail },
+        }
+    }
 }

@@ -87,6 +87,10 @@ fn login_items() {
         LoginRefusal::Port(80),
         LoginRefusal::Busy { seconds: 1 },
         LoginRefusal::Stopping,
+        LoginRefusal::Other {
+            code: 99,
+            detail: 7,
+        },
     ];
     let mut answers = alloc::vec![LoginAnswer::Welcome(welcome)];
     answers.extend(refused.map(LoginAnswer::Refused));
@@ -140,6 +144,10 @@ fn answer_items() {
         Refusal::NoQuestion,
         Refusal::NotIntroduced,
         Refusal::TooManyIntroductions { max: 500 },
+        Refusal::Other {
+            code: 99,
+            detail: 7,
+        },
     ];
     let mut outcomes = alloc::vec![
         Outcome::Delivered,
