@@ -5,7 +5,8 @@
 
 use std::io::{self, BufReader, IsTerminal as _, Stdin, Write as _};
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use anstyle::AnsiColor;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
 use simplechat_core::limits::TEXT_LEN_MAX;
@@ -49,9 +50,45 @@ pub(super) enum Screen {
         printer: Box<dyn ExternalPrinter + Send>,
         /// How it was before.
         modes: Termios,
+        colours: Colours,
     },
     /// Anything else.
     Stream,
+}
+
+/// Whether lines are told apart by colours too. Their first character does it in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Colours {
+    On,
+    Off,
+}
+
+impl Colours {
+    /// As <https://no-color.org> has it.
+    fn from_environment() -> Self {
+        let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if is_refused || is_dumb {
+            Self::Off
+        } else {
+            Self::On
+        }
+    }
+
+    /// A text in the colour of its kind: see [`super::wording`] for what the first character means.
+    fn paint(self, text: &str) -> String {
+        let colour = match text.chars().next() {
+            Some('*' | '-') => AnsiColor::Cyan,
+            Some('!') => AnsiColor::Yellow,
+            Some('[') => AnsiColor::Green,
+            _ => return text.into(),
+        };
+        if self == Self::Off {
+            return text.into();
+        }
+        let style = colour.on_default();
+        format!("{style}{text}{style:#}")
+    }
 }
 
 /// Finds out what there is on both sides.
@@ -72,6 +109,7 @@ pub(super) fn open() -> Result<(Input, Screen), Failure> {
         let screen = Screen::Terminal {
             printer: Box::new(printer),
             modes,
+            colours: Colours::from_environment(),
         };
         return Ok((Input::Editor(Box::new(editor)), screen));
     }
@@ -112,13 +150,38 @@ impl Input {
     /// Asks for the password. A terminal does not show it.
     pub(super) fn ask_password(&mut self) -> Result<String, Failure> {
         let entered = match self {
-            Self::Editor(_) => match rpassword::prompt_password("Password: ") {
-                Ok(password) => Entered::Line(password),
-                Err(_) => Entered::End,
-            },
+            Self::Editor(_) => {
+                let _quiet = Quiet::start();
+                match rpassword::prompt_password("Password: ") {
+                    Ok(password) => Entered::Line(password),
+                    Err(_) => Entered::End,
+                }
+            }
             Self::Lines(lines) => next_line(lines),
         };
         answer(entered, "a password")
+    }
+}
+
+/// Keeps a terminal from showing what is typed, from before the question is shown: fast fingers type ahead.
+struct Quiet(Option<Termios>);
+
+impl Quiet {
+    fn start() -> Self {
+        let before = tcgetattr(io::stdin()).ok();
+        if let Some(mut modes) = before.clone() {
+            modes.local_modes.remove(LocalModes::ECHO);
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
     }
 }
 
@@ -157,8 +220,10 @@ impl Screen {
     /// Shows text, which may have several lines.
     pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
         match self {
-            Self::Terminal { printer, .. } => {
-                let wrapped = wrap(text, terminal_width());
+            Self::Terminal {
+                printer, colours, ..
+            } => {
+                let wrapped = colours.paint(&wrap(text, terminal_width()));
                 printer.print(wrapped + "\n").map_err(io::Error::other)
             }
             Self::Stream => print_plainly(text),
@@ -244,6 +309,19 @@ fn overflow(text: &str, columns: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn each_kind_of_line_has_its_colour_unless_colours_are_off() {
+        assert_eq!(
+            Colours::On.paint("* bob is online"),
+            "\u{1b}[36m* bob is online\u{1b}[0m"
+        );
+        assert_eq!(
+            Colours::On.paint("  delivered to bob"),
+            "  delivered to bob"
+        );
+        assert_eq!(Colours::Off.paint("* bob is online"), "* bob is online");
+    }
 
     #[test]
     fn long_lines_are_broken_between_words_and_indented() {
