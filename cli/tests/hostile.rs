@@ -195,3 +195,45 @@ fn nobody_keeps_a_connection_open() {
         assert!(std::time::Instant::now() < deadline, "{table}");
     }
 }
+
+#[test]
+fn a_server_that_is_none_is_said() {
+    let answers: [&[u8]; 4] = [
+        b"",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        &[0, 0, 0, 3, 1, 0, 9],
+        &[0; 64],
+    ];
+    for answer in answers {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let fake = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(answer).unwrap();
+            // A real server would read the login; this one has said all that it has to say.
+        });
+        let (code, output, _) = common::run(&["join", &address], "alice\na-pw\n");
+        fake.join().unwrap();
+        assert_eq!(
+            (code, output.as_str()),
+            (4, "! The server does not answer.\n"),
+            "{answer:?}"
+        );
+    }
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let deadline = "join.connection_deadline=400ms";
+    let args = [
+        "join",
+        &address,
+        "--set",
+        "join.dial_timeout=100ms",
+        "--set",
+        deadline,
+    ];
+    let (code, output, _) = common::run(&args, "alice\na-pw\n");
+    assert_eq!(
+        (code, output.as_str()),
+        (4, "! The server does not answer.\n")
+    );
+}
