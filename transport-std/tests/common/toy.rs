@@ -1,7 +1,8 @@
 //! A machine that tells everything it hears as events, and does what a test's behaviour and commands say.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use simplechat_core::machine::{
     CloseReason, ConnId, ConnectFailure, Deadline, Input, Machine, Output,
@@ -52,8 +53,8 @@ pub(crate) enum Wish {
     Do(Vec<Out>),
     /// Send the number of this wish on a connection: how many there were before.
     Count(ConnId),
-    /// Ring so many microseconds from now.
-    Ring(u64),
+    /// Ring so long from now.
+    Ring(Duration),
     Refuse,
     Panic,
 }
@@ -64,7 +65,7 @@ pub(crate) struct Refused;
 pub(crate) struct Toy {
     behaviour: Behaviour,
     outputs: VecDeque<Out>,
-    timers: std::collections::BTreeSet<Timestamp>,
+    timers: BTreeSet<Timestamp>,
     counted: u64,
     last_seen: Timestamp,
 }
@@ -74,7 +75,7 @@ impl Toy {
         Self {
             behaviour,
             outputs: VecDeque::new(),
-            timers: std::collections::BTreeSet::new(),
+            timers: BTreeSet::new(),
             counted: 0,
             last_seen: Timestamp::ZERO,
         }
@@ -124,9 +125,7 @@ impl Machine for Toy {
             Input::EffectDone(done) => Fact::EffectDone(done),
             Input::Timeout => {
                 let now = now.at;
-                let later = self
-                    .timers
-                    .split_off(&(now + std::time::Duration::from_micros(1)));
+                let later = self.timers.split_off(&(now + Duration::from_micros(1)));
                 for at in std::mem::replace(&mut self.timers, later) {
                     self.tell(Fact::Rang { at, now });
                 }
@@ -145,9 +144,8 @@ impl Machine for Toy {
                 self.counted += 1;
                 self.outputs.push_back(Output::Send { conn, bytes });
             }
-            Wish::Ring(micros) => {
-                let at = now.at + std::time::Duration::from_micros(micros);
-                self.timers.insert(at);
+            Wish::Ring(wait) => {
+                self.timers.insert(now.at + wait);
             }
             Wish::Refuse => return Err(Refused),
             Wish::Panic => panic!("the toy was asked to panic"),

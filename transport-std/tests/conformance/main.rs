@@ -4,3 +4,9 @@
 mod common;
 
 mod accepting;
+mod bounds;
+mod closing;
+mod dialling;
+mod effects;
+mod ending;
+mod timers;
