@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use simplechat_core::time::Timestamp;
 use simplechat_transport_std::Options;
+use socket2::SockRef;
 
 use crate::common::peer;
 use crate::common::toy::{Fact, Wish, passive};
@@ -71,6 +72,13 @@ fn nothing_spins() {
     world.expect(&Fact::Finished { conn });
     let idle = peer::connect(world.address);
     world.accepted();
+    // Urgent data wakes the poller too, and ordinary reading passes over it.
+    let urgent = peer::connect(world.address);
+    let conn = world.accepted();
+    peer::write(&urgent, b"a");
+    SockRef::from(&urgent).send_out_of_band(b"!").unwrap();
+    let bytes = b"a".to_vec();
+    world.expect(&Fact::Received { conn, bytes });
     // One that waits for its peer's end.
     let lingering = peer::connect(world.address);
     let conn = world.accepted();
@@ -88,6 +96,6 @@ fn nothing_spins() {
     assert!(wakeups <= 4 * RINGS + 8, "{wakeups} wake-ups");
     let turns = after.turns - before.turns;
     assert!(turns <= 8, "{turns} turns");
-    drop((half_closed, idle, lingering));
+    drop((half_closed, idle, urgent, lingering));
     world.stop();
 }
