@@ -70,6 +70,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_dialled_socket_does_not_hold_back_small_writes() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = begin(listener.local_addr().unwrap()).unwrap();
+        assert!(socket.nodelay().unwrap());
+    }
+
+    #[test]
     #[cfg(target_os = "linux")]
     fn a_dial_that_meets_itself_met_nobody() {
         // What the system may do by chance is brought about here by choosing our end's port.

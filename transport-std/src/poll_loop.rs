@@ -202,8 +202,26 @@ impl<'a> PollLoop<'a> {
     }
 }
 
+/// Makes an accepted socket fit for use. Returns our end.
 fn prepare(socket: &TcpStream) -> io::Result<SocketAddr> {
     socket.set_nonblocking(true)?;
     socket.set_nodelay(true)?;
     socket.local_addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accepted_socket_neither_waits_nor_holds_back_small_writes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        let local = prepare(&socket).unwrap();
+        assert_eq!(local, listener.local_addr().unwrap());
+        assert!(socket.nodelay().unwrap());
+        let error = io::Read::read(&mut &socket, &mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
 }

@@ -58,7 +58,7 @@ fn filler() -> Option<File> {
 
 #[test]
 fn peers_wait_while_there_are_no_descriptors_and_nothing_spins_or_dies() {
-    const PEERS: usize = 10;
+    const PEERS: usize = 40;
     let _turn = take_turn();
     let world = World::start(Options::default(), echo());
     // Their ends are opened while there is something to open.
@@ -81,8 +81,9 @@ fn peers_wait_while_there_are_no_descriptors_and_nothing_spins_or_dies() {
         started.elapsed()
     );
 
-    // With a few descriptors a few are served, and as they leave, the next ones are.
-    scarcity.free(3);
+    // With one descriptor one is served at a time, and the next one as soon as it has left.
+    scarcity.free(1);
+    let started = Instant::now();
     for peer in peers {
         let peer = std::net::TcpStream::from(peer);
         peer::write(&peer, b"ping");
@@ -90,6 +91,9 @@ fn peers_wait_while_there_are_no_descriptors_and_nothing_spins_or_dies() {
         assert_eq!(peer::read_to_end(&peer), b"ping");
     }
     assert_eq!(counters().accepted, u64::try_from(PEERS).unwrap());
+    // Were each to wait for the pause to pass, it would take four seconds.
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(3), "it took {took:?}");
     drop(scarcity);
     world.stop();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::PATIENCE;
+use super::{PATIENCE, eventually};
 
 pub(crate) fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).expect("the driver listens");
@@ -24,7 +24,18 @@ pub(crate) fn address_of(listener: &TcpListener) -> SocketAddr {
 }
 
 pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
-    let (stream, _) = listener.accept().expect("somebody connects");
+    listener
+        .set_nonblocking(true)
+        .expect("the socket takes the option");
+    let mut accepted = None;
+    eventually("somebody connects", || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    });
+    let (stream, _) = accepted.expect("somebody connected");
+    stream
+        .set_nonblocking(false)
+        .expect("the socket takes the option");
     patient(stream)
 }
 

@@ -185,12 +185,15 @@ fn one_who_lingers_forever_is_let_go() {
     let world = World::start(options, passive());
     let stream = peer::connect(world.address);
     let conn = world.accepted();
+    let started = Instant::now();
     world.act([send(conn, "bye"), close(conn)]);
     assert_eq!(peer::read_exactly(&stream, 3), b"bye");
     // The peer never ends its side.
     eventually("the driver lets go", || {
         world.handle.counters().connections == 0
     });
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(4), "it slept on: {took:?}");
     assert_eq!(world.stop(), []);
 }
 

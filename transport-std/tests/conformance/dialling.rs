@@ -211,7 +211,11 @@ fn a_dial_waits_in_line_no_longer_than_a_connection_may_last() {
 #[test]
 fn a_dial_that_is_given_up_is_forgotten() {
     let (silent, _fillers) = peer::silent_listener();
-    let world = dialler(Options::default());
+    let world = dialler(Options {
+        dial_timeout: Duration::MAX,
+        connection_deadline: Duration::MAX,
+        ..Options::default()
+    });
     world.act([connect(1, silent)]);
     assert_eq!(world.handle.counters().connections, 1);
     world.act([close(dialled(1))]);

@@ -6,6 +6,7 @@ mod common;
 mod accepting;
 mod bounds;
 mod closing;
+mod crossing;
 mod dialling;
 mod effects;
 mod ending;
