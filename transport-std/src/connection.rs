@@ -225,36 +225,34 @@ impl State {
         }
     }
 
-    /// Takes in what made the poller report `event`, as far as there is room.
-    pub(crate) fn gather(&mut self, event: Event, scratch: &mut [u8], inbox_max: usize) {
+    /// Takes in what made the poller report `event`, as far as there is room. Returns how many bytes that were.
+    pub(crate) fn gather(&mut self, event: Event, scratch: &mut [u8], inbox_max: usize) -> usize {
         self.armed = None;
         let Phase::Standing(stream) = &self.phase else {
-            return;
+            return 0;
         };
         if self.peer_end != PeerEnd::Open {
             // Only an error or a full hang-up is left to be reported. What is merely readable is the peer's end again.
             if event.is_err() == Some(true) || event.is_interrupt() {
                 self.broken.get_or_insert(CloseReason::Reset);
             }
-            return;
+            return 0;
         }
         let room = match self.closing {
             Closing::No => inbox_max.saturating_sub(self.inbox.len()),
             Closing::Flushing | Closing::Lingering => usize::MAX,
-        }
-        .min(scratch.len());
+        };
+        let room = room.min(scratch.len());
         if room == 0 || !event.readable {
-            return;
+            return 0;
         }
         let mut socket = stream.socket();
         match socket.read(&mut scratch[..room]) {
             Ok(0) => self.peer_end = PeerEnd::Finished,
-            Ok(count) => match self.closing {
-                Closing::No => self.inbox.extend_from_slice(&scratch[..count]),
-                Closing::Flushing | Closing::Lingering => {
-                    self.discarded = self.discarded.saturating_add(count);
-                }
-            },
+            Ok(len) => {
+                self.take_in(&scratch[..len]);
+                return len;
+            }
             Err(error) => {
                 let is_spurious = matches!(
                     error.kind(),
@@ -264,6 +262,16 @@ impl State {
                 if !is_spurious || self.is_unwritable {
                     self.broken.get_or_insert(CloseReason::Reset);
                 }
+            }
+        }
+        0
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        match self.closing {
+            Closing::No => self.inbox.extend_from_slice(bytes),
+            Closing::Flushing | Closing::Lingering => {
+                self.discarded = self.discarded.saturating_add(bytes.len());
             }
         }
     }

@@ -111,9 +111,10 @@ impl<'a> PollLoop<'a> {
         let conn = self.net.table().get(event.key).cloned();
         // An event for a connection that has gone in the meantime is of no interest.
         if let Some(conn) = conn {
-            let inbox_max = self.net.options.inbox_max;
-            conn.touch(&self.net.queue, |state| {
-                state.gather(event, &mut self.scratch, inbox_max);
+            let net = self.net;
+            conn.touch(&net.queue, |state| {
+                let len = state.gather(event, &mut self.scratch, net.options.inbox_max);
+                net.tally.read_bytes(len);
             });
         }
         Ok(())

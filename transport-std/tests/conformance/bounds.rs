@@ -11,7 +11,7 @@ use socket2::SockRef;
 
 use crate::common::toy::{Fact, echo, passive};
 use crate::common::world::{World, close, send};
-use crate::common::{eventually, peer};
+use crate::common::{PATIENCE, eventually, peer};
 
 #[test]
 fn a_peer_that_never_reads_is_cut_off() {
@@ -65,7 +65,7 @@ fn a_peer_is_not_read_faster_than_the_machine_takes() {
         passive(),
         Box::new(move |_, _| {
             entered.send(()).unwrap();
-            blocked.recv().unwrap();
+            blocked.recv_timeout(PATIENCE).unwrap();
         }),
     );
     let stream = peer::connect(world.address);

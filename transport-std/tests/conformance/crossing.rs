@@ -10,7 +10,7 @@ use simplechat_transport_std::Options;
 
 use crate::common::toy::{Fact, Out, Wish, passive};
 use crate::common::world::{Perform, World, close, send};
-use crate::common::{eventually, peer};
+use crate::common::{PATIENCE, eventually, peer};
 
 /// A toy whose machine can be held locked, so that what comes meanwhile has to wait.
 struct Holdable {
@@ -26,7 +26,7 @@ impl Holdable {
         let hold: Perform = Box::new(move |_, _| {
             // Errors mean that the test has failed already.
             let _ = enter.send(());
-            let _ = released.recv();
+            let _ = released.recv_timeout(PATIENCE);
         });
         let world = World::with_effects(Options::default(), passive(), hold);
         Self {
@@ -43,19 +43,19 @@ impl Holdable {
             let outputs = iter::once(Output::Effect(1)).chain(outputs).collect();
             assert!(handle.command(Wish::Do(outputs)).is_ok(), "the toy obeys");
         });
-        self.entered.recv().expect("the effect is begun");
+        let entered = self.entered.recv_timeout(PATIENCE);
+        entered.expect("the effect is begun");
         meanwhile();
         self.release.send(()).expect("the effect waits");
         holder.join().expect("the toy did what it was told");
     }
 
-    /// Waits until a worker has what `stream` says, but cannot tell the machine yet.
+    /// Waits until the driver has read what `stream` says. While the machine is held, a worker then has it in its hands.
     fn say(&self, stream: &TcpStream, bytes: &[u8]) {
-        let before = self.world.handle.counters().turns;
+        let bytes_read = || self.world.handle.counters().bytes_read;
+        let before = bytes_read();
         peer::write(stream, bytes);
-        eventually("a worker takes it", || {
-            self.world.handle.counters().turns > before
-        });
+        eventually("it is read", || bytes_read() > before);
     }
 }
 
