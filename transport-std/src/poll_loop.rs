@@ -101,7 +101,15 @@ impl<'a> PollLoop<'a> {
         let waited = net.poller.wait(events, timeout);
         net.alarm.wake();
         net.tally.woke();
-        waited.map(|_| ())
+        match waited {
+            Ok(_) => Ok(()),
+            // Seen with `poll(2)`, where waking it races with its waking. Whatever is ready is reported the next time.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                events.clear();
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn handle(&mut self, event: Event) -> io::Result<()> {
