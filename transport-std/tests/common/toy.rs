@@ -9,6 +9,8 @@ use simplechat_core::machine::{
 };
 use simplechat_core::time::{Moment, Timestamp};
 
+use super::contract::Contract;
+
 pub(crate) type Out = Output<u64, Fact>;
 /// What the machine does of itself about a fact.
 pub(crate) type Behaviour = Box<dyn FnMut(&Fact, &mut Vec<Out>) + Send>;
@@ -55,6 +57,8 @@ pub(crate) enum Wish {
     Count(ConnId),
     /// Ring so long from now.
     Ring(Duration),
+    /// Refused as long as the machine knows of a connection.
+    BeOver,
     Refuse,
     Panic,
 }
@@ -67,6 +71,7 @@ pub(crate) struct Toy {
     outputs: VecDeque<Out>,
     timers: BTreeSet<Timestamp>,
     counted: u64,
+    contract: Contract,
     last_seen: Timestamp,
 }
 
@@ -77,6 +82,7 @@ impl Toy {
             outputs: VecDeque::new(),
             timers: BTreeSet::new(),
             counted: 0,
+            contract: Contract::default(),
             last_seen: Timestamp::ZERO,
         }
     }
@@ -103,6 +109,7 @@ impl Machine for Toy {
 
     fn handle_input(&mut self, now: Moment, input: Input<'_, u64>) {
         self.see(now);
+        self.contract.input(&input);
         let fact = match input {
             Input::Accepted {
                 conn,
@@ -116,7 +123,6 @@ impl Machine for Toy {
             Input::Connected { conn, local } => Fact::Connected { conn, local },
             Input::ConnectFailed { conn, failure } => Fact::ConnectFailed { conn, failure },
             Input::Received { conn, bytes } => {
-                assert!(!bytes.is_empty(), "nothing was received");
                 let bytes = bytes.to_vec();
                 Fact::Received { conn, bytes }
             }
@@ -147,6 +153,8 @@ impl Machine for Toy {
             Wish::Ring(wait) => {
                 self.timers.insert(now.at + wait);
             }
+            Wish::BeOver if self.contract.is_all_over() => {}
+            Wish::BeOver => return Err(Refused),
             Wish::Refuse => return Err(Refused),
             Wish::Panic => panic!("the toy was asked to panic"),
         }
@@ -154,7 +162,9 @@ impl Machine for Toy {
     }
 
     fn poll_output(&mut self) -> Option<Out> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        self.contract.output(&output);
+        Some(output)
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {

@@ -10,4 +10,5 @@ mod crossing;
 mod dialling;
 mod effects;
 mod ending;
+mod mixed;
 mod timers;
