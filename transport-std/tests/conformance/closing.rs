@@ -12,7 +12,7 @@ use crate::common::{eventually, peer};
 
 fn short_linger() -> Options {
     Options {
-        linger: Duration::from_millis(150),
+        linger: Duration::from_millis(300),
         ..Options::default()
     }
 }

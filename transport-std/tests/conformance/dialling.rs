@@ -115,7 +115,7 @@ fn a_dial_without_an_answer_ends_in_time() {
 fn a_listener_that_never_accepts_costs_the_deadline_and_no_more() {
     let listener = peer::listen();
     let world = dialler(Options {
-        connection_deadline: Duration::from_millis(150),
+        connection_deadline: Duration::from_millis(500),
         ..Options::default()
     });
     let conn = dialled(1);
@@ -135,7 +135,7 @@ fn dials_are_bounded_in_number_and_those_in_line_get_their_turn() {
     let world = dialler(Options {
         dials_max: 2,
         dial_queue_max: 2,
-        dial_timeout: Duration::from_millis(150),
+        dial_timeout: Duration::MAX,
         ..Options::default()
     });
     let friend = peer::address_of(&listener);
@@ -148,13 +148,11 @@ fn dials_are_bounded_in_number_and_those_in_line_get_their_turn() {
     ]);
     // Two are under way and two in line.
     assert_eq!(world.next(), failed(5, ConnectFailure::NoResources));
-    // The machine gives one up, so the first in line is dialled at once.
+    // The machine gives one up, so the first in line is dialled at once, and when that stands, the next one.
     world.act([close(dialled(1))]);
-    assert!(matches!(world.next(), Fact::Connected { conn, .. } if conn == dialled(3)));
-    let mut rest = [world.next(), world.next()];
-    rest.sort_by_key(|fact| matches!(fact, Fact::Connected { .. }));
-    assert_eq!(rest[0], failed(2, ConnectFailure::TimedOut));
-    assert!(matches!(rest[1], Fact::Connected { conn, .. } if conn == dialled(4)));
+    for number in [3, 4] {
+        assert!(matches!(world.next(), Fact::Connected { conn, .. } if conn == dialled(number)));
+    }
     drop(listener);
     world.stop();
 }
@@ -182,7 +180,7 @@ fn dialled_connections_are_bounded_too() {
 #[test]
 fn a_dial_waits_in_line_no_longer_than_a_connection_may_last() {
     let listener = peer::listen();
-    let deadline = Duration::from_millis(150);
+    let deadline = Duration::from_millis(500);
     let world = dialler(Options {
         dialled_max: 1,
         connection_deadline: deadline,
