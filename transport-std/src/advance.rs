@@ -5,7 +5,8 @@
 //!
 //! - accepted: send what is queued, end our side, read on until the peer's end or for `linger`, close;
 //! - dialled: send what is queued, read on until the peer's end, close. Should the end not come within `linger`, the
-//!   connection is reset, which leaves no port waiting.
+//!   connection is reset, which leaves no port waiting;
+//! - still being dialled: goes on only if bytes wait to be sent, so that a machine can say something and forget it.
 
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;

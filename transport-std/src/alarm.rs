@@ -93,11 +93,14 @@ impl Alarm {
     pub(crate) fn timeout_handled(&self, now: Timestamp) {
         let mut state = lock(&self.state);
         state.is_timeout_queued = false;
-        if let Some(due) = &mut state.machine_due {
-            *due = (*due).max(now + BROKEN_PROMISE_DELAY);
-            let due = *due;
-            self.ring(state.poll_thread, due);
+        let Some(mut due) = state.machine_due else {
+            return;
+        };
+        if due <= now {
+            due = now + BROKEN_PROMISE_DELAY;
+            state.machine_due = Some(due);
         }
+        self.ring(state.poll_thread, due);
     }
 
     /// The poll thread is about to read the deadlines of the connections.

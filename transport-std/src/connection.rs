@@ -225,36 +225,38 @@ impl State {
         }
     }
 
-    /// Takes in what made the poller report `event`, as far as there is room.
-    pub(crate) fn gather(&mut self, event: Event, scratch: &mut [u8], inbox_max: usize) {
+    /// Takes in what made the poller report `event`, as far as there is room. Returns how many bytes that were.
+    pub(crate) fn gather(&mut self, event: Event, scratch: &mut [u8], inbox_max: usize) -> usize {
         self.armed = None;
         let Phase::Standing(stream) = &self.phase else {
-            return;
+            return 0;
         };
+        if self.broken.is_some() {
+            // A socket tells its error once; after that it would seem to have ended in order.
+            return 0;
+        }
         if self.peer_end != PeerEnd::Open {
             // Only an error or a full hang-up is left to be reported. What is merely readable is the peer's end again.
             if event.is_err() == Some(true) || event.is_interrupt() {
-                self.broken.get_or_insert(CloseReason::Reset);
+                self.broken = Some(CloseReason::Reset);
             }
-            return;
+            return 0;
         }
         let room = match self.closing {
             Closing::No => inbox_max.saturating_sub(self.inbox.len()),
             Closing::Flushing | Closing::Lingering => usize::MAX,
-        }
-        .min(scratch.len());
+        };
+        let room = room.min(scratch.len());
         if room == 0 || !event.readable {
-            return;
+            return 0;
         }
         let mut socket = stream.socket();
         match socket.read(&mut scratch[..room]) {
             Ok(0) => self.peer_end = PeerEnd::Finished,
-            Ok(count) => match self.closing {
-                Closing::No => self.inbox.extend_from_slice(&scratch[..count]),
-                Closing::Flushing | Closing::Lingering => {
-                    self.discarded = self.discarded.saturating_add(count);
-                }
-            },
+            Ok(len) => {
+                self.take_in(&scratch[..len]);
+                return len;
+            }
             Err(error) => {
                 let is_spurious = matches!(
                     error.kind(),
@@ -262,8 +264,18 @@ impl State {
                 );
                 // A peer that takes nothing any more and has nothing left to be read is gone, whatever was reported.
                 if !is_spurious || self.is_unwritable {
-                    self.broken.get_or_insert(CloseReason::Reset);
+                    self.broken = Some(CloseReason::Reset);
                 }
+            }
+        }
+        0
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        match self.closing {
+            Closing::No => self.inbox.extend_from_slice(bytes),
+            Closing::Flushing | Closing::Lingering => {
+                self.discarded = self.discarded.saturating_add(bytes.len());
             }
         }
     }
@@ -289,5 +301,82 @@ impl State {
             && !facts.is_finished
             && facts.closed.is_none();
         (!is_nothing).then_some(facts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use polling::Poller;
+    use socket2::SockRef;
+
+    use super::*;
+
+    const INBOX_MAX: usize = 8;
+
+    /// A connection as accepted, and the peer's end of it.
+    fn accepted() -> (State, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, remote) = listener.accept().unwrap();
+        let local = socket.local_addr().unwrap();
+        let poller = Arc::new(Poller::new().unwrap());
+        let socket = Watched::stream(socket, &poller, 1, Interest::READABLE).unwrap();
+        let opening = Opening::Accepted { remote, local };
+        let deadline = Timestamp::from_secs(1);
+        (State::accepted(socket, opening, deadline), peer)
+    }
+
+    fn gather(state: &mut State) -> usize {
+        state.gather(Event::readable(1), &mut [0; 1_024], INBOX_MAX)
+    }
+
+    #[test]
+    fn an_error_is_not_taken_for_an_end_when_it_is_reported_twice() {
+        let (mut state, peer) = accepted();
+        SockRef::from(&peer)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+        drop(peer);
+        gather(&mut state);
+        gather(&mut state);
+        assert_eq!(state.broken, Some(CloseReason::Reset));
+        assert_eq!(state.peer_end, PeerEnd::Open);
+    }
+
+    #[test]
+    fn a_full_inbox_takes_nothing_until_it_was_emptied() {
+        let (mut state, mut peer) = accepted();
+        io::Write::write_all(&mut peer, b"eight by and more").unwrap();
+        assert_eq!(gather(&mut state), INBOX_MAX);
+        assert_eq!(gather(&mut state), 0);
+        let facts = state.take_facts().unwrap();
+        assert_eq!(facts.bytes, b"eight by");
+        assert_eq!(gather(&mut state), INBOX_MAX);
+        assert_eq!(state.take_facts().unwrap().bytes, b" and mor");
+    }
+
+    #[test]
+    fn what_is_sent_above_the_bound_breaks_it_but_one_piece_may_be_large() {
+        let (mut state, _peer) = accepted();
+        state.send(vec![0; 1_000], 10);
+        assert_eq!(state.broken, None);
+        state.send(vec![0], 10);
+        assert_eq!(state.broken, Some(CloseReason::Overflow));
+        assert!(state.outbox.is_empty(), "nobody will get it");
+    }
+
+    #[test]
+    fn nothing_is_told_once_it_is_closed() {
+        let (mut state, mut peer) = accepted();
+        io::Write::write_all(&mut peer, b"hello").unwrap();
+        gather(&mut state);
+        state.close();
+        assert!(state.take_facts().is_none());
+        io::Write::write_all(&mut peer, b"hello?").unwrap();
+        assert_eq!(gather(&mut state), 6);
+        assert_eq!((state.discarded, state.inbox.len()), (6, 0));
     }
 }

@@ -10,6 +10,8 @@ pub struct Counters {
     pub wakeups: u64,
     /// How often a worker looked at a connection.
     pub turns: u64,
+    /// Bytes that peers sent and that were read, also those that nobody wanted any more.
+    pub bytes_read: u64,
     /// Connections accepted.
     pub accepted: u64,
     /// Connections refused because there were too many, and those closed without a word.
@@ -25,6 +27,7 @@ pub struct Counters {
 pub(crate) struct Tally {
     wakeups: AtomicU64,
     turns: AtomicU64,
+    bytes_read: AtomicU64,
     accepted: AtomicU64,
     refused: AtomicU64,
     pauses: AtomicU64,
@@ -37,6 +40,11 @@ impl Tally {
 
     pub(crate) fn took_turn(&self) {
         count(&self.turns);
+    }
+
+    pub(crate) fn read_bytes(&self, len: usize) {
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        self.bytes_read.fetch_add(len, Ordering::Relaxed);
     }
 
     pub(crate) fn accepted(&self) {
@@ -55,6 +63,7 @@ impl Tally {
         Counters {
             wakeups: self.wakeups.load(Ordering::Relaxed),
             turns: self.turns.load(Ordering::Relaxed),
+            bytes_read: self.bytes_read.load(Ordering::Relaxed),
             accepted: self.accepted.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
             pauses: self.pauses.load(Ordering::Relaxed),

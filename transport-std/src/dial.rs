@@ -64,3 +64,28 @@ pub(crate) fn progress(socket: &TcpStream) -> Progress {
     }
     Progress::Stands(canonical(local))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialled_socket_does_not_hold_back_small_writes() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = begin(listener.local_addr().unwrap()).unwrap();
+        assert!(socket.nodelay().unwrap());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_dial_that_meets_itself_met_nobody() {
+        // What the system may do by chance is brought about here by choosing our end's port.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any_port.into()).unwrap();
+        socket.connect(&socket.local_addr().unwrap()).unwrap();
+        let socket = TcpStream::from(socket);
+        assert_eq!(socket.local_addr().unwrap(), socket.peer_addr().unwrap());
+        assert_eq!(progress(&socket), Progress::Failed(ConnectFailure::Refused));
+    }
+}

@@ -1,5 +1,6 @@
 //! Starting a machine on real sockets, and waiting for its end.
 
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -19,7 +20,6 @@ use crate::worker;
 
 /// A machine that runs. Dropping it ends the machine: it is told that every connection is gone, and its threads are
 /// waited for, for about [`Options::linger`] at most.
-#[derive(Debug)]
 pub struct Driver<M: Machine> {
     shared: Arc<Shared<M>>,
     poll_thread: Option<JoinHandle<()>>,
@@ -153,6 +153,14 @@ impl<M: Machine> Drop for Driver<M> {
             self.shared.net.end(Ending::Abrupt);
         }
         self.join();
+    }
+}
+
+impl<M: Machine> fmt::Debug for Driver<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Options {
     /// the peer has to wait.
     pub inbox_max: usize,
     /// Bytes queued for one peer above which the machine may queue no more: the next ones end the connection, as the
-    /// peer does not read them. So at most this and one `Output::Send` are held.
+    /// peer does not read them (and end a dial, for want of resources). So at most this and one `Output::Send` are held.
     pub outbox_max: usize,
     /// Bytes to read and throw away on a dialled connection that is being closed. A peer that sends more is cut off.
     pub discard_max: usize,

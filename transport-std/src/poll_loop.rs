@@ -101,7 +101,15 @@ impl<'a> PollLoop<'a> {
         let waited = net.poller.wait(events, timeout);
         net.alarm.wake();
         net.tally.woke();
-        waited.map(|_| ())
+        match waited {
+            Ok(_) => Ok(()),
+            // Seen with `poll(2)`, where waking it races with its waking. Whatever is ready is reported the next time.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                events.clear();
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn handle(&mut self, event: Event) -> io::Result<()> {
@@ -111,9 +119,10 @@ impl<'a> PollLoop<'a> {
         let conn = self.net.table().get(event.key).cloned();
         // An event for a connection that has gone in the meantime is of no interest.
         if let Some(conn) = conn {
-            let inbox_max = self.net.options.inbox_max;
-            conn.touch(&self.net.queue, |state| {
-                state.gather(event, &mut self.scratch, inbox_max);
+            let net = self.net;
+            conn.touch(&net.queue, |state| {
+                let len = state.gather(event, &mut self.scratch, net.options.inbox_max);
+                net.tally.read_bytes(len);
             });
         }
         Ok(())
@@ -202,8 +211,26 @@ impl<'a> PollLoop<'a> {
     }
 }
 
+/// Makes an accepted socket fit for use. Returns our end.
 fn prepare(socket: &TcpStream) -> io::Result<SocketAddr> {
     socket.set_nonblocking(true)?;
     socket.set_nodelay(true)?;
     socket.local_addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accepted_socket_neither_waits_nor_holds_back_small_writes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        let local = prepare(&socket).unwrap();
+        assert_eq!(local, listener.local_addr().unwrap());
+        assert!(socket.nodelay().unwrap());
+        let error = io::Read::read(&mut &socket, &mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
 }

@@ -4,6 +4,7 @@
 //! Nothing here sleeps to let something happen: what a test waits for either comes or fails the test after [`PATIENCE`].
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod contract;
 pub(crate) mod peer;
 pub(crate) mod toy;
 pub(crate) mod world;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::PATIENCE;
+use super::{PATIENCE, eventually};
 
 pub(crate) fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).expect("the driver listens");
@@ -17,8 +17,25 @@ pub(crate) fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("loopback has a free port")
 }
 
+pub(crate) fn address_of(listener: &TcpListener) -> SocketAddr {
+    listener
+        .local_addr()
+        .expect("a bound socket has an address")
+}
+
 pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
-    let (stream, _) = listener.accept().expect("somebody connects");
+    listener
+        .set_nonblocking(true)
+        .expect("the socket takes the option");
+    let mut accepted = None;
+    eventually("somebody connects", || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    });
+    let (stream, _) = accepted.expect("somebody connected");
+    stream
+        .set_nonblocking(false)
+        .expect("the socket takes the option");
     patient(stream)
 }
 
@@ -73,13 +90,26 @@ pub(crate) fn read_to_failure(mut stream: &TcpStream) -> Option<io::ErrorKind> {
     }
 }
 
-/// An address that takes no more connections, so that a dial gets no answer. It lasts as long as what is returned.
-pub(crate) fn silent_listener() -> (SocketAddr, impl Sized) {
+/// An address at which nobody listens, nor will as long as what is returned lasts.
+pub(crate) fn deaf_address() -> (SocketAddr, impl Sized) {
+    let socket = bind();
+    let address = socket.local_addr().expect("a bound socket has an address");
+    let address = address.as_socket().expect("it is an internet address");
+    (address, socket)
+}
+
+fn bind() -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket is to be had");
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     socket
         .bind(&any_port.into())
         .expect("loopback has a free port");
+    socket
+}
+
+/// An address that takes no more connections, so that a dial gets no answer. It lasts as long as what is returned.
+pub(crate) fn silent_listener() -> (SocketAddr, impl Sized) {
+    let socket = bind();
     socket.listen(0).expect("a bound socket can listen");
     let listener = TcpListener::from(socket);
     let address = listener

@@ -1,12 +1,15 @@
 //! A machine that tells everything it hears as events, and does what a test's behaviour and commands say.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use simplechat_core::machine::{
     CloseReason, ConnId, ConnectFailure, Deadline, Input, Machine, Output,
 };
 use simplechat_core::time::{Moment, Timestamp};
+
+use super::contract::Contract;
 
 pub(crate) type Out = Output<u64, Fact>;
 /// What the machine does of itself about a fact.
@@ -52,8 +55,10 @@ pub(crate) enum Wish {
     Do(Vec<Out>),
     /// Send the number of this wish on a connection: how many there were before.
     Count(ConnId),
-    /// Ring so many microseconds from now.
-    Ring(u64),
+    /// Ring so long from now.
+    Ring(Duration),
+    /// Refused as long as the machine knows of a connection.
+    BeOver,
     Refuse,
     Panic,
 }
@@ -64,8 +69,9 @@ pub(crate) struct Refused;
 pub(crate) struct Toy {
     behaviour: Behaviour,
     outputs: VecDeque<Out>,
-    timers: std::collections::BTreeSet<Timestamp>,
+    timers: BTreeSet<Timestamp>,
     counted: u64,
+    contract: Contract,
     last_seen: Timestamp,
 }
 
@@ -74,8 +80,9 @@ impl Toy {
         Self {
             behaviour,
             outputs: VecDeque::new(),
-            timers: std::collections::BTreeSet::new(),
+            timers: BTreeSet::new(),
             counted: 0,
+            contract: Contract::default(),
             last_seen: Timestamp::ZERO,
         }
     }
@@ -102,6 +109,7 @@ impl Machine for Toy {
 
     fn handle_input(&mut self, now: Moment, input: Input<'_, u64>) {
         self.see(now);
+        self.contract.input(&input);
         let fact = match input {
             Input::Accepted {
                 conn,
@@ -115,7 +123,6 @@ impl Machine for Toy {
             Input::Connected { conn, local } => Fact::Connected { conn, local },
             Input::ConnectFailed { conn, failure } => Fact::ConnectFailed { conn, failure },
             Input::Received { conn, bytes } => {
-                assert!(!bytes.is_empty(), "nothing was received");
                 let bytes = bytes.to_vec();
                 Fact::Received { conn, bytes }
             }
@@ -124,9 +131,7 @@ impl Machine for Toy {
             Input::EffectDone(done) => Fact::EffectDone(done),
             Input::Timeout => {
                 let now = now.at;
-                let later = self
-                    .timers
-                    .split_off(&(now + std::time::Duration::from_micros(1)));
+                let later = self.timers.split_off(&(now + Duration::from_micros(1)));
                 for at in std::mem::replace(&mut self.timers, later) {
                     self.tell(Fact::Rang { at, now });
                 }
@@ -145,10 +150,11 @@ impl Machine for Toy {
                 self.counted += 1;
                 self.outputs.push_back(Output::Send { conn, bytes });
             }
-            Wish::Ring(micros) => {
-                let at = now.at + std::time::Duration::from_micros(micros);
-                self.timers.insert(at);
+            Wish::Ring(wait) => {
+                self.timers.insert(now.at + wait);
             }
+            Wish::BeOver if self.contract.is_all_over() => {}
+            Wish::BeOver => return Err(Refused),
             Wish::Refuse => return Err(Refused),
             Wish::Panic => panic!("the toy was asked to panic"),
         }
@@ -156,7 +162,9 @@ impl Machine for Toy {
     }
 
     fn poll_output(&mut self) -> Option<Out> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        self.contract.output(&output);
+        Some(output)
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {

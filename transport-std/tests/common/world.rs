@@ -1,7 +1,7 @@
 //! A toy on a driver, and what a test sees of it.
 
 use std::net::SocketAddr;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 
 use simplechat_core::machine::{ConnId, Host, Output};
@@ -88,6 +88,11 @@ impl World {
             .expect("the toy hears something in time")
     }
 
+    /// A fact that the toy has heard already.
+    pub(crate) fn heard(&self) -> Option<Fact> {
+        self.facts.try_recv().ok()
+    }
+
     /// The first thing found among the facts to come; what is not asked for is passed over.
     #[track_caller]
     pub(crate) fn find<T>(&self, mut find: impl FnMut(&Fact) -> Option<T>) -> T {
@@ -135,9 +140,10 @@ impl World {
             let _ = sender.send(());
             result
         });
-        let _ = ended.recv_timeout(PATIENCE);
+        // A panic shows as a sender that is gone.
+        let ended = ended.recv_timeout(PATIENCE);
         assert!(
-            !matches!(ended.try_recv(), Err(mpsc::TryRecvError::Empty)),
+            ended != Err(RecvTimeoutError::Timeout),
             "the driver never ended"
         );
         match waiting.join() {

@@ -4,3 +4,11 @@
 mod common;
 
 mod accepting;
+mod bounds;
+mod closing;
+mod crossing;
+mod dialling;
+mod effects;
+mod ending;
+mod mixed;
+mod timers;

@@ -1,0 +1,237 @@
+//! Connections that the machine makes.
+
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
+
+use simplechat_core::machine::{CloseReason, ConnectFailure};
+use simplechat_transport_std::{Listener, Options};
+
+use crate::common::toy::{Fact, echo, passive};
+use crate::common::world::{World, close, connect, dialled, send};
+use crate::common::{eventually, peer};
+
+/// A machine that has no listener of its own would do, but one costs nothing.
+fn dialler(options: Options) -> World {
+    World::start(options, passive())
+}
+
+fn failed(number: u64, failure: ConnectFailure) -> Fact {
+    let conn = dialled(number);
+    Fact::ConnectFailed { conn, failure }
+}
+
+#[test]
+fn two_machines_talk() {
+    let server = World::start(Options::default(), echo());
+    let client = dialler(Options::default());
+    let conn = dialled(7);
+    client.act([connect(7, server.address)]);
+    let Fact::Connected {
+        conn: stands,
+        local,
+    } = client.next()
+    else {
+        panic!("it stands first");
+    };
+    assert_eq!(stands, conn);
+    let Fact::Accepted { remote, .. } = server.next() else {
+        panic!("it was accepted first");
+    };
+    assert_eq!(remote, local, "both mean the same end");
+    client.act([send(conn, "hello")]);
+    let bytes = b"hello".to_vec();
+    assert_eq!(client.next(), Fact::Received { conn, bytes });
+    client.act([close(conn)]);
+    server.stop();
+    assert_eq!(client.stop(), []);
+}
+
+#[test]
+fn what_is_sent_before_it_stands_is_kept() {
+    let listener = peer::listen();
+    let world = dialler(Options::default());
+    let conn = dialled(1);
+    let to = peer::address_of(&listener);
+    world.act([connect(1, to), send(conn, "early "), send(conn, "words")]);
+    let stream = peer::accept(&listener);
+    assert_eq!(peer::read_exactly(&stream, 11), b"early words");
+    assert!(matches!(world.next(), Fact::Connected { .. }));
+    peer::write(&stream, b"heard");
+    let bytes = b"heard".to_vec();
+    assert_eq!(world.next(), Fact::Received { conn, bytes });
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(world.next(), Fact::Finished { conn });
+    world.act([send(conn, "bye"), close(conn)]);
+    assert_eq!(peer::read_to_end(&stream), b"bye");
+    assert_eq!(world.stop(), []);
+}
+
+#[test]
+fn dial_send_and_close_in_one_go_still_delivers() {
+    let listener = peer::listen();
+    let world = dialler(Options::default());
+    let conn = dialled(1);
+    let to = peer::address_of(&listener);
+    world.act([connect(1, to), send(conn, "just so you know"), close(conn)]);
+    let stream = peer::accept(&listener);
+    assert_eq!(peer::read_exactly(&stream, 16), b"just so you know");
+    drop(stream);
+    eventually("it is gone", || world.handle.counters().connections == 0);
+    assert_eq!(
+        world.stop(),
+        [],
+        "the machine hears nothing after its close"
+    );
+}
+
+#[test]
+fn a_dial_to_nobody_is_refused() {
+    let (nobody, _taken) = peer::deaf_address();
+    let world = dialler(Options::default());
+    for number in 0..20 {
+        world.act([connect(number, nobody)]);
+        assert_eq!(world.next(), failed(number, ConnectFailure::Refused));
+    }
+    assert_eq!(world.handle.counters().connections, 0);
+    world.stop();
+}
+
+#[test]
+fn a_dial_without_an_answer_ends_in_time() {
+    let (silent, _fillers) = peer::silent_listener();
+    let dial_timeout = Duration::from_millis(150);
+    let world = dialler(Options {
+        dial_timeout,
+        ..Options::default()
+    });
+    let started = Instant::now();
+    world.act([connect(1, silent), send(dialled(1), "hello?")]);
+    assert_eq!(world.next(), failed(1, ConnectFailure::TimedOut));
+    assert!(started.elapsed() >= dial_timeout);
+    world.stop();
+}
+
+#[test]
+fn a_listener_that_never_accepts_costs_the_deadline_and_no_more() {
+    let listener = peer::listen();
+    let world = dialler(Options {
+        connection_deadline: Duration::from_millis(500),
+        ..Options::default()
+    });
+    let conn = dialled(1);
+    world.act([connect(1, peer::address_of(&listener))]);
+    assert!(matches!(world.next(), Fact::Connected { .. }));
+    world.act([send(conn, "is anybody there?")]);
+    let reason = CloseReason::Deadline;
+    assert_eq!(world.next(), Fact::Closed { conn, reason });
+    assert_eq!(world.handle.counters().connections, 0);
+    world.stop();
+}
+
+#[test]
+fn dials_are_bounded_in_number_and_those_in_line_get_their_turn() {
+    let (silent, _fillers) = peer::silent_listener();
+    let listener = peer::listen();
+    let world = dialler(Options {
+        dials_max: 2,
+        dial_queue_max: 2,
+        dial_timeout: Duration::MAX,
+        ..Options::default()
+    });
+    let friend = peer::address_of(&listener);
+    world.act([
+        connect(1, silent),
+        connect(2, silent),
+        connect(3, friend),
+        connect(4, friend),
+        connect(5, friend),
+    ]);
+    // Two are under way and two in line.
+    assert_eq!(world.next(), failed(5, ConnectFailure::NoResources));
+    // The machine gives one up, so the first in line is dialled at once, and when that stands, the next one.
+    world.act([close(dialled(1))]);
+    for number in [3, 4] {
+        assert!(matches!(world.next(), Fact::Connected { conn, .. } if conn == dialled(number)));
+    }
+    drop(listener);
+    world.stop();
+}
+
+#[test]
+fn dialled_connections_are_bounded_too() {
+    let listener = peer::listen();
+    let world = dialler(Options {
+        dialled_max: 1,
+        ..Options::default()
+    });
+    let to = peer::address_of(&listener);
+    world.act([connect(1, to), connect(2, to)]);
+    assert!(matches!(world.next(), Fact::Connected { conn, .. } if conn == dialled(1)));
+    let first = peer::accept(&listener);
+    // As long as the first stands, the second stays in line. When it ends, it is the second's turn.
+    peer::reset(first);
+    let (conn, reason) = (dialled(1), CloseReason::Reset);
+    assert_eq!(world.next(), Fact::Closed { conn, reason });
+    assert!(matches!(world.next(), Fact::Connected { conn, .. } if conn == dialled(2)));
+    drop(listener);
+    world.stop();
+}
+
+#[test]
+fn a_dial_waits_in_line_no_longer_than_a_connection_may_last() {
+    let listener = peer::listen();
+    let deadline = Duration::from_millis(500);
+    let world = dialler(Options {
+        dialled_max: 1,
+        connection_deadline: deadline,
+        ..Options::default()
+    });
+    let to = peer::address_of(&listener);
+    let started = Instant::now();
+    world.act([connect(1, to)]);
+    assert!(matches!(world.next(), Fact::Connected { .. }));
+    world.act([connect(2, to), connect(3, to)]);
+    let mut failures = 0;
+    for _ in 0..3 {
+        let fact = world.next();
+        if let Fact::ConnectFailed { failure, .. } = fact {
+            assert_eq!(failure, ConnectFailure::NoResources);
+            failures += 1;
+        } else {
+            // The end of the first, and perhaps the turn of the second that came just in time.
+            assert!(matches!(fact, Fact::Closed { .. } | Fact::Connected { .. }));
+        }
+    }
+    assert!(failures >= 1 && started.elapsed() >= deadline);
+    world.stop();
+}
+
+#[test]
+fn a_dial_that_is_given_up_is_forgotten() {
+    let (silent, _fillers) = peer::silent_listener();
+    let world = dialler(Options {
+        dial_timeout: Duration::MAX,
+        connection_deadline: Duration::MAX,
+        ..Options::default()
+    });
+    world.act([connect(1, silent)]);
+    assert_eq!(world.handle.counters().connections, 1);
+    world.act([close(dialled(1))]);
+    eventually("it is gone", || world.handle.counters().connections == 0);
+    assert_eq!(world.stop(), []);
+}
+
+#[test]
+fn an_unreachable_family_is_said_to_be_unreachable_or_refused() {
+    let world = dialler(Options::default());
+    let address: SocketAddr = "[::1]:1".parse().unwrap();
+    world.act([connect(1, address)]);
+    let has_ipv6 = Listener::bind("[::1]:0".parse().unwrap()).is_ok();
+    let failure = if has_ipv6 {
+        ConnectFailure::Refused
+    } else {
+        ConnectFailure::Unreachable
+    };
+    assert_eq!(world.next(), failed(1, failure));
+    world.stop();
+}
