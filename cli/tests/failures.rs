@@ -78,7 +78,7 @@ fn a_shutdown_tells_everybody_and_hands_over() {
 
 #[test]
 fn a_second_interrupt_ends_the_server_at_once() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&["store_after=1ms"]);
     let (mut alice, bob) = (server.join("alice"), server.join("bob"));
     bob.signal(Signal::STOP);
     alice.types("message bob never read");
@@ -95,7 +95,7 @@ fn a_second_interrupt_ends_the_server_at_once() {
 
 #[test]
 fn the_shutdown_takes_no_longer_than_it_may() {
-    let mut server = Server::start(&["shutdown_deadline=1s"]);
+    let mut server = Server::start(&["shutdown_deadline=1s", "store_after=1ms"]);
     let (mut alice, bob) = (server.join("alice"), server.join("bob"));
     bob.signal(Signal::STOP);
     alice.types("message bob never read");

@@ -243,10 +243,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server at any free port, with these settings (such as `timeout=3s`).
+    /// A server at any free port, with these settings (such as `timeout=3s`). It is patient with a busy machine: unless
+    /// the settings say otherwise, a message to somebody online is stored only after a long time.
     pub(crate) fn start(settings: &[&str]) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
-        let settings = settings.iter().map(|setting| (*setting).into()).collect();
+        let settings = ["store_after=10s"]
+            .iter()
+            .chain(settings)
+            .map(|setting| (*setting).into())
+            .collect();
         Self::start_at("127.0.0.1:0", credentials, settings)
     }
 
