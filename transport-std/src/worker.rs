@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use simplechat_core::machine::Machine;
+use simplechat_core::machine::{CloseReason, Machine};
 
 use crate::connection::{Connection, Facts, Turn};
 use crate::ready::Job;
 use crate::shared::{Panicked, Shared};
-use simplechat_core::machine::CloseReason;
 
 /// How often a worker hands in what came on one connection before it takes another one's turn.
 const ROUNDS_MAX: u32 = 4;
