@@ -1,7 +1,7 @@
 //! What a worker does to a connection: dial it, write to it, close it, and have it watched again.
 //!
-//! Nothing here waits. Closing keeps the rule that **the side that accepted ends first**, so that the port that waits for
-//! stragglers (TIME_WAIT) is a listener's, which costs nothing, and not one that dialling needs:
+//! Nothing here waits. Closing keeps the rule that **the side that accepted ends first**, so that the port that waits
+//! for stragglers (TIME_WAIT) is a listener's, which costs nothing, and not one that dialling needs:
 //!
 //! - accepted: send what is queued, end our side, read on until the peer's end or for `linger`, close;
 //! - dialled: send what is queued, read on until the peer's end, close. Should the end not come within `linger`, the

@@ -18,7 +18,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on `address`. Port 0 lets the system choose one, see [`Listener::local_addr`]. `[::]` takes IPv4 peers too.
+    /// Listens on `address`. Port 0 lets the system choose one, see [`Listener::local_addr`]. `[::]` takes IPv4 peers
+    /// too.
     ///
     /// # Errors
     ///

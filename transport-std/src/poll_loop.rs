@@ -22,8 +22,8 @@ const ACCEPTS_MAX: u32 = 64;
 /// How long to accept nobody after this machine ran out of descriptors, unless a connection closes before.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest sleep while there is a deadline. The poller's clock stands still while the computer is suspended and ours
-/// does not, so a deadline that passed meanwhile would be noticed only when the rest of the sleep is over.
+/// The longest sleep while there is a deadline. The poller's clock stands still while the computer is suspended and
+/// ours does not, so a deadline that passed meanwhile would be noticed only when the rest of the sleep is over.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
 /// Bytes read at once.

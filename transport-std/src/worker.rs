@@ -22,8 +22,8 @@ pub(crate) fn work<M: Machine>(shared: &Shared<M>) {
     }
 }
 
-/// Does all there is to do for a connection. That is never much, however fast the peer: what it sends next is gathered only
-/// once the connection is watched again, and that is the last thing done in a turn.
+/// Does all there is to do for a connection. That is never much, however fast the peer: what it sends next is gathered
+/// only once the connection is watched again, and that is the last thing done in a turn.
 fn serve<M: Machine>(shared: &Shared<M>, conn: &Arc<Connection>) -> Result<(), Panicked> {
     shared.net.tally.took_turn();
     while let Some(facts) = advance(shared, conn) {

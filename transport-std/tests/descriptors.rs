@@ -27,8 +27,8 @@ fn take_turn() -> MutexGuard<'static, ()> {
     turn
 }
 
-/// Has many threads allocate at once. When glibc first needs more than eight arenas it opens a file for a moment, to count
-/// the processors; in the middle of a test that would be a descriptor that comes from nowhere.
+/// Has many threads allocate at once. When glibc first needs more than eight arenas it opens a file for a moment, to
+/// count the processors; in the middle of a test that would be a descriptor that comes from nowhere.
 fn settle_allocator() {
     const THREADS: usize = 32;
     let all_at_once = Barrier::new(THREADS);
