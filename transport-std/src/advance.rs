@@ -1,13 +1,14 @@
 //! What a worker does to a connection: dial it, write to it, close it, and have it watched again.
 //!
-//! Nothing here waits. Closing keeps the rule that **the side that accepted ends first**, so that the port that waits for
-//! stragglers (TIME_WAIT) is a listener's, which costs nothing, and not one that dialling needs:
+//! Nothing here waits. Closing keeps the rule that **the side that accepted ends first**, so that the port that waits
+//! for stragglers (TIME_WAIT) is a listener's, which costs nothing, and not one that dialling needs:
 //!
 //! - accepted: send what is queued, end our side, read on until the peer's end or for `linger`, close;
 //! - dialled: send what is queued, read on until the peer's end, close. Should the end not come within `linger`, the
 //!   connection is reset, which leaves no port waiting;
 //! - still being dialled: goes on only if bytes wait to be sent, so that a machine can say something and forget it.
 
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -33,9 +34,9 @@ pub(crate) enum Change {
 
 /// How a socket is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Ending {
+enum Teardown {
     /// In order: what was written still reaches the peer.
-    Close,
+    Orderly,
     /// At once and for both sides; no port waits for stragglers.
     Reset,
 }
@@ -65,7 +66,7 @@ impl State {
     }
 
     /// Has the poller watch for what can happen next.
-    pub(crate) fn arm(&mut self) -> std::io::Result<()> {
+    pub(crate) fn arm(&mut self) -> io::Result<()> {
         let (socket, interest) = match &self.phase {
             Phase::Waiting { .. } | Phase::Starting { .. } | Phase::Gone => return Ok(()),
             Phase::Dialling(socket) => (socket, Interest::WRITABLE),
@@ -100,13 +101,13 @@ impl State {
 
     /// Closes the socket without a word to anybody, because the driver is broken.
     pub(crate) fn abandon(&mut self) {
-        self.release(Ending::Close);
+        self.release(Teardown::Orderly);
     }
 
     fn advance_dial(&mut self, conn: &Connection, net: &Net, now: Timestamp) {
         let is_cancelled = self.closing != Closing::No && self.outbox.is_empty();
         if is_cancelled {
-            self.release(Ending::Reset);
+            self.release(Teardown::Reset);
             return;
         }
         if self.broken.is_some() {
@@ -145,7 +146,7 @@ impl State {
     }
 
     fn fail(&mut self, failure: ConnectFailure) {
-        self.release(Ending::Reset);
+        self.release(Teardown::Reset);
         self.opening = Some(Opening::Failed(failure));
     }
 
@@ -183,15 +184,15 @@ impl State {
 
     /// Closes it because it broke or its time is over.
     fn break_off(&mut self, conn: &Connection, reason: CloseReason) {
-        let ending = match (reason, self.closing, conn.id) {
-            (CloseReason::Reset, _, _) => Ending::Close,
+        let teardown = match (reason, self.closing, conn.id) {
+            (CloseReason::Reset, _, _) => Teardown::Orderly,
             // Only the peer's end is missing, and our own was sent.
-            (CloseReason::Deadline, Closing::Lingering, ConnId::Accepted(_)) => Ending::Close,
+            (CloseReason::Deadline, Closing::Lingering, ConnId::Accepted(_)) => Teardown::Orderly,
             (CloseReason::Deadline | CloseReason::Overflow | CloseReason::Shutdown, _, _) => {
-                Ending::Reset
+                Teardown::Reset
             }
         };
-        self.release(ending);
+        self.release(teardown);
         if self.closing == Closing::No {
             self.closed = Some(reason);
             // The end of a peer that then broke off is no news.
@@ -207,7 +208,7 @@ impl State {
             return;
         }
         if self.peer_end != PeerEnd::Open {
-            self.release(Ending::Close);
+            self.release(Teardown::Orderly);
             return;
         }
         let is_ended = match (conn.id, &self.phase) {
@@ -220,26 +221,26 @@ impl State {
             self.closing = Closing::Lingering;
             self.set_due(conn, net, now + net.options.linger);
         } else {
-            self.release(Ending::Close);
+            self.release(Teardown::Orderly);
         }
     }
 
     /// Sees whether the peer has ended, or never will.
     fn lingered(&mut self, conn: &Connection, net: &Net) {
         if self.peer_end != PeerEnd::Open {
-            self.release(Ending::Close);
+            self.release(Teardown::Orderly);
         } else if matches!(conn.id, ConnId::Dialled(_)) && self.discarded > net.options.discard_max
         {
-            self.release(Ending::Reset);
+            self.release(Teardown::Reset);
         }
     }
 
-    fn release(&mut self, ending: Ending) {
+    fn release(&mut self, teardown: Teardown) {
         self.outbox.clear();
         match std::mem::replace(&mut self.phase, Phase::Gone) {
-            Phase::Dialling(socket) | Phase::Standing(socket) => match ending {
-                Ending::Close => {}
-                Ending::Reset => reset_on_close(socket.socket()),
+            Phase::Dialling(socket) | Phase::Standing(socket) => match teardown {
+                Teardown::Orderly => {}
+                Teardown::Reset => reset_on_close(socket.socket()),
             },
             Phase::Waiting { .. } | Phase::Starting { .. } | Phase::Gone => {}
         }

@@ -1,10 +1,10 @@
 //! When the poll thread has to be awake, and waking it when that becomes earlier than it thinks.
 //!
-//! The race to get right: the poll thread works out how long to sleep from deadlines that others move at any time. So it
-//! first says that it is deciding, then reads the deadlines, then says until when it sleeps. Whoever sets an earlier
-//! deadline sets it first and then rings. Either the poll thread said *deciding* before the ring, which then sees it and
-//! wakes the poller (a wake-up that comes before the sleep ends that sleep at once), or it says so after, and then reads
-//! the new deadline.
+//! The race to get right: the poll thread works out how long to sleep from deadlines that others move at any time. So
+//! it first says that it is deciding, then reads the deadlines, then says until when it sleeps. Whoever sets an
+//! earlier deadline sets it first and then rings. Either the poll thread said *deciding* before the ring, which then
+//! sees it and wakes the poller (a wake-up that comes before the sleep ends that sleep at once), or it says so after,
+//! and then reads the new deadline.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

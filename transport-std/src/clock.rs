@@ -4,30 +4,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use simplechat_core::time::{Moment, Timestamp, WallTime};
 
-/// Reads both clocks. Copies of one clock agree; two clocks made apart need not.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    started: std::time::Instant,
-}
+/// Reads both clocks. All clocks of a process agree, so a machine may be made with the time of one and run by a driver,
+/// which has its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock;
 
 impl Clock {
-    /// A clock that is ready to be read.
-    #[must_use]
-    #[allow(
-        clippy::new_without_default,
-        reason = "a default suggests that all of them agree"
-    )]
-    pub fn new() -> Self {
-        Self {
-            #[cfg(not(any(target_os = "linux", target_os = "android")))]
-            started: std::time::Instant::now(),
-        }
-    }
-
     /// Both clocks, now.
     #[must_use]
-    pub fn now(&self) -> Moment {
+    pub fn now(self) -> Moment {
         Moment {
             at: self.timestamp(),
             wall: wall_time(),
@@ -36,21 +21,21 @@ impl Clock {
 
     /// The clock that deadlines are measured by, now: it never goes back and, on Linux, counts on during suspend.
     #[must_use]
-    pub fn timestamp(&self) -> Timestamp {
-        Timestamp::ZERO + self.elapsed()
+    pub fn timestamp(self) -> Timestamp {
+        Timestamp::ZERO + elapsed()
     }
+}
 
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    #[allow(clippy::unused_self, reason = "elsewhere the clock has a start")]
-    fn elapsed(&self) -> Duration {
-        let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        Duration::try_from(since_boot).expect("the time since boot is not negative")
-    }
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn elapsed() -> Duration {
+    let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(since_boot).expect("the time since boot is not negative")
+}
 
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn elapsed() -> Duration {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed()
 }
 
 /// Before 1970 it is 1970: this is only shown.
@@ -67,7 +52,7 @@ mod tests {
 
     #[test]
     fn time_goes_on_and_never_back() {
-        let clock = Clock::new();
+        let clock = Clock;
         let start = clock.timestamp();
         let mut last = start;
         while last.since(start) < Duration::from_millis(2) {
@@ -79,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_wall_clock_is_in_milliseconds_of_this_century() {
-        let WallTime(millis) = Clock::new().now().wall;
+        let WallTime(millis) = Clock.now().wall;
         let year = 1970 + millis / (365 * 24 * 3_600 * 1_000);
         assert!(
             (2024..2200).contains(&year),

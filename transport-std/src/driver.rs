@@ -77,8 +77,8 @@ where
         Handle::new(Arc::clone(&self.shared))
     }
 
-    /// Waits until the machine has ended and everything is sent and closed. Afterwards the host is dropped and no thread
-    /// of the driver is left.
+    /// Waits until the machine has ended and everything is sent and closed. Afterwards the host is dropped and no
+    /// thread of the driver is left.
     ///
     /// # Errors
     ///

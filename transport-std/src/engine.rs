@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use simplechat_core::machine::{CloseReason, ConnId, Host, Input, Machine, Output};
-use simplechat_core::time::Moment;
+use simplechat_core::time::{Moment, Timestamp};
 
 use crate::connection::{Connection, Facts, Opening};
 use crate::net::{Ending, Net};
@@ -63,7 +63,7 @@ impl<M: Machine> Engine<M> {
     }
 
     /// When the machine wants to be woken.
-    pub(crate) fn due(&self) -> Option<simplechat_core::time::Timestamp> {
+    pub(crate) fn due(&self) -> Option<Timestamp> {
         match self.life {
             Life::Running => self.machine.poll_timeout().map(|deadline| deadline.at),
             Life::Stopped | Life::Panicked => None,

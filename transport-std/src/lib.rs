@@ -17,12 +17,12 @@
 //! connections that are ready to a fixed pool of workers. So no worker ever waits on a silent peer. The machine is
 //! behind one lock, and each connection is worked on by one worker at a time.
 //!
-//! Reading order: [`Driver`] and [`Handle`], then `poll_loop` and `worker` (the two kinds of thread), `connection` (what
-//! others do to a connection) and `advance` (what a worker does to it), `engine` (the machine's side). The lock order
-//! is in `sync`; the only unsafe code in `watched`.
+//! Reading order: [`Driver`] and [`Handle`], then `poll_loop` and `worker` (the two kinds of thread), `connection`
+//! (what others do to a connection) and `advance` (what a worker does to it), `engine` (the machine's side). The lock
+//! order is in `sync`; the only unsafe code in `watched`.
 //!
-//! **Invariants:** nothing but the poll thread waits for sockets, and it waits for nothing else; whatever a peer can make
-//! grow has its bound in [`Options`]; a socket is taken out of the poller before it is closed.
+//! **Invariants:** nothing but the poll thread waits for sockets, and it waits for nothing else; whatever a peer can
+//! make grow has its bound in [`Options`]; a socket is taken out of the poller before it is closed.
 
 mod advance;
 mod alarm;

@@ -18,7 +18,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on `address`. Port 0 lets the system choose one, see [`Listener::local_addr`]. `[::]` takes IPv4 peers too.
+    /// Listens on `address`. Port 0 lets the system choose one, see [`Listener::local_addr`]. `[::]` takes IPv4 peers
+    /// too.
     ///
     /// # Errors
     ///
@@ -44,7 +45,12 @@ impl Listener {
             Some(Protocol::TCP),
         )?;
         if let IpAddr::V6(ip) = address.ip() {
-            socket.set_only_v6(!ip.is_unspecified())?;
+            if ip.is_unspecified() {
+                // Some systems cannot do both; then IPv4 needs a listener of its own.
+                let _ = socket.set_only_v6(false);
+            } else {
+                socket.set_only_v6(true)?;
+            }
         }
         // So that a restart does not have to wait for the connections of the last run to fade. Two listeners on one
         // port are refused all the same.

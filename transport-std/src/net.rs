@@ -1,5 +1,6 @@
 //! What the poll thread, the workers and the machine's outputs share: everything of the driver but the machine.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -50,7 +51,7 @@ impl Net {
     pub(crate) fn new(options: Options, poller: Arc<Poller>, first_key: usize) -> Self {
         Self {
             options,
-            clock: Clock::new(),
+            clock: Clock,
             alarm: Alarm::new(Arc::clone(&poller)),
             poller,
             queue: ReadyQueue::default(),
@@ -68,28 +69,32 @@ impl Net {
 
     /// Takes in a connection that a peer made. For the poll thread: an event for it that came before it is in the table
     /// would be lost.
-    pub(crate) fn accept(
+    pub(crate) fn accept(&self, socket: TcpStream, opening: Opening) -> io::Result<()> {
+        let deadline = self.clock.timestamp() + self.options.connection_deadline;
+        self.add(socket, Role::Accepted, deadline, |socket| {
+            State::accepted(socket, opening, deadline)
+        })
+    }
+
+    /// Tells a peer that there is no room. For the poll thread, like [`Net::accept`].
+    pub(crate) fn refuse(&self, socket: TcpStream) -> io::Result<()> {
+        let deadline = self.clock.timestamp() + self.options.linger;
+        self.add(socket, Role::Refused, deadline, |socket| {
+            State::refused(socket, self.options.refusal.clone(), deadline)
+        })
+    }
+
+    fn add(
         &self,
         socket: TcpStream,
-        opening: Opening,
         role: Role,
-    ) -> std::io::Result<()> {
+        due: Timestamp,
+        state: impl FnOnce(Watched<TcpStream>) -> State,
+    ) -> io::Result<()> {
         let key = self.table().new_key();
         let socket = Watched::stream(socket, &self.poller, key, Interest::READABLE)?;
-        let now = self.clock.timestamp();
-        let (state, due) = match role {
-            Role::Refused => {
-                let due = now + self.options.linger;
-                let refusal = self.options.refusal.clone();
-                (State::refused(socket, refusal, due), due)
-            }
-            Role::Accepted | Role::Waiting | Role::Dialling | Role::Dialled => {
-                let due = now + self.options.connection_deadline;
-                (State::accepted(socket, opening, due), due)
-            }
-        };
         let id = ConnId::Accepted(self.next_accepted.fetch_add(1, Ordering::Relaxed));
-        let conn = Connection::new(id, key, state);
+        let conn = Connection::new(id, key, state(socket));
         self.table().insert(Arc::clone(&conn), role, due);
         conn.touch(&self.queue, |_| {});
         Ok(())

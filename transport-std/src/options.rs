@@ -18,14 +18,15 @@ pub struct Options {
     pub refusal: Vec<u8>,
     /// Dials under way at once. Further ones wait in line.
     pub dials_max: usize,
-    /// Dialled connections at once, in every state from the dial to the last of the closing. Further dials wait in line.
+    /// Dialled connections at once, in every state from the dial to the last of the closing. Further dials wait in
+    /// line.
     pub dialled_max: usize,
     /// Dials that wait in line. Further ones fail at once, for want of resources.
     pub dial_queue_max: usize,
     /// How long a dial may take, from its start.
     pub dial_timeout: Duration,
-    /// How long a whole connection may last, from the accept or the start of the dial, however busy it is; and how long a
-    /// dial may wait in line. [`Duration::MAX`]: for ever.
+    /// How long a whole connection may last, from the accept or the start of the dial, however busy it is; and how
+    /// long a dial may wait in line. [`Duration::MAX`]: for ever.
     pub connection_deadline: Duration,
     /// How long to wait for the peer's end after our own is done, and how long to go on sending what is queued after
     /// the machine has ended.
@@ -34,7 +35,8 @@ pub struct Options {
     /// the peer has to wait.
     pub inbox_max: usize,
     /// Bytes queued for one peer above which the machine may queue no more: the next ones end the connection, as the
-    /// peer does not read them (and end a dial, for want of resources). So at most this and one `Output::Send` are held.
+    /// peer does not read them (and end a dial, for want of resources). So at most this and one `Output::Send` are
+    /// held.
     pub outbox_max: usize,
     /// Bytes to read and throw away on a dialled connection that is being closed. A peer that sends more is cut off.
     pub discard_max: usize,

@@ -13,7 +13,7 @@ use crate::error::{is_of_one_peer, is_out_of_resources};
 use crate::listener::canonical;
 use crate::net::{Ending, Net};
 use crate::ready::Job;
-use crate::table::{Admission, Role};
+use crate::table::Admission;
 use crate::watched::{Interest, Watched};
 
 /// Peers accepted from one listener before the other sockets have their turn.
@@ -22,8 +22,8 @@ const ACCEPTS_MAX: u32 = 64;
 /// How long to accept nobody after this machine ran out of descriptors, unless a connection closes before.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest sleep while there is a deadline. The poller's clock stands still while the computer is suspended and ours
-/// does not, so a deadline that passed meanwhile would be noticed only when the rest of the sleep is over.
+/// The longest sleep while there is a deadline. The poller's clock stands still while the computer is suspended and
+/// ours does not, so a deadline that passed meanwhile would be noticed only when the rest of the sleep is over.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
 /// Bytes read at once.
@@ -151,19 +151,10 @@ impl<'a> PollLoop<'a> {
     fn admit(&self, socket: TcpStream, remote: SocketAddr) -> io::Result<()> {
         let net = self.net;
         let admission = net.table().admission(&net.options);
-        let role = match admission {
-            Admission::Accept => {
-                net.tally.accepted();
-                Role::Accepted
-            }
-            Admission::Refuse | Admission::Drop => {
-                net.tally.refused();
-                if admission == Admission::Drop {
-                    return Ok(());
-                }
-                Role::Refused
-            }
-        };
+        match admission {
+            Admission::Accept => net.tally.accepted(),
+            Admission::Refuse | Admission::Drop => net.tally.refused(),
+        }
         let Ok(local) = prepare(&socket) else {
             // The peer has gone already.
             return Ok(());
@@ -172,7 +163,12 @@ impl<'a> PollLoop<'a> {
             remote: canonical(remote),
             local: canonical(local),
         };
-        match net.accept(socket, opening, role) {
+        let added = match admission {
+            Admission::Accept => net.accept(socket, opening),
+            Admission::Refuse => net.refuse(socket),
+            Admission::Drop => Ok(()),
+        };
+        match added {
             Err(error) if is_out_of_resources(&error) => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }

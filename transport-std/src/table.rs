@@ -72,8 +72,8 @@ impl Table {
         }
     }
 
-    /// A key that nothing bears, and that nothing did for as long as there are numbers: so an event that was reported for
-    /// a connection before it went is not taken for another's.
+    /// A key that nothing bears, and that nothing did for as long as there are numbers: so an event that was reported
+    /// for a connection before it went is not taken for another's.
     pub(crate) fn new_key(&mut self) -> usize {
         loop {
             let key = self.next_key;

@@ -1,11 +1,11 @@
 //! Sockets that a poller watches, and the only unsafe code of this crate.
 //!
-//! [`Poller::add`] is unsafe because a poller keeps the bare descriptor: were the socket closed before it is taken out of
-//! the poller, the poller could go on using a descriptor that by then belongs to somebody else. [`Watched`] makes that
-//! impossible by owning both ends of the matter; the proof is where `add` is called.
+//! [`Poller::add`] is unsafe because a poller keeps the bare descriptor: were the socket closed before it is taken out
+//! of the poller, the poller could go on using a descriptor that by then belongs to somebody else. [`Watched`] makes
+//! that impossible by owning both ends of the matter; the proof is where `add` is called.
 //!
-//! Interest is one-shot: after an event a socket is not watched until it is armed again. So an event that nobody acts on
-//! (a peer's end keeps a socket readable for ever) cannot make the poller spin.
+//! Interest is one-shot: after an event a socket is not watched until it is armed again. So an event that nobody acts
+//! on (a peer's end keeps a socket readable for ever) cannot make the poller spin.
 #![allow(
     unsafe_code,
     reason = "`Poller::add` is unsafe; proved safe in `Watched::register`"
@@ -84,8 +84,8 @@ impl<S: AsFd + AsRawFd> Watched<S> {
         // - If it succeeds, the socket moves into a `Watched` with nothing in between that could fail or panic.
         // - A `Watched` never gives its socket away: its fields are private and it only lends `&S`. The two types that
         //   `S` can be, by the constructors above, have no way to change or close their descriptor through `&S`.
-        // - So the socket is closed only when the `Watched` is dropped, and `drop` deletes it from the poller before the
-        //   fields are dropped. The poller is still there, as the `Watched` holds it.
+        // - So the socket is closed only when the `Watched` is dropped, and `drop` deletes it from the poller before
+        //   the fields are dropped. The poller is still there, as the `Watched` holds it.
         // - A `Watched` that is leaked leaves the socket open, which breaks nothing.
         unsafe { poller.add(&socket, interest.event(key)) }?;
         Ok(Self {

@@ -2,15 +2,11 @@
 
 use std::sync::Arc;
 
-use simplechat_core::machine::Machine;
+use simplechat_core::machine::{CloseReason, Machine};
 
 use crate::connection::{Connection, Facts, Turn};
 use crate::ready::Job;
 use crate::shared::{Panicked, Shared};
-use simplechat_core::machine::CloseReason;
-
-/// How often a worker hands in what came on one connection before it takes another one's turn.
-const ROUNDS_MAX: u32 = 4;
 
 /// Works until the queue is closed.
 pub(crate) fn work<M: Machine>(shared: &Shared<M>) {
@@ -26,17 +22,13 @@ pub(crate) fn work<M: Machine>(shared: &Shared<M>) {
     }
 }
 
-/// Does all there is to do for a connection, or some of it if there is much.
+/// Does all there is to do for a connection. That is never much, however fast the peer: what it sends next is gathered
+/// only once the connection is watched again, and that is the last thing done in a turn.
 fn serve<M: Machine>(shared: &Shared<M>, conn: &Arc<Connection>) -> Result<(), Panicked> {
     shared.net.tally.took_turn();
-    for _ in 0..ROUNDS_MAX {
-        let Some(facts) = advance(shared, conn) else {
-            return Ok(());
-        };
+    while let Some(facts) = advance(shared, conn) {
         shared.run(|engine, net, now| engine.tell(net, now, conn, facts))?;
     }
-    conn.lock().turn = Turn::Idle;
-    conn.touch(&shared.net.queue, |_| {});
     Ok(())
 }
 

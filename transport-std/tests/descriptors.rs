@@ -4,9 +4,11 @@
 mod common;
 
 use std::fs::File;
+use std::hint::black_box;
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use common::toy::{Fact, echo, passive};
@@ -20,7 +22,26 @@ use socket2::{Domain, Socket, Type};
 static TURN: Mutex<()> = Mutex::new(());
 
 fn take_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    settle_allocator();
+    turn
+}
+
+/// Has many threads allocate at once. When glibc first needs more than eight arenas it opens a file for a moment, to
+/// count the processors; in the middle of a test that would be a descriptor that comes from nowhere.
+fn settle_allocator() {
+    const THREADS: usize = 32;
+    let all_at_once = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                all_at_once.wait();
+                let allocated = black_box(vec![0_u8; 1_000]);
+                all_at_once.wait();
+                drop(allocated);
+            });
+        }
+    });
 }
 
 /// Holds every descriptor that the process may still open.

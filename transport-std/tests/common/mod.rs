@@ -1,7 +1,8 @@
 //! What the tests of the driver share: a machine that does what a test wants, and a driver that runs it.
 //!
 //! The machine has a protocol only as far as a test gives it one, which is also the proof that the driver knows none.
-//! Nothing here sleeps to let something happen: what a test waits for either comes or fails the test after [`PATIENCE`].
+//! Nothing here sleeps to let something happen: what a test waits for either comes or fails the test after
+//! [`PATIENCE`].
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod contract;

@@ -50,7 +50,8 @@ impl Holdable {
         holder.join().expect("the toy did what it was told");
     }
 
-    /// Waits until the driver has read what `stream` says. While the machine is held, a worker then has it in its hands.
+    /// Waits until the driver has read what `stream` says. While the machine is held, a worker then has it in its
+    /// hands.
     fn say(&self, stream: &TcpStream, bytes: &[u8]) {
         let bytes_read = || self.world.handle.counters().bytes_read;
         let before = bytes_read();
