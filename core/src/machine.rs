@@ -11,13 +11,17 @@
 //!
 //! - A connection is named by whoever made it: [`ConnId::Accepted`] by the driver, [`ConnId::Dialled`] by the machine.
 //!   No number is used twice.
-//! - Bytes may be sent on a connection that is still being dialled; the driver keeps them until it stands.
+//! - Bytes may be sent on a connection that is still being dialled; the driver keeps them until it stands. Closing it then
+//!   goes on dialling only if there are such bytes. Sending nothing does nothing.
+//! - What happens on one connection is handed in in its order; between two connections there is none.
 //! - A connection ends once: the machine asked for it ([`Output::Close`]) and hears no more of it, or the driver said so
 //!   ([`Input::ConnectFailed`], [`Input::Closed`]). The two may cross: inputs and outputs for a connection that is gone
 //!   are no errors and do nothing.
 //! - After a timeout was handled at or after its deadline, the next deadline lies later than that time, so a driver
 //!   cannot spin.
 //! - An effect is answered exactly once, at any later time and in any order.
+//! - After [`Output::Stop`] a machine hears nothing more, and what it still gives is not done. A command that comes later it
+//!   has to refuse by itself.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -53,7 +57,8 @@ pub trait Machine {
     fn poll_timeout(&self) -> Option<Deadline>;
 }
 
-/// What a driver calls to have effects done and events shown. Called in the machine's order, and must not wait.
+/// What a driver calls to have effects done and events shown. Called in the machine's order and on whatever thread runs it
+/// just then, so it must not wait, and must not give the machine a command.
 pub trait Host<M: Machine>: Send {
     /// Starts work whose result goes back as [`Input::EffectDone`].
     fn perform(&mut self, effect: M::Effect);
@@ -109,7 +114,7 @@ pub enum Input<'a, D> {
         /// Whose end it is.
         conn: ConnId,
     },
-    /// The connection is gone in both directions.
+    /// The connection is gone in both directions; this may come after [`Input::Finished`].
     Closed {
         /// The connection that is gone.
         conn: ConnId,
@@ -149,9 +154,9 @@ pub enum CloseReason {
     Reset,
     /// It took longer than a whole connection may.
     Deadline,
-    /// More arrived than the driver keeps for one connection.
+    /// The peer did not read what was sent to it, and more is queued than the driver keeps.
     Overflow,
-    /// The driver is shutting down.
+    /// The driver was ended from outside; also said of a dial that was under way.
     Shutdown,
 }
 

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
     let password = password(args, &mut input)?;
 
     let config = Config::new(servers, listener);
-    let machine = Client::new(config, seed()?, Box::new(OsSecrets), Clock::new().now());
+    let machine = Client::new(config, seed()?, Box::new(OsSecrets), Clock.now());
     let (sender, items) = channel();
     let reporter = Reporter(sender.clone());
     let driver = Driver::start(machine, listeners, options(&settings), |_| reporter)

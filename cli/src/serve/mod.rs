@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
         credentials.names(),
         seed()?,
         Box::new(OsSecrets),
-        Clock::new().now(),
+        Clock.now(),
     );
     let (log, logging) =
         log::start(settings.log).map_err(|error| Failure::new(Exit::Failed, error))?;
