@@ -109,10 +109,11 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
 }
 
 fn options(settings: &ServeSettings) -> Options {
-    let connections_max = descriptors::make_room(settings.connections_max, settings.dials_max);
+    let connections_max = descriptors::make_room(settings.connections_max);
     Options {
         worker_threads: settings.worker_threads,
         connections_max,
+        dialled_max: connections_max,
         dials_max: settings.dials_max,
         dial_queue_max: DIAL_QUEUE_MAX,
         dial_timeout: settings.dial_timeout,

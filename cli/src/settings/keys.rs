@@ -84,10 +84,10 @@ settings! {
         /// How many threads work on connections.
         worker_threads: usize = "16" in 1..=1_024;
 
-        /// How many connections may be open at a time.
+        /// How many connections may be open at a time, in each direction.
         connections_max: usize = "4096" in 1..=1_000_000;
 
-        /// How many connections to clients may be opened at a time.
+        /// How many connections to clients may be in the making at a time.
         dials_max: usize = "256" in 1..=1_000_000;
 
         /// How long opening a connection may take.
