@@ -172,6 +172,22 @@ fn an_output_that_nobody_reads_any_more_ends_the_client_in_order() {
     bob.sees("alice: nobody reads this");
 }
 
+/// Several things that cannot be shown are one reason to leave: it still says goodbye.
+#[test]
+fn an_output_that_nobody_reads_any_more_is_one_reason_to_leave() {
+    let server = Server::start(&[]);
+    let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
+    let mut carol = server.join("carol");
+    common::introduce(&mut carol, "carol", &mut bob, "bob");
+    bob.stops_reading();
+    alice.types("message bob this ends the reading");
+    alice.sees("  delivered to bob");
+    // Both are on their way to the screen when the client finds that there is none.
+    alice.types("message bob nobody reads this");
+    carol.types("private bob nor this");
+    alice.sees("* bob is offline");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn nobody_keeps_a_connection_open() {

@@ -92,6 +92,7 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
         may_ask_again: args.password_file.is_none(),
         is_closing: Arc::new(AtomicBool::new(false)),
         refusal: None,
+        is_unseen: false,
     };
     let exit = conversation.hold(&items);
     driver
@@ -153,6 +154,8 @@ struct Conversation {
     may_ask_again: bool,
     is_closing: Arc<AtomicBool>,
     refusal: Option<LoginRefusal>,
+    /// Something could not be written out, and for this it has begun to leave.
+    is_unseen: bool,
 }
 
 impl Conversation {
@@ -190,8 +193,10 @@ impl Conversation {
 
     fn print(&mut self, text: &str) -> bool {
         let printed = self.screen.print(text).is_ok();
-        if !printed {
-            // Nobody can read any more: what is not acknowledged is kept for the next login.
+        // Nobody can read any more: what is not acknowledged is kept for the next login. Only once, as to ask twice is
+        // to end without goodbye.
+        if !printed && !self.is_unseen {
+            self.is_unseen = true;
             leave(&self.handle);
         }
         printed

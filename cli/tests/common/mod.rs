@@ -132,6 +132,11 @@ impl Process {
         stdin.flush().unwrap();
     }
 
+    /// The next line is the last that anybody reads.
+    pub(crate) fn stops_reading(&mut self) {
+        self.lines = channel().1;
+    }
+
     /// The input ends.
     pub(crate) fn ends_input(&mut self) {
         self.stdin = None;
