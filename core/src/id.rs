@@ -37,7 +37,9 @@ pub struct BatchNumber(pub u64);
 pub struct QueryNumber(pub u32);
 
 /// What a machine calls an effect until its result is back.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
 pub struct EffectId(pub u64);
 
 impl Seq {

@@ -26,6 +26,8 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Moment, Timestamp};
 
 /// A pure state machine: facts and wishes in, things to do out, and nothing done by itself.
@@ -68,7 +70,7 @@ pub trait Host<M: Machine>: Send {
 }
 
 /// A connection, by who made it and a number.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum ConnId {
     /// Made by a peer, numbered by the driver.
     Accepted(u64),
@@ -128,7 +130,7 @@ pub enum Input<'a, D> {
 }
 
 /// Why a connection could not be made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum ConnectFailure {
     /// Nobody listens there.
     #[error("connection refused: nothing listens there")]
@@ -148,7 +150,7 @@ pub enum ConnectFailure {
 }
 
 /// Why a connection is gone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum CloseReason {
     /// The peer or the network broke it off.
     Reset,

@@ -16,6 +16,7 @@ use simplechat_core::machine::{ConnId, Machine};
 use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config as ServerConfig;
+use simplechat_core::server::record::{Header, Texts};
 use simplechat_core::server::{self, Server, Verdict};
 use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
@@ -23,6 +24,7 @@ use simplechat_core::time::{Moment, Timestamp, WallTime};
 use crate::dice::Dice;
 use crate::net::{HostId, Net};
 use crate::script;
+use crate::tape::Tape;
 
 const SERVER: HostId = HostId(0);
 /// Somebody with a socket of their own and nothing else.
@@ -89,6 +91,8 @@ pub struct World {
     strangers: u64,
     log: String,
     spun: (Timestamp, u32),
+    /// Each server is recorded there, if one is.
+    tape: Option<(Tape, Texts)>,
 }
 
 /// The address of the server of every world.
@@ -136,6 +140,7 @@ impl World {
             strangers: 0,
             log: String::new(),
             spun: (Timestamp::ZERO, 0),
+            tape: None,
         };
         world.start_server();
         world
@@ -165,12 +170,35 @@ impl World {
     /// Starts a server that knows its accounts and nothing else.
     pub fn start_server(&mut self) {
         let seed = self.dice.seed();
-        let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
-        let names: Vec<_> = self.accounts.keys().copied().collect();
-        let server = Server::new(self.config.clone(), names, seed, secrets, self.moment());
+        let secrets = SeededSecrets::new(self.dice.roll());
+        let moment = self.moment();
+        let header = Header {
+            program: "sim".to_owned(),
+            texts: self.tape.as_ref().map_or(Texts::Kept, |(_, texts)| *texts),
+            config: self.config.clone(),
+            accounts: self.accounts.keys().copied().collect(),
+            seed,
+            started: (moment.at.as_micros(), moment.wall),
+        };
+        let server = match &self.tape {
+            Some((tape, texts)) => {
+                let mut server = header.server(tape.watch(secrets));
+                server.record(*texts, tape.start(&header));
+                server
+            }
+            None => header.server(Box::new(secrets)),
+        };
         self.server = Some(server);
         self.net.place(SERVER, server_address());
         self.note("server", "starts");
+    }
+
+    /// Ends the server; the next ones are recorded, each on the same tape in place of the one before.
+    pub fn record(&mut self, texts: Texts) -> Tape {
+        self.crash_server();
+        let tape = Tape::default();
+        self.tape = Some((tape.clone(), texts));
+        tape
     }
 
     /// The server is gone, with all that it had in memory.

@@ -57,6 +57,16 @@ impl SessionKeys {
         }
     }
 
+    /// Keys that open nothing, to stand for others where those must not be seen.
+    pub(crate) fn blank() -> Self {
+        let token = || Token(Zeroizing::new([0; TOKEN_LEN]));
+        Self {
+            id: SessionId([0; 16]),
+            send: token(),
+            receive: token(),
+        }
+    }
+
     /// The same keys for the other side.
     #[must_use]
     pub fn mirrored(&self) -> Self {
@@ -69,7 +79,7 @@ impl SessionKeys {
 }
 
 /// Why a frame is not believed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum OpenError {
     /// Its sender does not have the session's keys.
     #[error("the frame was not sealed with the session's keys")]

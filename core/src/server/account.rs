@@ -91,6 +91,11 @@ impl Accounts {
         (0..u32::try_from(self.all.len()).unwrap_or(u32::MAX)).map(AccountId)
     }
 
+    /// Whether there is such an account; ids from elsewhere are not believed.
+    pub(super) fn contains(&self, id: AccountId) -> bool {
+        id.index() < self.all.len()
+    }
+
     pub(super) fn get(&self, id: AccountId) -> &Account {
         self.all
             .get(id.index())

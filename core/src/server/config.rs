@@ -2,11 +2,13 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::lockout::LockoutConfig;
 use super::mailbox::MailboxLimits;
 
 /// What an operator can set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// How passwords may be guessed.
     pub lockout: LockoutConfig,

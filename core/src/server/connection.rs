@@ -4,12 +4,15 @@ use core::net::SocketAddr;
 
 use super::Server;
 use super::event::{Event, Fault};
+use super::record::{Answered, Entrant, Fact, Saying};
 use super::requests::Exchange;
 use super::session::Listener;
 use crate::id::SessionId;
 use crate::machine::ConnId;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{Frame, RefusalCode};
+use crate::wire::item::decode;
+use crate::wire::login::LoginRequest;
 
 use super::AccountId;
 
@@ -77,49 +80,73 @@ impl Server {
                 // A stranger is sent away before the rest of a long frame is waited for.
                 let session = deframer.session();
                 if session.is_some_and(|session| !self.sessions.contains_key(&session)) {
-                    self.refuse(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
+                    self.on_unusable(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
                 }
             }
-            Err(error) => self.refuse(conn, error.refusal(), error.into()),
+            Err(error) => self.on_unusable(conn, error.refusal(), error.into()),
         }
     }
 
     fn on_frame(&mut self, conn: ConnId, bytes: &[u8]) {
         let frame = match Frame::parse(bytes) {
             Ok(frame) => frame,
-            Err(error) => return self.refuse(conn, error.refusal(), error.into()),
+            Err(error) => return self.on_unusable(conn, error.refusal(), error.into()),
         };
         match (self.connections.get(&conn), frame) {
             (Some(&Connection::Fresh { remote, local, .. }), Frame::Login(body)) => {
-                self.on_login(conn, remote, local, body);
+                match decode(body) {
+                    Ok(LoginRequest::Password(login)) => {
+                        let entrant = |_| Fact::Login {
+                            conn,
+                            entrant: Entrant::from(&login),
+                        };
+                        self.tap.fact(self.clock, entrant);
+                        self.on_login(conn, remote, local, login);
+                    }
+                    Err(error) => self.on_unusable(conn, RefusalCode::Malformed, error.into()),
+                }
             }
             (Some(&Connection::Fresh { .. }), Frame::Session(sealed)) => {
-                self.on_request(conn, &sealed);
+                self.on_sealed_request(conn, &sealed);
             }
             (
-                Some(&Connection::Probe {
-                    account, session, ..
-                }),
+                Some(
+                    &Connection::Probe {
+                        account, session, ..
+                    }
+                    | &Connection::Delivery {
+                        account, session, ..
+                    },
+                ),
                 Frame::Session(sealed),
             ) => {
-                self.on_probe_answer(conn, account, session, &sealed);
+                let answered = self.open_answer(account, session, &sealed);
+                let answer = |_| Fact::Answer { conn, answered };
+                self.tap.fact(self.clock, answer);
+                self.on_answer(conn, answered);
             }
-            (
-                Some(&Connection::Delivery {
-                    account, session, ..
-                }),
-                Frame::Session(sealed),
-            ) => {
-                self.on_delivery_answer(conn, account, session, &sealed);
+            // From where we dialled: nobody there has what we brought.
+            _ => self.on_unusable(conn, RefusalCode::Malformed, Fault::Unexpected),
+        }
+    }
+
+    /// What came is no use, whoever sent it.
+    pub(super) fn on_unusable(&mut self, conn: ConnId, code: RefusalCode, fault: Fault) {
+        let unusable = |_| Fact::Unusable { conn, code, fault };
+        self.tap.fact(self.clock, unusable);
+        self.refuse(conn, code, fault);
+    }
+
+    /// The answer on a connection that the server dialled.
+    pub(super) fn on_answer(&mut self, conn: ConnId, answered: Answered) {
+        match self.connections.get(&conn) {
+            Some(&Connection::Probe {
+                account, session, ..
+            }) => self.on_probe_answer(conn, account, session, answered),
+            Some(&Connection::Delivery { account, .. }) => {
+                self.on_delivery_answer(conn, account, answered);
             }
-            (Some(Connection::Fresh { .. }), Frame::Refusal(_)) => {
-                self.refuse(conn, RefusalCode::Malformed, Fault::Unexpected);
-            }
-            // A refusal, or nonsense, from where we dialled: nobody there has what we brought.
-            _ => {
-                self.on_connection_lost(conn);
-                self.close(conn);
-            }
+            _ => {}
         }
     }
 
@@ -127,7 +154,8 @@ impl Server {
     pub(super) fn refuse(&mut self, conn: ConnId, code: RefusalCode, fault: Fault) {
         match self.connections.get(&conn) {
             Some(&Connection::Fresh { remote, .. }) => {
-                self.send(conn, Frame::Refusal(code).to_bytes());
+                let saying = self.tap.saying(|_| Saying::Refusal(code));
+                self.send(conn, saying, Frame::Refusal(code).to_bytes());
                 let from = remote;
                 self.event(Event::Refused { from, fault });
             }

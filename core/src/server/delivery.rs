@@ -6,6 +6,7 @@ use super::connection::Connection;
 use super::event::Event;
 use super::intake::Fate;
 use super::lane::Next;
+use super::record::{Answered, Saying};
 use super::session::Listener;
 use super::{AccountId, Server, TimerKind};
 use crate::id::{BatchNumber, SessionId};
@@ -29,13 +30,16 @@ impl Server {
         if session.listener != Listener::Reachable {
             return;
         }
-        let bytes = match session.lane.next(now, &owner.mailbox) {
-            Next::Send(payload) => session.channel.seal(payload.as_bytes()),
+        let (saying, bytes) = match session.lane.next(now, &owner.mailbox) {
+            Next::Send(payload) => (
+                self.tap.saying(|texts| Saying::pushes(payload, texts)),
+                session.channel.seal(payload.as_bytes()),
+            ),
             Next::Wait(until) => return self.timers.set(TimerKind::Lazy(account), until),
             Next::Nothing => return,
         };
         let (id, to) = (session.channel.id(), session.address());
-        let conn = self.dial(to);
+        let conn = self.dial(account, to);
         if let Some(session) = &mut self.accounts.get_mut(account).session {
             session.lane.sending(conn);
         }
@@ -45,7 +49,7 @@ impl Server {
             deframer: Deframer::default(),
         };
         self.connections.insert(conn, delivery);
-        self.send(conn, bytes);
+        self.send(conn, saying, bytes);
     }
 
     pub(super) fn wake_lane(&mut self, account: AccountId) {
@@ -60,21 +64,15 @@ impl Server {
         &mut self,
         conn: ConnId,
         account: AccountId,
-        session: SessionId,
-        sealed: &SealedFrame<'_>,
+        answered: Answered,
     ) {
-        let taken = self
-            .open_answers(account, session, sealed)
-            .and_then(|answer| match answer {
-                PushAnswer::Taken { number } => Some(number),
-                PushAnswer::Probed { .. } => None,
-            });
-        match taken {
-            Some(number) => {
+        self.note_genuine(account, answered);
+        match answered {
+            Answered::Taken(number) => {
                 self.close(conn);
                 self.on_batch_taken(account, number);
             }
-            None => {
+            Answered::Forged | Answered::Nonsense | Answered::Proven | Answered::Disproven => {
                 self.on_connection_lost(conn);
                 self.close(conn);
             }
@@ -177,16 +175,17 @@ impl Server {
             return;
         }
         let payload = Payload::of(&Push::Probe { challenge });
+        let saying = self.tap.saying(|texts| Saying::pushes(&payload, texts));
         let bytes = session.channel.seal(payload.as_bytes());
         let (id, to) = (session.channel.id(), session.address());
-        let conn = self.dial(to);
+        let conn = self.dial(account, to);
         let probe = Connection::Probe {
             account,
             session: id,
             deframer: Deframer::default(),
         };
         self.connections.insert(conn, probe);
-        self.send(conn, bytes);
+        self.send(conn, saying, bytes);
         if let Some(session) = &mut self.accounts.get_mut(account).session {
             session.listener = Listener::Probing { conn, challenge };
         }
@@ -199,30 +198,20 @@ impl Server {
         conn: ConnId,
         account: AccountId,
         session: SessionId,
-        sealed: &SealedFrame<'_>,
+        answered: Answered,
     ) {
-        let answer = self.open_answers(account, session, sealed);
+        self.note_genuine(account, answered);
         let is_expected = self.is_probed_on(account, session, conn);
-        let expected =
-            self.accounts
-                .get(account)
-                .session
-                .as_ref()
-                .and_then(|session| match session.listener {
-                    Listener::Probing { challenge, .. } => Some(PushAnswer::Probed { challenge }),
-                    Listener::Unknown | Listener::Reachable | Listener::Unreachable => None,
-                });
         self.close(conn);
         if is_expected {
-            let proven = answer.is_some() && answer == expected;
-            self.on_probed(
-                account,
-                if proven {
-                    Listener::Reachable
-                } else {
-                    Listener::Unreachable
-                },
-            );
+            let listener = match answered {
+                Answered::Proven => Listener::Reachable,
+                Answered::Forged
+                | Answered::Nonsense
+                | Answered::Disproven
+                | Answered::Taken(_) => Listener::Unreachable,
+            };
+            self.on_probed(account, listener);
         }
     }
 
@@ -276,8 +265,9 @@ impl Server {
         let address = session.address();
         if let Some(conn) = session.login_conn.take() {
             let answer = Payload::of(&Answer::ListenerChecked { reach });
+            let saying = self.tap.saying(|_| Saying::answers(&answer));
             let bytes = session.channel.seal(answer.as_bytes());
-            self.send(conn, bytes);
+            self.send(conn, saying, bytes);
             self.close(conn);
         }
         match reach {
@@ -290,20 +280,43 @@ impl Server {
     }
 
     /// The answer in a frame that came back where we dialled a session's listener.
-    fn open_answers(
+    pub(super) fn open_answer(
         &mut self,
         account: AccountId,
         session: SessionId,
         sealed: &SealedFrame<'_>,
-    ) -> Option<PushAnswer> {
-        let current = self.accounts.get_mut(account).session.as_mut()?;
-        if current.channel.id() != session || sealed.session != session {
-            return None;
+    ) -> Answered {
+        let current = self.accounts.get_mut(account).session.as_mut();
+        let Some(current) = current.filter(|current| current.channel.id() == session) else {
+            return Answered::Forged;
+        };
+        if sealed.session != session {
+            return Answered::Forged;
         }
-        let opened = current.channel.open(sealed).ok()?;
-        self.heartbeats.heard(self.clock.at, account);
-        let item = Items::new(opened.payload).next()?.ok()?;
-        decode(item).ok()
+        let Ok(opened) = current.channel.open(sealed) else {
+            return Answered::Forged;
+        };
+        let item = Items::new(opened.payload).next();
+        match item.map(|item| item.and_then(decode)) {
+            Some(Ok(PushAnswer::Taken { number })) => Answered::Taken(number),
+            Some(Ok(PushAnswer::Probed { challenge })) => match current.listener {
+                Listener::Probing {
+                    challenge: asked, ..
+                } if asked == challenge => Answered::Proven,
+                Listener::Probing { .. }
+                | Listener::Unknown
+                | Listener::Reachable
+                | Listener::Unreachable => Answered::Disproven,
+            },
+            Some(Err(_)) | None => Answered::Nonsense,
+        }
+    }
+
+    /// An answer that a session's channel opened is a sign of life, whatever it says.
+    fn note_genuine(&mut self, account: AccountId, answered: Answered) {
+        if answered != Answered::Forged {
+            self.heartbeats.heard(self.clock.at, account);
+        }
     }
 
     /// How long the handing over of a shutdown may take, of all the time that it has.

@@ -2,11 +2,13 @@
 
 use core::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::Name;
 use crate::wire::login::LoginRefusal;
 
 /// Something the operator may want to know. Holds no text of users but their names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// A user is online.
     LoggedIn {
@@ -57,7 +59,7 @@ pub enum Event {
 }
 
 /// How a session began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrival {
     /// The user was offline.
     New,
@@ -68,7 +70,7 @@ pub enum Arrival {
 }
 
 /// How a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Departure {
     /// As the user wished.
     LoggedOut,
@@ -77,7 +79,7 @@ pub enum Departure {
 }
 
 /// What was wrong with what came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Fault {
     /// No frame.
     #[error("{0}")]

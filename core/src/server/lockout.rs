@@ -12,6 +12,8 @@ use alloc::collections::{BTreeMap, VecDeque};
 use core::net::IpAddr;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::{KNOWN_SOURCES_MAX, LOCKOUT_ENTRIES_MAX};
 use crate::lru::LruMap;
 use crate::name::Name;
@@ -21,7 +23,7 @@ use crate::time::Timestamp;
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The settings of the lockout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockoutConfig {
     /// What is counted together.
     pub rule: LockoutRule,
@@ -48,7 +50,7 @@ impl Default for LockoutConfig {
 }
 
 /// What failed attempts are counted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LockoutRule {
     /// By account and source, with a budget for the account behind it.
     AccountAndSource,

@@ -9,6 +9,7 @@ use super::event::{Arrival, Departure, Event};
 use super::intake::{Fate, Intake};
 use super::lane::{Lane, Subject};
 use super::lockout::{Attempt, Denied, Source};
+use super::record::{Saying, WelcomeFacts};
 use super::session::{Listener, Origination, Session};
 use super::shutdown::Phase;
 use super::{AccountId, Effect, Output, Server, TimerKind, Verdict};
@@ -18,9 +19,9 @@ use crate::limits::{CLIENT_PORT_MIN, PASSWORD_CHECKS_MAX};
 use crate::machine::ConnId;
 use crate::time::whole_secs_up;
 use crate::wire::EndReason;
-use crate::wire::frame::{Frame, RefusalCode};
-use crate::wire::item::{Payload, decode, encode};
-use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome};
+use crate::wire::frame::Frame;
+use crate::wire::item::{Payload, encode};
+use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, Welcome};
 use crate::wire::push::{Presence, Push, SessionEnd};
 
 const BUSY_FOR: Duration = Duration::from_secs(1);
@@ -41,12 +42,8 @@ impl Server {
         conn: ConnId,
         remote: SocketAddr,
         local: SocketAddr,
-        body: &[u8],
+        login: Login,
     ) {
-        let login = match decode(body) {
-            Ok(LoginRequest::Password(login)) => login,
-            Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
-        };
         match self.admit(&login, remote) {
             Ok(attempt) => {
                 self.connections.insert(conn, Connection::LoggingIn);
@@ -106,8 +103,9 @@ impl Server {
             from,
             refusal,
         });
+        let saying = self.tap.saying(|_| Saying::LoginRefused(refusal));
         let answer = encode(&LoginAnswer::Refused(refusal));
-        self.send(conn, Frame::Login(&answer).to_bytes());
+        self.send(conn, saying, Frame::Login(&answer).to_bytes());
         self.close(conn);
     }
 
@@ -204,8 +202,11 @@ impl Server {
             kept: u32::try_from(kept).unwrap_or(u32::MAX),
             time: self.clock.wall,
         };
+        let saying = self
+            .tap
+            .saying(|_| Saying::Welcome(WelcomeFacts::from(&welcome)));
         let answer = encode(&LoginAnswer::Welcome(welcome));
-        self.send(conn, Frame::Login(&answer).to_bytes());
+        self.send(conn, saying, Frame::Login(&answer).to_bytes());
         self.event(Event::LoggedIn {
             user,
             from: remote,
@@ -236,7 +237,7 @@ impl Server {
             None => Arrival::New,
             Some(_) if is_same => Arrival::Again,
             Some(previous) => {
-                self.say_farewell(previous, SessionEnd::TakenOver);
+                self.say_farewell(account, previous, SessionEnd::TakenOver);
                 Arrival::TookOver
             }
         }
@@ -245,7 +246,7 @@ impl Server {
     /// A client has been silent for too long.
     pub(super) fn time_out(&mut self, account: AccountId) {
         if let Some(session) = self.detach_session(account) {
-            self.say_farewell(session, SessionEnd::TimedOut);
+            self.say_farewell(account, session, SessionEnd::TimedOut);
             self.depart(account, Departure::TimedOut);
         }
     }
@@ -311,15 +312,16 @@ impl Server {
 
     /// Tells a client that its session is over, where it could be reached until now. It may not be told, and it matters
     /// little: its next frame is refused.
-    fn say_farewell(&mut self, mut session: Session, reason: SessionEnd) {
+    fn say_farewell(&mut self, account: AccountId, mut session: Session, reason: SessionEnd) {
         if session.listener != Listener::Reachable {
             return;
         }
         let payload = Payload::of(&Push::SessionEnded { reason });
+        let saying = self.tap.saying(|texts| Saying::pushes(&payload, texts));
         let bytes = session.channel.seal(payload.as_bytes());
-        let conn = self.dial(session.address());
+        let conn = self.dial(account, session.address());
         self.connections.insert(conn, Connection::Farewell);
-        self.send(conn, bytes);
+        self.send(conn, saying, bytes);
     }
 }
 

@@ -8,13 +8,15 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use super::AccountId;
 use crate::id::{InstanceId, Seq};
 use crate::time::Timestamp;
 use crate::wire::push::Audience;
 
 /// How much a mailbox holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailboxLimits {
     /// So many messages.
     pub messages: usize,

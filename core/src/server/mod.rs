@@ -15,6 +15,7 @@
 pub mod config;
 pub mod event;
 pub mod lockout;
+pub mod record;
 
 mod account;
 mod addresses;
@@ -33,11 +34,14 @@ mod requests;
 mod router;
 mod session;
 mod shutdown;
+mod tap;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::id::{EffectId, SessionId};
 use crate::limits::OUTPUTS_MAX;
@@ -57,7 +61,9 @@ use introduction::Introductions;
 use lockout::Lockout;
 use login::PendingLogin;
 pub use mailbox::MailboxLimits;
+use record::{Account, Act, Fact, Loss, Recorder, Saying, Texts};
 use shutdown::Phase;
+use tap::Tap;
 
 /// An account, by its place in the table: on the hot path an account is a number, not a name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -70,7 +76,7 @@ impl AccountId {
 }
 
 /// A wish of the operator.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Command {
     /// Tell everybody, hand over what can be handed over, and end.
     Shutdown,
@@ -101,7 +107,7 @@ pub enum Effect {
 }
 
 /// The result of work outside the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Done {
     /// A password was checked.
     PasswordChecked {
@@ -113,7 +119,7 @@ pub enum Done {
 }
 
 /// Whether a password is right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// The name and password belong together.
     Right,
@@ -179,6 +185,7 @@ pub struct Server {
     timers: Timers<TimerKind>,
     outputs: VecDeque<Output>,
     phase: Phase,
+    tap: Tap,
 }
 
 impl Server {
@@ -209,8 +216,15 @@ impl Server {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             phase: Phase::Running,
+            tap: Tap::default(),
             config,
         }
+    }
+
+    /// Has a recorder told, from now on, what this server gets and gives. For a recording that can be replayed it has to
+    /// be there from the start.
+    pub fn record(&mut self, texts: Texts, recorder: Box<dyn Recorder>) {
+        self.tap = Tap::recording(texts, recorder);
     }
 
     /// How many users are online.
@@ -231,6 +245,7 @@ impl Server {
             self.outputs.len() < OUTPUTS_MAX,
             "the driver does not drain the server's outputs"
         );
+        self.tap.output(&output);
         self.outputs.push_back(output);
     }
 
@@ -238,7 +253,9 @@ impl Server {
         self.output(Output::Event(event));
     }
 
-    fn send(&mut self, conn: ConnId, bytes: Vec<u8>) {
+    /// Sends bytes. `saying` is what they were before they were sealed, for the recorder.
+    fn send(&mut self, conn: ConnId, saying: Option<Saying>, bytes: Vec<u8>) {
+        self.tap.say(conn, saying);
         self.output(Output::Send { conn, bytes });
     }
 
@@ -248,11 +265,42 @@ impl Server {
         self.output(Output::Close { conn });
     }
 
-    fn dial(&mut self, to: SocketAddr) -> ConnId {
+    /// Dials a user's listener.
+    fn dial(&mut self, account: AccountId, to: SocketAddr) -> ConnId {
         let conn = ConnId::Dialled(self.dialled);
         self.dialled += 1;
+        let account = Account(account.0);
+        self.tap.act(|| Act::Dial { conn, account, to });
         self.output(Output::Connect { conn, to });
         conn
+    }
+
+    /// Tells the recorder what came, but for bytes: what they mean is known later, and noted then.
+    fn note_input(&mut self, input: &Input<'_, Done>) {
+        let fact = match *input {
+            Input::Connected { .. } | Input::Received { .. } => return,
+            Input::Accepted {
+                conn,
+                remote,
+                local,
+            } => Fact::Accepted {
+                conn,
+                remote,
+                local,
+            },
+            Input::ConnectFailed { conn, failure } => Fact::Lost {
+                conn,
+                loss: Loss::NotMade(failure),
+            },
+            Input::Finished { conn } => Fact::Finished { conn },
+            Input::Closed { conn, reason } => Fact::Lost {
+                conn,
+                loss: Loss::Closed(reason),
+            },
+            Input::EffectDone(done) => Fact::Done(done),
+            Input::Timeout => Fact::Timeout,
+        };
+        self.tap.fact(self.clock, |_| fact);
     }
 
     fn on_timeout(&mut self) {
@@ -288,6 +336,7 @@ impl Machine for Server {
         if self.phase == Phase::Stopped {
             return;
         }
+        self.note_input(&input);
         match input {
             Input::Accepted {
                 conn,
@@ -310,6 +359,9 @@ impl Machine for Server {
 
     fn handle_command(&mut self, now: Moment, command: Command) -> Result<(), Rejected> {
         self.tick(now);
+        if self.phase != Phase::Stopped {
+            self.tap.fact(self.clock, |_| Fact::Command(command));
+        }
         match command {
             Command::Shutdown => self.shut_down(),
             Command::ShutdownNow => {

@@ -5,6 +5,7 @@ use alloc::collections::BTreeSet;
 use super::event::Fault;
 use super::intake::{Fate, Submitted};
 use super::mailbox::Origin;
+use super::record::{Account, Fact, Items as RecordedItems, Saying};
 use super::shutdown::Phase;
 use super::{AccountId, Server, TimerKind};
 use crate::id::{InstanceId, QueryNumber, Seq, SessionId};
@@ -38,23 +39,38 @@ struct Asked {
 }
 
 impl Server {
-    pub(super) fn on_request(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
-        let Some(&account) = self.sessions.get(&sealed.session) else {
-            return self.refuse(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
-        };
-        let Some(session) = &mut self.accounts.get_mut(account).session else {
-            return self.refuse(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
+    pub(super) fn on_sealed_request(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
+        let account = self.sessions.get(&sealed.session).copied();
+        let session = account.and_then(|account| {
+            let session = self.accounts.get_mut(account).session.as_mut();
+            session.map(|session| (account, session))
+        });
+        let Some((account, session)) = session else {
+            return self.on_unusable(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
         };
         let payload = match session.channel.open(sealed) {
             Ok(opened) => opened.payload,
             // Whoever replays or forges frames is told nothing that the session's owner is.
-            Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
+            Err(error) => return self.on_unusable(conn, RefusalCode::Malformed, error.into()),
         };
-        let instance = session.instance;
+        self.tap.fact(self.clock, |texts| Fact::Request {
+            conn,
+            account: Account(account.0),
+            items: RecordedItems::of_request(payload, texts),
+        });
+        self.on_request(conn, account, payload);
+    }
+
+    /// What a user's client asks, in a frame of its session that was opened.
+    pub(super) fn on_request(&mut self, conn: ConnId, account: AccountId, payload: &[u8]) {
+        let Some(session) = &self.accounts.get(account).session else {
+            return;
+        };
+        let (instance, session) = (session.instance, session.channel.id());
         self.on_sign_of_life(account);
         let exchange = Exchange {
             account,
-            session: sealed.session,
+            session,
             instance,
             answers: Payload::default(),
             waiting: BTreeSet::new(),
@@ -236,8 +252,9 @@ impl Server {
         if let Some(session) = session
             && session.channel.id() == exchange.session
         {
+            let saying = self.tap.saying(|_| Saying::answers(&exchange.answers));
             let bytes = session.channel.seal(exchange.answers.as_bytes());
-            self.send(conn, bytes);
+            self.send(conn, saying, bytes);
         }
         self.close(conn);
     }

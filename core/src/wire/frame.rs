@@ -11,6 +11,8 @@
 
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::SessionId;
 use crate::limits::{FRAME_LEN_MAX, LOGIN_FRAME_LEN_MAX};
 
@@ -51,7 +53,7 @@ pub struct SealedFrame<'a> {
 }
 
 /// Why a connection is refused without an answer of its session.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum RefusalCode {
     /// No place for another connection or login now; try again later.
     Busy,
@@ -92,7 +94,7 @@ impl RefusalCode {
 }
 
 /// What is wrong with bytes that should be a frame.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum FrameError {
     /// Longer than frames of its kind may be.
     #[error("a frame of {0} bytes is too long")]

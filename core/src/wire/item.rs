@@ -18,7 +18,7 @@ pub trait Item: Serialize + DeserializeOwned {
 }
 
 /// Why an item could not be read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum ItemError {
     /// A kind of a later version: it can be skipped.
     #[error("an item of unknown kind {0}")]
@@ -87,12 +87,16 @@ impl Payload {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 /// The payload of a frame with one item.
 #[must_use]
 pub fn payload_of<T: Item>(item: &T) -> Vec<u8> {
-    Payload::of(item).bytes
+    Payload::of(item).into_bytes()
 }
 
 /// Bytes of the longest length that a payload can hold.

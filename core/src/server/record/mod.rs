@@ -1,0 +1,146 @@
+//! Record and replay: what the machine got above the channel, and what it gave back before sealing.
+//!
+//! A recording holds what is needed to run a server again somewhere else: a [`Header`] (settings, accounts, seed), then
+//! each [`Fact`] with its time, and behind it each [`Act`] that followed. [`Replay`] gives the facts to a fresh machine
+//! and compares the acts. [`tape`] is how a recording is written; bytes in, bytes out.
+//!
+//! ```text
+//! frames ── deframer ── channel ──┬── the server's rules ──┬── channel ── frames
+//!                                 └─ Fact            Act ──┘
+//! ```
+//!
+//! **Invariant:** no password, key, token or session id is in a recording. Above the channel a request belongs to an
+//! account (which has one session at most), so the account's number stands for the session. A challenge that came back
+//! stands as right or wrong, and where the machine sends keys, links or challenges there are zeros. A password stands
+//! only as the result of its check. So it does not matter that a replay has other secrets. Texts are replaced by filler
+//! of the same length, unless the operator wants them kept: sizes and bounds stay what they were.
+
+pub mod tape;
+
+mod fact;
+mod redact;
+mod replay;
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::ControlFlow;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Server;
+use super::config::Config;
+use crate::limits::TEXT_LEN_MAX;
+use crate::name::Name;
+use crate::rng::SecretSource;
+use crate::time::{Moment, Timestamp, WallTime};
+
+pub use fact::{Act, Answered, Entrant, Fact, Items, Loss, Saying, WelcomeFacts};
+pub use replay::{Difference, Misfit, Replay};
+
+/// What becomes of the texts of messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Texts {
+    /// Only their length is recorded.
+    Filled,
+    /// They are recorded as they are.
+    Kept,
+}
+
+/// What a server is started with, without its secrets.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Header {
+    /// The version of the program that recorded.
+    pub program: alloc::string::String,
+    /// Whether texts are in the recording.
+    pub texts: Texts,
+    /// The settings.
+    pub config: Config,
+    /// The accounts, in the machine's order: an [`Account`] is a place in this list.
+    pub accounts: Vec<Name>,
+    /// Decides ids and jitter; no secret.
+    pub seed: [u8; 32],
+    /// When the server started: microseconds on its clock, and the time of day.
+    pub started: (u64, WallTime),
+}
+
+/// No time of a setting is outside of this.
+const TIMES: core::ops::RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(365 * 24 * 60 * 60);
+
+impl Header {
+    /// The server that this describes. The same header gives the same server, but for what comes from `secrets`.
+    #[must_use]
+    pub fn server(&self, secrets: alloc::boxed::Box<dyn SecretSource>) -> Server {
+        let accounts = self.accounts.iter().copied();
+        Server::new(
+            self.config.clone(),
+            accounts,
+            self.seed,
+            secrets,
+            self.started(),
+        )
+    }
+
+    /// When the server started.
+    #[must_use]
+    pub const fn started(&self) -> Moment {
+        Moment {
+            at: Timestamp::from_micros(self.started.0),
+            wall: self.started.1,
+        }
+    }
+
+    /// The account with this number.
+    #[must_use]
+    pub fn name(&self, account: Account) -> Option<Name> {
+        let place = usize::try_from(account.0).ok()?;
+        self.accounts.get(place).copied()
+    }
+
+    /// Whether a server could have run with these settings: nothing else is known of a file from somewhere.
+    fn is_sound(&self) -> bool {
+        let config = &self.config;
+        let times = [
+            config.lockout.block_time,
+            config.lockout.account_window,
+            config.heartbeat_interval,
+            config.timeout,
+            config.question_expiry,
+            config.store_after,
+            config.presence_interval,
+            config.shutdown_deadline,
+        ];
+        times.iter().all(|time| TIMES.contains(time)) && config.max_text <= TEXT_LEN_MAX
+    }
+}
+
+/// An account, by its place in [`Header::accounts`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Account(pub u32);
+
+/// One thing in a recording, in the order in which they happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// The machine got this, then.
+    Fact(Moment, Fact),
+    /// It gave this, because of the fact before.
+    Act(Act),
+    /// Nothing follows.
+    End(End),
+}
+
+/// Why a recording ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum End {
+    /// The server has ended.
+    ServerEnded,
+    /// What happened could not be written as fast as it happened. The server went on.
+    Overrun,
+}
+
+/// Takes down what a machine gets and gives. It must not wait; `Break` says that it wants to hear nothing more.
+pub trait Recorder: fmt::Debug + Send {
+    /// Takes down one thing.
+    fn note(&mut self, entry: &Entry) -> ControlFlow<()>;
+}

@@ -1,0 +1,195 @@
+//! Gives a recording's facts to a fresh machine, and compares what it does with what the recorded one did.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+
+use super::fact::{Act, Answered, Entrant, Fact, Items, Loss};
+use super::{Account, End, Entry, Header};
+use crate::machine::{ConnId, Input, Machine as _};
+use crate::rng::SeededSecrets;
+use crate::server::connection::Connection;
+use crate::server::tap::Tap;
+use crate::server::{AccountId, Server};
+use crate::text::Password;
+use crate::time::Moment;
+use crate::wire::login::Login;
+
+/// A server that lives a recorded life again.
+#[derive(Debug)]
+pub struct Replay {
+    server: Server,
+    /// What it gave, and the recording has not confirmed yet.
+    acts: VecDeque<Act>,
+}
+
+/// Where a replay does not go as recorded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Difference {
+    /// Another act, or none, where one was recorded.
+    Act {
+        /// What was recorded.
+        recorded: Act,
+        /// What came now.
+        now: Option<Act>,
+    },
+    /// An act where none was recorded.
+    Unrecorded(Act),
+    /// A fact that cannot happen to this machine.
+    Fact(Misfit),
+}
+
+/// Why a recorded fact cannot happen to a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Misfit {
+    /// A login or request on a connection that is not new.
+    #[error("this connection was accepted just now, and nothing came there yet")]
+    NotFresh,
+    /// A request of somebody without a session.
+    #[error("this account has a session")]
+    NoSession,
+    /// An answer where nobody was asked.
+    #[error("the server waits for an answer on this connection")]
+    NotAsked,
+}
+
+impl Replay {
+    /// A fresh machine for a recording with this header.
+    #[must_use]
+    pub fn new(header: &Header) -> Self {
+        // Its keys are others than those of the recorded one, and need be no secret.
+        let mut server = header.server(Box::new(SeededSecrets::new(0)));
+        server.tap = Tap::replaying(header.texts);
+        Self {
+            server,
+            acts: VecDeque::new(),
+        }
+    }
+
+    /// Takes the next entry of the recording.
+    ///
+    /// # Errors
+    ///
+    /// When the machine does something else than was recorded. What it would do after that means nothing.
+    pub fn take(&mut self, entry: &Entry) -> Result<(), Box<Difference>> {
+        match entry {
+            Entry::Act(recorded) => match self.acts.pop_front() {
+                Some(act) if act == *recorded => Ok(()),
+                now => {
+                    let recorded = recorded.clone();
+                    Err(Box::new(Difference::Act { recorded, now }))
+                }
+            },
+            Entry::Fact(at, fact) => {
+                self.nothing_is_left()?;
+                self.server
+                    .relive(*at, fact)
+                    .map_err(|misfit| Box::new(Difference::Fact(misfit)))?;
+                self.acts.extend(self.server.tap.take_acts());
+                Ok(())
+            }
+            // What the last fact led to may be missing.
+            Entry::End(End::Overrun) => Ok(()),
+            Entry::End(End::ServerEnded) => self.nothing_is_left(),
+        }
+    }
+
+    fn nothing_is_left(&mut self) -> Result<(), Box<Difference>> {
+        self.acts
+            .pop_front()
+            .map_or(Ok(()), |act| Err(Box::new(Difference::Unrecorded(act))))
+    }
+}
+
+impl Server {
+    /// Does what a fact leads to. Unlike [`crate::machine::Machine::handle_input`] it starts above the channel.
+    fn relive(&mut self, now: Moment, fact: &Fact) -> Result<(), Misfit> {
+        self.tick(now);
+        match *fact {
+            Fact::Login { conn, ref entrant } => self.relive_login(conn, entrant)?,
+            Fact::Request {
+                conn,
+                account,
+                ref items,
+            } => self.relive_request(conn, account, items)?,
+            Fact::Answer { conn, answered } => self.relive_answer(conn, answered)?,
+            Fact::Unusable { conn, code, fault } => self.refuse(conn, code, fault),
+            Fact::Accepted {
+                conn,
+                remote,
+                local,
+            } => {
+                let accepted = Input::Accepted {
+                    conn,
+                    remote,
+                    local,
+                };
+                self.handle_input(now, accepted);
+            }
+            Fact::Finished { conn } => self.handle_input(now, Input::Finished { conn }),
+            Fact::Lost { conn, loss } => {
+                let lost = match loss {
+                    Loss::NotMade(failure) => Input::ConnectFailed { conn, failure },
+                    Loss::Closed(reason) => Input::Closed { conn, reason },
+                };
+                self.handle_input(now, lost);
+            }
+            Fact::Done(done) => self.handle_input(now, Input::EffectDone(done)),
+            Fact::Timeout => self.handle_input(now, Input::Timeout),
+            // Whether it was refused shows in what follows.
+            Fact::Command(command) => drop(self.handle_command(now, command)),
+        }
+        // Nobody does any of it.
+        while self.poll_output().is_some() {}
+        Ok(())
+    }
+
+    fn relive_login(&mut self, conn: ConnId, entrant: &Entrant) -> Result<(), Misfit> {
+        let Some(&Connection::Fresh { remote, local, .. }) = self.connections.get(&conn) else {
+            return Err(Misfit::NotFresh);
+        };
+        self.on_login(conn, remote, local, login_of(entrant));
+        Ok(())
+    }
+
+    fn relive_request(
+        &mut self,
+        conn: ConnId,
+        account: Account,
+        items: &Items,
+    ) -> Result<(), Misfit> {
+        let Some(Connection::Fresh { .. }) = self.connections.get(&conn) else {
+            return Err(Misfit::NotFresh);
+        };
+        let account = AccountId(account.0);
+        let is_online =
+            self.accounts.contains(account) && self.accounts.get(account).session.is_some();
+        if !is_online {
+            return Err(Misfit::NoSession);
+        }
+        self.on_request(conn, account, items.as_bytes());
+        Ok(())
+    }
+
+    fn relive_answer(&mut self, conn: ConnId, answered: Answered) -> Result<(), Misfit> {
+        match self.connections.get(&conn) {
+            Some(Connection::Probe { .. } | Connection::Delivery { .. }) => {
+                self.on_answer(conn, answered);
+                Ok(())
+            }
+            _ => Err(Misfit::NotAsked),
+        }
+    }
+}
+
+/// A login with some password: the result of its check is in the recording.
+fn login_of(entrant: &Entrant) -> Login {
+    Login {
+        name: entrant.name,
+        password: Password::new("x".into()).expect("one letter is a password"),
+        port: entrant.port,
+        instance: entrant.instance,
+        lowest_unanswered: entrant.lowest_unanswered,
+        cause: entrant.cause,
+        candidates: entrant.candidates.clone(),
+    }
+}

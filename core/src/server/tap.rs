@@ -1,0 +1,114 @@
+//! The tap: where a recorder, if there is one, is told what the machine gets above the channel and gives before sealing.
+//! Without one it costs a look at an `Option`.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::record::{Act, Entry, Fact, Recorder, Saying, Texts};
+use super::{Effect, Output};
+use crate::machine::ConnId;
+use crate::time::Moment;
+
+/// Where the machine can be listened to.
+#[derive(Debug, Default)]
+pub(super) struct Tap {
+    listener: Option<Listener>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    texts: Texts,
+    to: To,
+}
+
+#[derive(Debug)]
+enum To {
+    Recorder(Box<dyn Recorder>),
+    /// A replay, which looks at the acts and knows the facts.
+    Replay(Vec<Act>),
+}
+
+impl Tap {
+    pub(super) const fn recording(texts: Texts, recorder: Box<dyn Recorder>) -> Self {
+        let to = To::Recorder(recorder);
+        Self {
+            listener: Some(Listener { texts, to }),
+        }
+    }
+
+    pub(super) const fn replaying(texts: Texts) -> Self {
+        let to = To::Replay(Vec::new());
+        Self {
+            listener: Some(Listener { texts, to }),
+        }
+    }
+
+    /// What the machine gave since the last time, for a replay.
+    pub(super) fn take_acts(&mut self) -> Vec<Act> {
+        match &mut self.listener {
+            Some(Listener {
+                to: To::Replay(acts),
+                ..
+            }) => core::mem::take(acts),
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    pub(super) fn fact(&mut self, now: Moment, fact: impl FnOnce(Texts) -> Fact) {
+        if let Some(listener) = &self.listener {
+            let fact = fact(listener.texts);
+            self.note(Entry::Fact(now, fact));
+        }
+    }
+
+    /// What is said of a sending, to be handed to [`super::Server::send`]; taken before the payload is sealed.
+    pub(super) fn saying(&self, saying: impl FnOnce(Texts) -> Saying) -> Option<Saying> {
+        self.listener.as_ref().map(|it| saying(it.texts))
+    }
+
+    pub(super) fn say(&mut self, conn: ConnId, saying: Option<Saying>) {
+        if let Some(saying) = saying {
+            self.note(Entry::Act(Act::Say { conn, saying }));
+        }
+    }
+
+    pub(super) fn act(&mut self, act: impl FnOnce() -> Act) {
+        if self.listener.is_some() {
+            let act = act();
+            self.note(Entry::Act(act));
+        }
+    }
+
+    pub(super) fn output(&mut self, output: &Output) {
+        if self.listener.is_none() {
+            return;
+        }
+        let act = match output {
+            // Of these two more is known where they are made.
+            Output::Connect { .. } | Output::Send { .. } => return,
+            Output::Close { conn } => Act::Close { conn: *conn },
+            Output::Effect(Effect::CheckPassword { id, name, .. }) => Act::CheckPassword {
+                id: *id,
+                name: *name,
+            },
+            Output::Event(event) => Act::Event(event.clone()),
+            Output::Stop => Act::Stop,
+        };
+        self.note(Entry::Act(act));
+    }
+
+    fn note(&mut self, entry: Entry) {
+        let Some(listener) = &mut self.listener else {
+            return;
+        };
+        match (&mut listener.to, entry) {
+            (To::Recorder(recorder), entry) => {
+                if recorder.note(&entry).is_break() {
+                    self.listener = None;
+                }
+            }
+            (To::Replay(acts), Entry::Act(act)) => acts.push(act),
+            (To::Replay(_), Entry::Fact(..) | Entry::End(_)) => {}
+        }
+    }
+}
