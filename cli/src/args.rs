@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use simplechat_core::name::Name;
 
 use crate::exit::{Exit, Failure};
 use crate::settings::{Override, Settings};
@@ -25,6 +26,8 @@ pub enum Command {
     Serve(Serve),
     /// Chat
     Join(Join),
+    /// Run a recording of a server again, and show it as a timeline
+    Replay(Replay),
     /// Write the settings with their explanations, to be used as a settings file
     Config(Common),
 }
@@ -51,9 +54,32 @@ pub struct Serve {
     /// The file with the accounts: on each line a name and a password [default: credentials.txt]
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
+    /// Write what the server gets and does to this new file, for `simplechat replay`: names and addresses are in it,
+    /// texts only as their length, passwords and keys not at all
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Record the texts of messages too
+    #[arg(long, requires = "record")]
+    pub record_text: bool,
     /// Settings.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `simplechat replay`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each line has the time, the connection (a: accepted, d: dialled), the user, and what the server got (<) or gave (>).
+
+Exit codes: 0 the server's machine did the same again, 1 the recording cannot be read or breaks off, \
+2 wrong command line, 6 the machine did something else.")]
+pub struct Replay {
+    /// What `simplechat serve --record` wrote
+    #[arg(value_name = "FILE")]
+    pub recording: PathBuf,
+    /// Show only what has to do with this user
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<Name>,
 }
 
 /// `simplechat join`
@@ -150,6 +176,7 @@ mod tests {
         };
         insta::assert_snapshot!("help_serve", help("serve"));
         insta::assert_snapshot!("help_join", help("join"));
+        insta::assert_snapshot!("help_replay", help("replay"));
         insta::assert_snapshot!("help_config", help("config"));
         let mut all = Arguments::command().term_width(90);
         insta::assert_snapshot!("help", all.render_long_help());

@@ -17,6 +17,8 @@ pub enum Exit {
     Unreachable = 4,
     /// The account was logged in from another client.
     TakenOver = 5,
+    /// The replay of a recording does not go as recorded.
+    Differs = 6,
 }
 
 impl From<Exit> for ExitCode {

@@ -2,7 +2,7 @@
 //!
 //! Here is what touches files and people. [`settings`] and [`credentials`] are read when it starts; [`bounded_lines`] and
 //! [`command_line`] take in what somebody types; [`clean`] stands between other people's text and the terminal. `serve`
-//! and `join` put the machines, the transport and the people together.
+//! and `join` put the machines, the transport and the people together; `replay` shows what a server recorded.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -17,6 +17,7 @@ pub mod settings;
 mod entropy;
 mod join;
 mod nearest;
+mod replay;
 mod serve;
 mod signals;
 
@@ -35,6 +36,7 @@ pub fn run() -> ExitCode {
     let ended = match &arguments.command {
         Command::Serve(args) => serve::run(args),
         Command::Join(args) => join::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Config(args) => write_settings(args),
     };
     match ended {

@@ -4,6 +4,7 @@
 
 mod descriptors;
 mod log;
+mod record;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use simplechat_core::machine::Host;
 use simplechat_core::server::event::Event;
+use simplechat_core::server::record::{Header, Texts};
 use simplechat_core::server::{Command, Done, Effect, Server, Verdict};
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
@@ -22,6 +24,7 @@ use crate::exit::{Exit, Failure};
 use crate::settings::ServeSettings;
 use crate::signals;
 use log::Log;
+use record::Recording;
 
 /// Deliveries that may wait for their turn to be dialled; each client has one at most.
 const DIAL_QUEUE_MAX: usize = 65_536;
@@ -74,13 +77,7 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     let listener =
         Listener::bind(settings.listen).map_err(|error| Failure::new(Exit::Failed, error))?;
     let address = listener.local_addr();
-    let machine = Server::new(
-        settings.to_config(),
-        credentials.names(),
-        seed()?,
-        Box::new(OsSecrets),
-        Clock.now(),
-    );
+    let (machine, recording) = machine(args, &settings, &credentials)?;
     let (log, logging) =
         log::start(settings.log).map_err(|error| Failure::new(Exit::Failed, error))?;
     let accounts = credentials.names().len();
@@ -102,10 +99,50 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     driver
         .wait()
         .map_err(|error| Failure::new(Exit::Failed, error))?;
+    if let Some(recording) = recording {
+        recording.finish();
+    }
     if let Some(undelivered) = logging.finish() {
         say(&stopped(undelivered));
     }
     Ok(Exit::Ok)
+}
+
+/// The server, and its recording if one is wanted.
+fn machine(
+    args: &Serve,
+    settings: &ServeSettings,
+    credentials: &Credentials,
+) -> Result<(Server, Option<Recording>), Failure> {
+    let started = Clock.now();
+    let header = Header {
+        program: env!("CARGO_PKG_VERSION").into(),
+        texts: if args.record_text {
+            Texts::Kept
+        } else {
+            Texts::Filled
+        },
+        config: settings.to_config(),
+        accounts: credentials.names().collect(),
+        seed: seed()?,
+        started: (started.at.as_micros(), started.wall),
+    };
+    let mut machine = header.server(Box::new(OsSecrets));
+    let Some(path) = &args.record else {
+        return Ok((machine, None));
+    };
+    let recorded = record::create(path).and_then(|file| record::start(file, &header));
+    let (recorder, recording) = recorded.map_err(|error| {
+        let why = if error.kind() == io::ErrorKind::AlreadyExists {
+            "there is such a file already; name a new one".into()
+        } else {
+            error.to_string()
+        };
+        let message = format!("cannot record to {}: {why}", path.display());
+        Failure::new(Exit::Failed, message)
+    })?;
+    machine.record(header.texts, recorder);
+    Ok((machine, Some(recording)))
 }
 
 fn options(settings: &ServeSettings) -> Options {

@@ -260,9 +260,25 @@ impl Server {
         Self::start_at("127.0.0.1:0", credentials, settings)
     }
 
+    /// A server with further arguments.
+    pub(crate) fn start_with(args: &[&str]) -> Self {
+        let credentials = file("credentials.txt", ACCOUNTS);
+        let settings = vec!["store_after=10s".into()];
+        Self::start_at_with("127.0.0.1:0", credentials, settings, args)
+    }
+
     fn start_at(listen: &str, credentials: PathBuf, settings: Vec<String>) -> Self {
+        Self::start_at_with(listen, credentials, settings, &[])
+    }
+
+    fn start_at_with(
+        listen: &str,
+        credentials: PathBuf,
+        settings: Vec<String>,
+        args: &[&str],
+    ) -> Self {
         let mut command = program(&["serve", "--listen", listen, "--credentials"]);
-        command.arg(&credentials);
+        command.arg(&credentials).args(args);
         for setting in &settings {
             command.args(["--set", &format!("serve.{setting}")]);
         }

@@ -1,0 +1,274 @@
+//! What stands in the lines of a timeline.
+
+use simplechat_core::machine::CloseReason;
+use simplechat_core::name::Name;
+use simplechat_core::server::event::{Arrival, Departure, Event};
+use simplechat_core::server::record::{Answered, Entrant, Items, Texts};
+use simplechat_core::text::Text;
+use simplechat_core::wire::EndReason;
+use simplechat_core::wire::frame::RefusalCode;
+use simplechat_core::wire::item::{Item, ItemError};
+use simplechat_core::wire::login::LoginCause;
+use simplechat_core::wire::push::{Audience, Delivery, Presence, Push, SessionEnd};
+use simplechat_core::wire::request::{Answer, Operation, Outcome, Reach, Request};
+
+use crate::clean::clean_line;
+
+/// What is said, and who else it is about.
+#[derive(Debug)]
+pub(super) struct Words {
+    pub(super) text: String,
+    pub(super) names: Vec<Name>,
+}
+
+impl Words {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            names: Vec::new(),
+        }
+    }
+
+    fn about(name: Name, text: String) -> Self {
+        Self {
+            text,
+            names: vec![name],
+        }
+    }
+
+    pub(super) fn and(mut self, text: &str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+}
+
+/// All items of a payload, one behind the other.
+fn all<T: Item>(items: &Items, say: impl Fn(T) -> Words) -> Words {
+    let mut all = Words::new("");
+    for item in items.decoded::<T>() {
+        let words = match item {
+            Ok(item) => say(item),
+            Err(error @ (ItemError::Unsupported(_) | ItemError::Malformed)) => {
+                Words::new(error.to_string())
+            }
+        };
+        if !all.text.is_empty() {
+            all.text.push_str("; ");
+        }
+        all.text.push_str(&words.text);
+        all.names.extend(words.names);
+    }
+    if all.text.is_empty() {
+        all.text.push_str("nothing");
+    }
+    all
+}
+
+fn text(text: &Text, texts: Texts) -> String {
+    match texts {
+        Texts::Filled => format!("{} bytes", text.len()),
+        Texts::Kept => format!("\"{}\"", clean_line(text.as_str())),
+    }
+}
+
+pub(super) fn entrant(entrant: &Entrant) -> String {
+    let by = match entrant.cause {
+        LoginCause::Person => "",
+        LoginCause::Automatic(_) => ", by itself",
+    };
+    format!(
+        "logs in{by}, as client {:?}, listening at port {}",
+        entrant.instance, entrant.port
+    )
+}
+
+pub(super) fn answered(answered: Answered) -> String {
+    match answered {
+        Answered::Forged => "answers without the session's keys".into(),
+        Answered::Nonsense => "answers something unknown".into(),
+        Answered::Proven => "proves its listener".into(),
+        Answered::Disproven => "answers with another challenge".into(),
+        Answered::Taken(number) => format!("has shown batch {}", number.0),
+    }
+}
+
+pub(super) const fn close_reason(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Reset => "broken off",
+        CloseReason::Deadline => "it took too long",
+        CloseReason::Overflow => "it did not read what was sent",
+        CloseReason::Shutdown => "the server's program ends",
+    }
+}
+
+pub(super) fn refusal(code: RefusalCode) -> String {
+    match code {
+        RefusalCode::Busy => "busy".into(),
+        RefusalCode::UnknownSession => "unknown session".into(),
+        RefusalCode::Version => "another version".into(),
+        RefusalCode::Malformed => "malformed".into(),
+        RefusalCode::TooLong => "too long".into(),
+        RefusalCode::Other(code) => format!("code {code}"),
+    }
+}
+
+pub(super) fn requests(items: &Items, texts: Texts) -> Words {
+    all(items, |request| match request {
+        Request::Heartbeat => Words::new("heartbeat"),
+        Request::LowestUnanswered { seq } => {
+            Words::new(format!("knows the outcomes below #{}", seq.0))
+        }
+        Request::Submit { seq, operation } => {
+            let mut words = self::operation(&operation, texts);
+            words.text.insert_str(0, &format!("#{} ", seq.0));
+            words
+        }
+        Request::ListOnline { after: None, .. } => Words::new("who is online?"),
+        Request::ListOnline {
+            after: Some(name), ..
+        } => Words::new(format!("who is online after {name}?")),
+        Request::Logout => Words::new("logs out"),
+    })
+}
+
+fn operation(operation: &Operation, texts: Texts) -> Words {
+    let about = |name: &Name, what: &str| Words::about(*name, format!("{what} {name}"));
+    match operation {
+        Operation::Message { to, text } => {
+            about(to, "message").and(&format!(": {}", self::text(text, texts)))
+        }
+        Operation::Broadcast { text } => {
+            Words::new(format!("broadcast: {}", self::text(text, texts)))
+        }
+        Operation::Block { user } => about(user, "block"),
+        Operation::Unblock { user } => about(user, "unblock"),
+        Operation::GetAddress { user } => about(user, "getaddress"),
+        Operation::Accept { user } => about(user, "accept"),
+        Operation::Deny { user } => about(user, "deny"),
+        Operation::RemoveAddress { user } => about(user, "removeaddress"),
+        Operation::Skip => Words::new("skip"),
+    }
+}
+
+pub(super) fn answers(items: &Items) -> Words {
+    all(items, |answer| match answer {
+        Answer::Alive => Words::new("heartbeat heard"),
+        Answer::Outcome { seq, outcome } => {
+            Words::new(format!("#{} {}", seq.0, self::outcome(outcome)))
+        }
+        Answer::Online { users, more, .. } => {
+            let names: Vec<_> = users.as_slice().iter().map(Name::as_str).collect();
+            let more = if more { " and more" } else { "" };
+            Words::new(format!("online: {}{more}", names.join(" ")))
+        }
+        Answer::ListenerChecked { reach } => Words::new(match reach {
+            Reach::Reachable => "the listener is reachable",
+            Reach::Unreachable => "the listener is unreachable",
+        }),
+        Answer::LoggedOut => Words::new("logged out"),
+        Answer::Stopping => Words::new("shutting down, nothing was taken"),
+        Answer::Unsupported => Words::new("not supported"),
+    })
+}
+
+fn outcome(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Delivered => "delivered".into(),
+        Outcome::Stored => "stored".into(),
+        Outcome::Broadcast {
+            delivered,
+            stored,
+            refused,
+        } => format!("broadcast: {delivered} delivered, {stored} stored, {refused} refused"),
+        Outcome::Asked => "asked".into(),
+        Outcome::Done => "done".into(),
+        Outcome::Refused(refusal) => format!("refused: {refusal}"),
+    }
+}
+
+pub(super) fn pushes(items: &Items, texts: Texts) -> Words {
+    all(items, |push| match push {
+        Push::Probe { .. } => Words::new("is this the listener?"),
+        Push::Batch { number } => Words::new(format!("batch {}", number.0)),
+        Push::Message(delivery) => message(&delivery, texts),
+        Push::KeptStart { count } => Words::new(format!("messages that were kept: {count}")),
+        Push::KeptEnd => Words::new("those were all"),
+        Push::Presence { user, presence } => Words::about(
+            user,
+            match presence {
+                Presence::Online => format!("{user} is online"),
+                Presence::Offline => format!("{user} is offline"),
+            },
+        ),
+        Push::AddressAsked { by, .. } => Words::about(by, format!("{by} asks for the address")),
+        Push::QuestionClosed { by } => Words::about(by, format!("{by} asks no more")),
+        Push::Introduced(introduction) => {
+            let peer = introduction.peer;
+            let addresses: Vec<_> = introduction
+                .candidates
+                .as_slice()
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            let text = format!("introduced to {peer} at {}", addresses.join(" "));
+            Words::about(peer, text)
+        }
+        Push::AddressDenied { by } => Words::about(by, format!("{by} says no")),
+        Push::NoAnswer { from } => Words::about(from, format!("no answer from {from}")),
+        Push::IntroductionEnded { peer, reason, .. } => {
+            let reason = match reason {
+                EndReason::Removed => "removed",
+                EndReason::LoggedOut => "logged out",
+                EndReason::OtherClient => "other client",
+            };
+            let text = format!("the introduction to {peer} is over: {reason}");
+            Words::about(peer, text)
+        }
+        Push::Delivered { seq, to } => Words::about(to, format!("#{} has reached {to}", seq.0)),
+        Push::SessionEnded { reason } => Words::new(match reason {
+            SessionEnd::TakenOver => "the session is over: taken over",
+            SessionEnd::TimedOut => "the session is over: silent for too long",
+        }),
+        Push::Stopping => Words::new("shutting down"),
+        Push::Undelivered { to, count } => Words::about(
+            to,
+            format!("messages to {to} that stay undelivered: {count}"),
+        ),
+    })
+}
+
+fn message(delivery: &Delivery, texts: Texts) -> Words {
+    let Delivery {
+        from,
+        seq,
+        audience,
+        ..
+    } = delivery;
+    let to = match audience {
+        Audience::You => "",
+        Audience::Everyone => " to all",
+    };
+    let text = text(&delivery.text, texts);
+    Words::about(*from, format!("message of {from}{to} (#{}): {text}", seq.0))
+}
+
+pub(super) fn event(event: &Event) -> String {
+    match event {
+        Event::LoggedIn { arrival, .. } => match arrival {
+            Arrival::New => "log: logged in".into(),
+            Arrival::Again => "log: logged in again".into(),
+            Arrival::TookOver => "log: logged in, in place of another client".into(),
+        },
+        Event::LoginRefused { refusal, .. } => format!("log: login refused: {refusal}"),
+        Event::ListenerUnreachable { listener, .. } => {
+            format!("log: the listener at {listener} does not answer")
+        }
+        Event::LoggedOut { departure, .. } => match departure {
+            Departure::LoggedOut => "log: logged out".into(),
+            Departure::TimedOut => "log: silent for too long, and logged out".into(),
+        },
+        Event::Refused { from, fault } => format!("log: connection of {from} refused: {fault}"),
+        Event::Stopping => "log: shutting down".into(),
+        Event::Stopped { undelivered } => format!("log: ended, {undelivered} undelivered"),
+    }
+}
