@@ -45,6 +45,10 @@ pub const INTRODUCTIONS_MAX: usize = 500;
 pub const NOTICES_MAX: usize = 2 * (QUESTIONS_MAX + INTRODUCTIONS_MAX);
 /// Delivery receipts that wait for one user; more are dropped, as a receipt is a courtesy.
 pub const RECEIPTS_MAX: usize = 1_000;
+/// Records that go to the store at once; more go the next time.
+pub const RECORDS_PER_BATCH: usize = 1_000;
+/// Records that wait for a failing store; then nobody new is let in.
+pub const RECORDS_MAX: usize = 65_536;
 /// Password checks under way; more are refused for now.
 pub const PASSWORD_CHECKS_MAX: usize = 1_024;
 /// (account, source) pairs whose failed logins are remembered.

@@ -135,6 +135,11 @@ impl Crowd {
                     let done = Input::EffectDone(Done::PasswordChecked { id, verdict });
                     self.server.handle_input(now, done);
                 }
+                Output::Effect(Effect::Store { id, .. }) => {
+                    let result = Ok(());
+                    let done = Input::EffectDone(Done::Stored { id, result });
+                    self.server.handle_input(now, done);
+                }
                 Output::Connect { conn, .. } => {
                     let failure = simplechat_core::machine::ConnectFailure::Refused;
                     self.server

@@ -9,6 +9,7 @@ pub mod crowd;
 pub mod dice;
 pub mod net;
 pub mod script;
+pub mod store;
 pub mod world;
 
 pub use world::{ClientId, World};

@@ -16,6 +16,7 @@ use simplechat_core::machine::{ConnId, Machine};
 use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config as ServerConfig;
+use simplechat_core::server::record::Record;
 use simplechat_core::server::{self, Server, Verdict};
 use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
@@ -23,6 +24,7 @@ use simplechat_core::time::{Moment, Timestamp, WallTime};
 use crate::dice::Dice;
 use crate::net::{HostId, Net};
 use crate::script;
+use crate::store::Store;
 
 const SERVER: HostId = HostId(0);
 /// Somebody with a socket of their own and nothing else.
@@ -66,6 +68,7 @@ struct Stranger {
 #[derive(Debug)]
 enum Chore {
     Check(EffectId, Verdict),
+    Store { id: EffectId, records: Vec<Record> },
     Show(ClientId, EffectId),
 }
 
@@ -80,6 +83,8 @@ pub struct World {
     accounts: BTreeMap<Name, String>,
     server: Option<Server>,
     server_events: Vec<server::event::Event>,
+    /// What the server has stored.
+    pub store: Store,
     /// How long checking a password takes.
     pub check_takes: Duration,
     seats: Vec<Seat>,
@@ -128,6 +133,7 @@ impl World {
             accounts,
             server: None,
             server_events: Vec::new(),
+            store: Store::default(),
             check_takes: Duration::from_millis(1),
             seats: Vec::new(),
             chores: BTreeMap::new(),
@@ -162,24 +168,38 @@ impl World {
         }
     }
 
-    /// Starts a server that knows its accounts and nothing else.
+    /// Starts a server that knows its accounts and what the one before had stored.
     pub fn start_server(&mut self) {
         let seed = self.dice.seed();
         let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
         let names: Vec<_> = self.accounts.keys().copied().collect();
         let server = Server::new(self.config.clone(), names, seed, secrets, self.moment());
-        self.server = Some(server);
+        self.server = Some(server.restore(self.store.records()));
         self.net.place(SERVER, server_address());
         self.note("server", "starts");
     }
 
-    /// The server is gone, with all that it had in memory.
+    /// The server is gone, with all that it had in memory. What it had just given to the store is lost, or is kept
+    /// without its having heard so.
     pub fn crash_server(&mut self) {
         if self.server.take().is_some() {
             self.net.remove(self.now, SERVER);
-            self.chores
-                .retain(|_, chore| matches!(chore, Chore::Show(..)));
+            self.drop_chores_of_server();
             self.note("server", "crashes");
+        }
+    }
+
+    /// The server's machine is no more, and hears of no effect.
+    fn drop_chores_of_server(&mut self) {
+        let gone = self
+            .chores
+            .extract_if(.., |_, chore| !matches!(chore, Chore::Show(..)));
+        for (_, chore) in gone {
+            if let Chore::Store { records, .. } = chore
+                && self.dice.below(2) == 0
+            {
+                let _ = self.store.keep(records);
+            }
         }
     }
 

@@ -6,9 +6,10 @@ use core::time::Duration;
 use super::account::LatestLogin;
 use super::connection::Connection;
 use super::event::{Arrival, Departure, Event};
-use super::intake::{Fate, Intake};
-use super::lane::{Lane, Subject};
+use super::intake::Intake;
+use super::lane::Lane;
 use super::lockout::{Attempt, Denied, Source};
+use super::record::Record;
 use super::session::{Listener, Origination, Session};
 use super::shutdown::Phase;
 use super::{AccountId, Effect, Output, Server, TimerKind, Verdict};
@@ -80,7 +81,7 @@ impl Server {
         if login.port < CLIENT_PORT_MIN {
             return Err(LoginRefusal::Port(login.port));
         }
-        if self.checks.len() >= PASSWORD_CHECKS_MAX {
+        if self.checks.len() >= PASSWORD_CHECKS_MAX || self.records.is_full() {
             return Err(LoginRefusal::Busy { seconds });
         }
         self.lockout
@@ -171,6 +172,12 @@ impl Server {
         let id = keys.id;
         let owner = self.accounts.get_mut(account);
         owner.latest_login = Some(LatestLogin { number, instance });
+        let user = owner.name;
+        self.records.record(Record::LoggedIn {
+            user,
+            instance,
+            number,
+        });
         owner
             .intakes
             .entry(instance, || Intake::new(login.lowest_unanswered))
@@ -189,7 +196,7 @@ impl Server {
             session.lane.notify(missed);
         }
         owner.session = Some(session);
-        let (user, kept) = (owner.name, owner.mailbox.len());
+        let kept = owner.mailbox.len();
         self.sessions.insert(id, account);
         self.online.insert(user, account);
         self.heartbeats.start(self.clock.at, account);
@@ -254,7 +261,10 @@ impl Server {
     pub(super) fn log_out(&mut self, account: AccountId) {
         if self.detach_session(account).is_some() {
             self.end_introductions(account, EndReason::LoggedOut);
-            self.accounts.get_mut(account).missed.clear();
+            let owner = self.accounts.get_mut(account);
+            owner.missed.clear();
+            let user = owner.name;
+            self.record(Record::LoggedOut { user });
             self.depart(account, Departure::LoggedOut);
         }
     }
@@ -271,21 +281,18 @@ impl Server {
     fn detach_session(&mut self, account: AccountId) -> Option<Session> {
         let owner = self.accounts.get_mut(account);
         let mut session = owner.session.take()?;
-        let stored = owner.mailbox.store_accepted_up_to(self.clock.at);
         if let Some(intake) = owner.intakes.peek_mut(&session.instance) {
             intake.drop_held();
         }
         let lane_conn = session.lane.connection();
         owner.missed = session.lane.take_notices();
-        // Open questions are asked anew, and what was told of the server is history.
         owner
             .missed
-            .retain(|notice| !matches!(notice.subject, Subject::Question(_) | Subject::Server));
+            .retain(|notice| notice.subject.outlives_the_server());
         self.online.remove(&owner.name);
         self.sessions.remove(&session.channel.id());
         self.heartbeats.stop(account);
         for timer in [
-            TimerKind::Store(account),
             TimerKind::Rest(account),
             TimerKind::Lazy(account),
             TimerKind::Probe(account),
@@ -302,9 +309,7 @@ impl Server {
         {
             self.close(conn);
         }
-        for origin in stored {
-            self.resolve_copy(origin, Fate::Stored);
-        }
+        self.store_messages(account, self.clock.at);
         self.note_handed_over(account);
         Some(session)
     }

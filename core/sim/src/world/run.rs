@@ -76,6 +76,14 @@ impl World {
                     self.drain_server();
                 }
             }
+            Chore::Store { id, records } => {
+                let result = self.store.keep(records);
+                if let Some(server) = &mut self.server {
+                    let done = server::Done::Stored { id, result };
+                    server.handle_input(moment, Input::EffectDone(done));
+                    self.drain_server();
+                }
+            }
             Chore::Show(client, id) => {
                 let done = client::Done::Shown { id };
                 self.seat_mut(client)
@@ -144,11 +152,13 @@ impl World {
                     };
                     self.add_chore(self.check_takes, Chore::Check(id, verdict));
                 }
+                Output::Effect(Effect::Store { id, records }) => {
+                    self.add_chore(self.store.takes, Chore::Store { id, records });
+                }
                 Output::Event(event) => self.server_events.push(event),
                 Output::Stop => {
                     self.server = None;
-                    self.chores
-                        .retain(|_, chore| matches!(chore, Chore::Show(..)));
+                    self.drop_chores_of_server();
                     // What was sent until now arrives; then nobody listens there.
                     self.net.retire(SERVER);
                     self.note("server", "ends");
