@@ -241,3 +241,30 @@ fn an_orderly_end_waits_for_the_store() {
     let again = w.join("carol");
     assert_eq!(w.saw(again), ["logged in as carol, 0 kept"]);
 }
+
+#[test]
+fn a_lockout_holds_over_a_restart_and_no_longer() {
+    let mut w = World::new(10);
+    let mallory = w.sit_down("mallory");
+    for _ in 0..3 {
+        w.log_in(mallory, "alice", "wrong");
+        w.run(Duration::from_secs(1));
+    }
+    w.crash_server();
+    w.run(Duration::from_secs(30));
+    w.start_server();
+    w.look_away();
+    w.log_in(mallory, "alice", "alice");
+    w.run(Duration::from_secs(1));
+    assert_eq!(
+        w.saw(mallory),
+        ["login refused: too many failed logins: try again in 29 s"]
+    );
+    w.run(Duration::from_secs(30));
+    w.log_in(mallory, "alice", "alice");
+    w.run(Duration::from_secs(1));
+    assert!(
+        w.saw(mallory)
+            .contains(&"logged in as alice, 0 kept".to_owned())
+    );
+}

@@ -1,6 +1,6 @@
 //! Logging in and out: from a login's first byte to a session, and how sessions end.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::account::LatestLogin;
@@ -17,7 +17,8 @@ use crate::channel::{Channel, SessionKeys};
 use crate::id::{EffectId, LoginNumber};
 use crate::limits::{CLIENT_PORT_MIN, PASSWORD_CHECKS_MAX};
 use crate::machine::ConnId;
-use crate::time::whole_secs_up;
+use crate::name::Name;
+use crate::time::{WallTime, whole_secs_up};
 use crate::wire::EndReason;
 use crate::wire::frame::{Frame, RefusalCode};
 use crate::wire::item::{Payload, decode, encode};
@@ -121,6 +122,7 @@ impl Server {
         let account = self.accounts.find(pending.login.name);
         let (Verdict::Right, Some(account)) = (verdict, account) else {
             let attempts_left = self.lockout.fail(now, pending.attempt);
+            self.record_lockout(pending.login.name, remote.ip());
             let refusal = LoginRefusal::WrongCredentials { attempts_left };
             return self.refuse_login(conn, remote, &pending.login, refusal);
         };
@@ -135,6 +137,19 @@ impl Server {
         match self.login_number(account, &pending.login) {
             Some(number) => self.start_session(account, number, pending),
             None => self.refuse_login(conn, remote, &pending.login, LoginRefusal::TakenOver),
+        }
+    }
+
+    /// A lockout holds over a restart too.
+    fn record_lockout(&mut self, name: Name, from: IpAddr) {
+        let now = self.clock.at;
+        if let Some((until, source)) = self.lockout.locked(now, name, Source::of(from)) {
+            let rest = u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
+            self.record(Record::LockedOut {
+                name,
+                from: source.map(|_| from),
+                until: WallTime(self.clock.wall.0.saturating_add(rest)),
+            });
         }
     }
 
@@ -177,6 +192,8 @@ impl Server {
             user,
             instance,
             number,
+            from: remote.ip(),
+            at: self.clock.wall,
         });
         owner
             .intakes

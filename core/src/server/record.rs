@@ -5,6 +5,7 @@
 //! and batches in their order.
 
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,19 @@ pub enum Record {
         instance: InstanceId,
         /// The number of its login.
         number: LoginNumber,
+        /// Where it came from, which is known to the account from now on.
+        from: IpAddr,
+        /// When.
+        at: WallTime,
+    },
+    /// Logins were refused so often that they are locked out.
+    LockedOut {
+        /// The name that was given, which may be no account.
+        name: Name,
+        /// From where; `None` if from everywhere.
+        from: Option<IpAddr>,
+        /// Until when.
+        until: WallTime,
     },
     /// A client has logged out, and notices for it are forgotten.
     LoggedOut {

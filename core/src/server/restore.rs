@@ -6,11 +6,12 @@ use super::account::LatestLogin;
 use super::intake::Intake;
 use super::introduction::Pair;
 use super::lane::{Notice, push_notice};
+use super::lockout::Source;
 use super::mailbox::{Entry, Keeping, Origin, Place};
 use super::record::Record;
 use super::{AccountId, Server};
 use crate::name::Name;
-use crate::time::{Timestamp, WallTime};
+use crate::time::WallTime;
 use crate::wire::item::encode;
 use crate::wire::push::{Delivery, Push};
 
@@ -47,7 +48,17 @@ impl Server {
                 user,
                 instance,
                 number,
-            } => self.apply_login(user, LatestLogin { number, instance })?,
+                from,
+                at,
+            } => {
+                self.apply_login(user, LatestLogin { number, instance })?;
+                let at = self.clock.at - self.since(at);
+                self.lockout.note_known(at, user, Source::of(from));
+            }
+            Record::LockedOut { name, from, until } => {
+                let (source, rest) = (from.map(Source::of), self.until(until));
+                self.lockout.restore_lock(self.clock.at, name, source, rest);
+            }
             Record::LoggedOut { user } => self.accounts.find_mut(user)?.missed.clear(),
             Record::Blocked { by, user } => self.apply_block(by, user)?,
             Record::Unblocked { by, user } => {
@@ -61,8 +72,10 @@ impl Server {
                 expires,
             } => {
                 let pair = self.pair(asker, asked)?;
-                let expires = self.expiry_at(expires);
-                self.introductions.open(pair, visibility, expires);
+                // Clocks may have been set: it is never open for longer than a new one.
+                let rest = self.until(expires).min(self.config.question_expiry);
+                self.introductions
+                    .open(pair, visibility, self.clock.at + rest);
             }
             Record::QuestionClosed { asker, asked } => {
                 self.introductions.withdraw(self.pair(asker, asked)?);
@@ -132,10 +145,13 @@ impl Server {
         Some(Pair { asked, asker })
     }
 
-    /// When a question expires, by a clock that may have been set since: never later than a new one would.
-    fn expiry_at(&self, expires: WallTime) -> Timestamp {
-        let left = expires.0.saturating_sub(self.clock.wall.0);
-        let left = Duration::from_millis(left);
-        self.clock.at + left.min(self.config.question_expiry)
+    /// How long until a time of day, which may have passed.
+    fn until(&self, time: WallTime) -> Duration {
+        Duration::from_millis(time.0.saturating_sub(self.clock.wall.0))
+    }
+
+    /// How long since a time of day.
+    fn since(&self, time: WallTime) -> Duration {
+        Duration::from_millis(self.clock.wall.0.saturating_sub(time.0))
     }
 }
