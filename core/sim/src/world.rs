@@ -32,6 +32,8 @@ use crate::test_channel::TestChannel;
 pub const SERVER: HostId = HostId(0);
 /// Somebody with a socket of their own and nothing else.
 const STRANGER: HostId = HostId(usize::MAX);
+/// Where the clients of a world listen.
+const CLIENT_PORT: u16 = 40_000;
 /// 2027-01-15 08:00 UTC.
 const WALL_START: u64 = 1_800_000_000_000;
 
@@ -110,7 +112,7 @@ pub fn server_address() -> SocketAddr {
 fn first_address(id: ClientId) -> SocketAddr {
     let number = u16::try_from(id.0 + 1).unwrap_or(u16::MAX);
     let [high, low] = number.to_be_bytes();
-    SocketAddr::from(([10, 0, 1 + high, low], 40_000))
+    SocketAddr::from(([10, 0, 1 + high, low], CLIENT_PORT))
 }
 
 impl World {

@@ -112,6 +112,16 @@ impl Net {
         dialled((a, b)) + dialled((b, a))
     }
 
+    /// How many of them to this one.
+    #[must_use]
+    pub fn connections_to(&self, host: HostId) -> usize {
+        self.dialled
+            .iter()
+            .filter(|((_, to), _)| *to == host)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// How many of them from or to the server, which is the first host.
     #[must_use]
     pub fn connections_of_server(&self) -> usize {
