@@ -311,7 +311,7 @@ impl Server {
         }
         let opened = current.channel.open(sealed).ok()?;
         self.heartbeats.heard(self.clock.at, account);
-        let item = Items::new(opened.payload).next()?.ok()?;
+        let item = Items::new(&opened.payload).next()?.ok()?;
         decode(item).ok()
     }
 

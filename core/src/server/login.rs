@@ -1,5 +1,6 @@
 //! Logging in and out: from a login's first byte to a session, and how sessions end.
 
+use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -13,7 +14,7 @@ use super::record::Record;
 use super::session::{Listener, Origination, Session};
 use super::shutdown::Phase;
 use super::{AccountId, Effect, Output, Server, TimerKind, Verdict};
-use crate::channel::{Channel, SessionKeys};
+use crate::channel::{Channel, LoginExchange, OpenedLogin, SessionKeys};
 use crate::id::{EffectId, LoginNumber};
 use crate::limits::{CLIENT_PORT_MIN, PASSWORD_CHECKS_MAX};
 use crate::machine::ConnId;
@@ -34,6 +35,8 @@ pub(super) struct PendingLogin {
     remote: SocketAddr,
     local: SocketAddr,
     login: Login,
+    /// Seals the answer.
+    exchange: Box<dyn LoginExchange>,
     attempt: Attempt,
 }
 
@@ -45,7 +48,12 @@ impl Server {
         local: SocketAddr,
         body: &[u8],
     ) {
-        let login = match decode(body) {
+        let opened = self.protection.open_login(&mut *self.secrets, body);
+        let OpenedLogin { request, exchange } = match opened {
+            Ok(opened) => opened,
+            Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
+        };
+        let login = match decode(&request) {
             Ok(LoginRequest::Password(login)) => login,
             Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
         };
@@ -64,12 +72,13 @@ impl Server {
                     remote,
                     local,
                     login,
+                    exchange,
                     attempt,
                 };
                 self.checks.insert(id, pending);
                 self.output(Output::Effect(check));
             }
-            Err(refusal) => self.refuse_login(conn, remote, &login, refusal),
+            Err(refusal) => self.refuse_login(conn, remote, login.name, exchange, refusal),
         }
     }
 
@@ -99,16 +108,16 @@ impl Server {
         &mut self,
         conn: ConnId,
         from: SocketAddr,
-        login: &Login,
+        user: Name,
+        mut exchange: Box<dyn LoginExchange>,
         refusal: LoginRefusal,
     ) {
-        let user = login.name;
         self.event(Event::LoginRefused {
             user,
             from,
             refusal,
         });
-        let answer = encode(&LoginAnswer::Refused(refusal));
+        let answer = exchange.seal_answer(&encode(&LoginAnswer::Refused(refusal)));
         self.send(conn, Frame::Login(&answer).to_bytes());
         self.close(conn);
     }
@@ -124,7 +133,7 @@ impl Server {
             let attempts_left = self.lockout.fail(now, pending.attempt);
             self.record_lockout(pending.login.name, remote.ip());
             let refusal = LoginRefusal::WrongCredentials { attempts_left };
-            return self.refuse_login(conn, remote, &pending.login, refusal);
+            return self.refuse_login(conn, remote, pending.login.name, pending.exchange, refusal);
         };
         self.lockout.succeed(now, pending.attempt);
         if !self.connections.contains_key(&conn) {
@@ -132,11 +141,23 @@ impl Server {
             return;
         }
         if self.phase != Phase::Running {
-            return self.refuse_login(conn, remote, &pending.login, LoginRefusal::Stopping);
+            return self.refuse_login(
+                conn,
+                remote,
+                pending.login.name,
+                pending.exchange,
+                LoginRefusal::Stopping,
+            );
         }
         match self.login_number(account, &pending.login) {
             Some(number) => self.start_session(account, number, pending),
-            None => self.refuse_login(conn, remote, &pending.login, LoginRefusal::TakenOver),
+            None => self.refuse_login(
+                conn,
+                remote,
+                pending.login.name,
+                pending.exchange,
+                LoginRefusal::TakenOver,
+            ),
         }
     }
 
@@ -179,6 +200,7 @@ impl Server {
             remote,
             local,
             login,
+            mut exchange,
             ..
         } = pending;
         let arrival = self.end_previous_session(account, &login);
@@ -208,7 +230,8 @@ impl Server {
             own_candidates: login.candidates,
             login_conn: conn,
         };
-        let mut session = Session::new(Channel::new(keys.mirrored()), lane, origination);
+        let channel = Channel::new(keys.mirrored(), self.protection.clone());
+        let mut session = Session::new(channel, lane, origination);
         for missed in owner.missed.drain(..) {
             session.lane.notify(missed);
         }
@@ -228,7 +251,7 @@ impl Server {
             kept: u32::try_from(kept).unwrap_or(u32::MAX),
             time: self.clock.wall,
         };
-        let answer = encode(&LoginAnswer::Welcome(welcome));
+        let answer = exchange.seal_answer(&encode(&LoginAnswer::Welcome(welcome)));
         self.send(conn, Frame::Login(&answer).to_bytes());
         self.event(Event::LoggedIn {
             user,

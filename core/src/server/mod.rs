@@ -40,9 +40,11 @@ mod storing;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use crate::channel::{Protection, plain};
 use crate::id::{EffectId, SessionId};
 use crate::limits::OUTPUTS_MAX;
 use crate::machine::{ConnId, Deadline, Input, Machine};
@@ -189,6 +191,7 @@ pub struct Server {
     started: Timestamp,
     rng: Rng,
     secrets: Box<dyn SecretSource>,
+    protection: Arc<dyn Protection>,
     accounts: Accounts,
     /// Users online by name, for lists in order.
     online: BTreeMap<Name, AccountId>,
@@ -221,6 +224,7 @@ impl Server {
             started: now.at,
             rng: Rng::new(seed),
             secrets,
+            protection: plain(),
             accounts: Accounts::new(accounts),
             online: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -237,6 +241,13 @@ impl Server {
             phase: Phase::Running,
             config,
         }
+    }
+
+    /// The same server, whose frames are protected in another way than [`plain`].
+    #[must_use]
+    pub fn protected_by(mut self, protection: Arc<dyn Protection>) -> Self {
+        self.protection = protection;
+        self
     }
 
     /// How many users are online.

@@ -60,7 +60,7 @@ impl Server {
             answers: Payload::default(),
             waiting: BTreeSet::new(),
         };
-        let asked = match self.take_items(conn, exchange, payload) {
+        let asked = match self.take_items(conn, exchange, &payload) {
             Ok(asked) => asked,
             Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
         };
