@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use simplechat_core::server::Command;
-use simplechat_core::server::record::tape::{Decoder, Unreadable};
-use simplechat_core::server::record::{Difference, Entry, Header, Replay, Texts};
+use simplechat_core::server::recording::tape::{Decoder, Unreadable};
+use simplechat_core::server::recording::{Act, Difference, Entry, Header, Replay, Texts};
 use simplechat_sim::dice::Dice;
+use simplechat_sim::store::Health;
 use simplechat_sim::tape::Tape;
 use simplechat_sim::{ClientId, World};
 
@@ -121,6 +122,46 @@ fn wild_worlds_replay() {
     }
 }
 
+/// A server that has to hand on what an earlier one promised: a message, and the keys of a pair.
+fn a_restart(texts: Texts) -> Tape {
+    let mut w = World::new(5);
+    let tape = w.record(texts);
+    w.start_server();
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "message carol for later");
+    w.types(alice, "getaddress bob");
+    w.settle();
+    w.crash(alice);
+    w.types(bob, "accept alice");
+    w.run(Duration::from_secs(1));
+    w.crash_server();
+    w.start_server();
+    w.store.health = Health::Failing;
+    w.types(bob, "message dave is anybody there?");
+    w.run(Duration::from_secs(60));
+    w.store.health = Health::Working;
+    w.run(Duration::from_secs(60));
+    let _ = w.join("carol");
+    w.settle();
+    tape
+}
+
+#[test]
+fn a_server_that_goes_on_where_another_ended_does_the_same_again() {
+    let (header, entries) = read(&a_restart(Texts::Filled).bytes()).unwrap();
+    assert_eq!(replay(&header, &entries), Ok(()));
+    let count = |of: fn(&Entry) -> bool| entries.iter().filter(|entry| of(entry)).count();
+    assert!(count(|entry| matches!(entry, Entry::Restored(_))) > 5);
+    assert!(count(|entry| matches!(entry, Entry::Act(Act::Store { .. }))) > 2);
+    // What an earlier server left is a part of what happened.
+    let forgotten: Vec<_> = entries
+        .iter()
+        .filter(|entry| !matches!(entry, Entry::Restored(_)))
+        .cloned()
+        .collect();
+    assert!(replay(&header, &forgotten).is_err());
+}
+
 #[test]
 fn another_machine_is_noticed() {
     let (_, tape) = an_eventful_day(Texts::Filled);
@@ -163,16 +204,17 @@ fn a_missing_or_additional_entry_is_noticed() {
 
 #[test]
 fn no_secret_is_in_a_recording() {
-    let (_, tape) = an_eventful_day(Texts::Kept);
-    let bytes = tape.bytes();
-    let secrets = tape.secrets();
-    // Four logins and an introduction draw three each, and each probe one.
-    assert!(secrets.len() >= 18, "{} secrets", secrets.len());
-    for secret in secrets {
-        assert!(!contains(&bytes, &secret), "{secret:?}");
+    for tape in [an_eventful_day(Texts::Kept).1, a_restart(Texts::Kept)] {
+        let bytes = tape.bytes();
+        let secrets = tape.secrets();
+        // Each login and introduction draws three, and each probe one.
+        assert!(secrets.len() >= 12, "{} secrets", secrets.len());
+        for secret in secrets {
+            assert!(!contains(&bytes, &secret), "{secret:?}");
+        }
+        assert!(!contains(&bytes, b"open sesame"), "a password");
+        assert!(contains(&bytes, b"alice"), "names are in it");
     }
-    assert!(!contains(&bytes, b"open sesame"), "a password");
-    assert!(contains(&bytes, b"alice"), "names are in it");
 }
 
 #[test]
@@ -182,6 +224,8 @@ fn texts_are_in_a_recording_only_when_wanted() {
         for text in ["the cake is a lie", "for later", "anybody there?"] {
             assert_eq!(contains(&bytes, text.as_bytes()), kept, "{text}");
         }
+        let restored = a_restart(texts).bytes();
+        assert_eq!(contains(&restored, b"for later"), kept, "a restored text");
     }
 }
 

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 use simplechat_core::name::Name;
-use simplechat_core::server::record::tape::{Decoder, Unreadable};
-use simplechat_core::server::record::{Act, Difference, End, Entry, Header, Replay};
+use simplechat_core::server::recording::tape::{Decoder, Unreadable};
+use simplechat_core::server::recording::{Act, Difference, End, Entry, Header, Replay};
 
 use crate::args;
 use crate::clean::clean_line;

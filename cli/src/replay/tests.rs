@@ -1,9 +1,11 @@
+//! Timelines as they are read, and recordings that end too early or are none.
+
 use simplechat_core::server::Command;
 use simplechat_sim::World;
 
 use super::*;
-use simplechat_core::server::record::Texts;
-use simplechat_core::server::record::tape::Encoder;
+use simplechat_core::server::recording::Texts;
+use simplechat_core::server::recording::tape::Encoder;
 
 /// A little of everything, on a clear day.
 fn a_day(texts: Texts) -> Vec<u8> {

@@ -10,8 +10,8 @@ use simplechat_core::id::EffectId;
 use simplechat_core::machine::ConnId;
 use simplechat_core::name::Name;
 use simplechat_core::server::event::Event;
-use simplechat_core::server::record::{Act, Entry, Fact, Header, Loss, Saying, Texts};
-use simplechat_core::server::{Command, Done, Verdict};
+use simplechat_core::server::recording::{Act, Entry, Fact, Header, Loss, Saying, Texts};
+use simplechat_core::server::{Command, Done, StoreFailed, Verdict};
 use simplechat_core::time::{Moment, WallTime};
 
 use super::wording::{self, Words};
@@ -139,6 +139,7 @@ impl Timeline {
                 Fact::Answer { .. }
                 | Fact::Unusable { .. }
                 | Fact::Finished { .. }
+                | Fact::Done(Done::Stored { .. })
                 | Fact::Command(_)
                 | Fact::Timeout => {}
             },
@@ -152,9 +153,9 @@ impl Timeline {
                 Act::CheckPassword { id, name } => {
                     self.checks.insert(id, name);
                 }
-                Act::Say { .. } | Act::Event(_) | Act::Stop => {}
+                Act::Say { .. } | Act::Keep(_) | Act::Store { .. } | Act::Event(_) | Act::Stop => {}
             },
-            Entry::End(_) => {}
+            Entry::Restored(_) | Entry::End(_) => {}
         }
     }
 
@@ -167,6 +168,12 @@ impl Timeline {
         match entry {
             Entry::Fact(_, fact) => Some(self.fact(fact)),
             Entry::Act(act) => Some(self.act(act)),
+            Entry::Restored(record) => Some(Happening {
+                direction: Direction::In,
+                user: None,
+                conn: None,
+                words: wording::record(record, self.header.texts),
+            }),
             Entry::End(_) => None,
         }
     }
@@ -211,16 +218,9 @@ impl Timeline {
                 };
                 (of(conn), words)
             }
-            Fact::Done(Done::PasswordChecked { id, verdict }) => {
-                let verdict = match verdict {
-                    Verdict::Right => "right",
-                    Verdict::Wrong => "wrong",
-                };
-                let user = self.checks.get(id).copied();
-                (
-                    (None, user),
-                    Words::new(format!("the password is {verdict}")),
-                )
+            Fact::Done(done) => {
+                let (user, words) = self.done(*done);
+                ((None, user), Words::new(words))
             }
             Fact::Command(command) => {
                 let words = match command {
@@ -239,6 +239,23 @@ impl Timeline {
         }
     }
 
+    fn done(&self, done: Done) -> (Option<Name>, &'static str) {
+        match done {
+            Done::PasswordChecked { id, verdict } => {
+                let words = match verdict {
+                    Verdict::Right => "the password is right",
+                    Verdict::Wrong => "the password is wrong",
+                };
+                (self.checks.get(&id).copied(), words)
+            }
+            Done::Stored { result: Ok(()), .. } => (None, "it is stored"),
+            Done::Stored {
+                result: Err(StoreFailed),
+                ..
+            } => (None, "it could not be stored"),
+        }
+    }
+
     fn act(&self, act: &Act) -> Happening {
         let of = |conn: &ConnId| (Some(*conn), self.users.get(conn).copied());
         let ((conn, user), words) = match act {
@@ -251,6 +268,8 @@ impl Timeline {
             Act::CheckPassword { name, .. } => {
                 ((None, Some(*name)), Words::new("checks the password"))
             }
+            Act::Keep(record) => ((None, None), wording::record(record, self.header.texts)),
+            Act::Store { .. } => ((None, None), Words::new("has this stored")),
             Act::Event(event) => ((None, user_of(event)), Words::new(wording::event(event))),
             Act::Stop => ((None, None), Words::new("stops")),
         };
@@ -295,6 +314,10 @@ fn user_of(event: &Event) -> Option<Name> {
         | Event::LoginRefused { user, .. }
         | Event::ListenerUnreachable { user, .. }
         | Event::LoggedOut { user, .. } => Some(*user),
-        Event::Refused { .. } | Event::Stopping | Event::Stopped { .. } => None,
+        Event::Refused { .. }
+        | Event::StoreFailing
+        | Event::StoreWorking
+        | Event::Stopping
+        | Event::Stopped { .. } => None,
     }
 }

@@ -3,7 +3,8 @@
 use simplechat_core::machine::CloseReason;
 use simplechat_core::name::Name;
 use simplechat_core::server::event::{Arrival, Departure, Event};
-use simplechat_core::server::record::{Answered, Entrant, Items, Texts};
+use simplechat_core::server::record::Record;
+use simplechat_core::server::recording::{Answered, Entrant, Items, Texts};
 use simplechat_core::text::Text;
 use simplechat_core::wire::EndReason;
 use simplechat_core::wire::frame::RefusalCode;
@@ -34,6 +35,15 @@ impl Words {
             text,
             names: vec![name],
         }
+    }
+
+    fn concerning(self, name: Name) -> Self {
+        self.concerning_all([name])
+    }
+
+    fn concerning_all(mut self, names: impl IntoIterator<Item = Name>) -> Self {
+        self.names.extend(names);
+        self
     }
 
     pub(super) fn and(mut self, text: &str) -> Self {
@@ -187,23 +197,27 @@ fn outcome(outcome: Outcome) -> String {
 }
 
 pub(super) fn pushes(items: &Items, texts: Texts) -> Words {
-    all(items, |push| match push {
+    all(items, |push| self::push(&push, texts))
+}
+
+fn push(push: &Push, texts: Texts) -> Words {
+    match push {
         Push::Probe { .. } => Words::new("is this the listener?"),
         Push::Batch { number } => Words::new(format!("batch {}", number.0)),
-        Push::Message(delivery) => message(&delivery, texts),
+        Push::Message(delivery) => message(delivery, texts),
         Push::KeptStart { count } => Words::new(format!("messages that were kept: {count}")),
         Push::KeptEnd => Words::new("those were all"),
         Push::Presence { user, presence } => Words::about(
-            user,
+            *user,
             match presence {
                 Presence::Online => format!("{user} is online"),
                 Presence::Offline => format!("{user} is offline"),
             },
         ),
-        Push::AddressAsked { by, .. } => Words::about(by, format!("{by} asks for the address")),
-        Push::QuestionClosed { by } => Words::about(by, format!("{by} asks no more")),
+        Push::AddressAsked { by, .. } => Words::about(*by, format!("{by} asks for the address")),
+        Push::QuestionClosed { by } => Words::about(*by, format!("{by} asks no more")),
         Push::Introduced(introduction) => {
-            let peer = introduction.peer;
+            let peer = &introduction.peer;
             let addresses: Vec<_> = introduction
                 .candidates
                 .as_slice()
@@ -211,10 +225,10 @@ pub(super) fn pushes(items: &Items, texts: Texts) -> Words {
                 .map(ToString::to_string)
                 .collect();
             let text = format!("introduced to {peer} at {}", addresses.join(" "));
-            Words::about(peer, text)
+            Words::about(*peer, text)
         }
-        Push::AddressDenied { by } => Words::about(by, format!("{by} says no")),
-        Push::NoAnswer { from } => Words::about(from, format!("no answer from {from}")),
+        Push::AddressDenied { by } => Words::about(*by, format!("{by} says no")),
+        Push::NoAnswer { from } => Words::about(*from, format!("no answer from {from}")),
         Push::IntroductionEnded { peer, reason, .. } => {
             let reason = match reason {
                 EndReason::Removed => "removed",
@@ -222,19 +236,58 @@ pub(super) fn pushes(items: &Items, texts: Texts) -> Words {
                 EndReason::OtherClient => "other client",
             };
             let text = format!("the introduction to {peer} is over: {reason}");
-            Words::about(peer, text)
+            Words::about(*peer, text)
         }
-        Push::Delivered { seq, to } => Words::about(to, format!("#{} has reached {to}", seq.0)),
+        Push::Delivered { seq, to } => Words::about(*to, format!("#{} has reached {to}", seq.0)),
         Push::SessionEnded { reason } => Words::new(match reason {
             SessionEnd::TakenOver => "the session is over: taken over",
             SessionEnd::TimedOut => "the session is over: silent for too long",
         }),
         Push::Stopping => Words::new("shutting down"),
         Push::Undelivered { to, count } => Words::about(
-            to,
+            *to,
             format!("messages to {to} that stay undelivered: {count}"),
         ),
-    })
+    }
+}
+
+/// What is kept for a server that starts again.
+pub(super) fn record(record: &Record, texts: Texts) -> Words {
+    let one = |name: &Name, text: String| Words::about(*name, format!("keeps: {text}"));
+    let two = |a: &Name, b: &Name, text: String| one(a, text).concerning(*b);
+    match record {
+        Record::Kept { to, message, .. } => {
+            let said = self::message(message, texts).text;
+            two(to, &message.from, format!("for {to}, {said}"))
+        }
+        Record::Taken { to, .. } => one(to, format!("{to} has the messages so far")),
+        Record::Outcomes { user, outcomes, .. } => {
+            let outcomes: Vec<_> = outcomes
+                .iter()
+                .map(|(seq, outcome)| format!("#{} {}", seq.0, self::outcome(*outcome)))
+                .collect();
+            one(user, format!("outcomes of {user}: {}", outcomes.join(", ")))
+        }
+        Record::LoggedIn { user, from, .. } => one(user, format!("{user} logged in from {from}")),
+        Record::LockedOut { name, from, .. } => {
+            let from = from.map_or_else(|| "everywhere".into(), |from| from.to_string());
+            one(name, format!("{name} is locked out from {from}"))
+        }
+        Record::LoggedOut { user } => one(user, format!("{user} logged out")),
+        Record::Blocked { by, user } => two(by, user, format!("{by} has blocked {user}")),
+        Record::Unblocked { by, user } => two(by, user, format!("{by} has unblocked {user}")),
+        Record::Asked { asker, asked, .. } => two(asker, asked, format!("{asker} asks {asked}")),
+        Record::QuestionClosed { asker, asked } => {
+            two(asker, asked, format!("{asker} asks {asked} no more"))
+        }
+        Record::Introduced { a, b, .. } => two(a, b, format!("{a} and {b} are introduced")),
+        Record::Parted { a, b } => two(a, b, format!("{a} and {b} are introduced no more")),
+        Record::Notice { to, push, .. } => {
+            let push = self::push(push, texts);
+            one(to, format!("{to} has to hear: {}", push.text)).concerning_all(push.names)
+        }
+        Record::Told { to, .. } => one(to, format!("{to} has heard")),
+    }
 }
 
 fn message(delivery: &Delivery, texts: Texts) -> Words {
@@ -268,6 +321,8 @@ pub(super) fn event(event: &Event) -> String {
             Departure::TimedOut => "log: silent for too long, and logged out".into(),
         },
         Event::Refused { from, fault } => format!("log: connection of {from} refused: {fault}"),
+        Event::StoreFailing => "log: the store keeps nothing".into(),
+        Event::StoreWorking => "log: the store works again".into(),
         Event::Stopping => "log: shutting down".into(),
         Event::Stopped { undelivered } => format!("log: ended, {undelivered} undelivered"),
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use simplechat_core::machine::Host;
 use simplechat_core::server::event::Event;
-use simplechat_core::server::record::{Header, Texts};
+use simplechat_core::server::recording::{Header, Texts};
 use simplechat_core::server::{Command, Done, Effect, Server, Verdict};
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
@@ -38,15 +38,20 @@ struct Operator {
 
 impl Host<Server> for Operator {
     fn perform(&mut self, effect: Effect) {
-        let Effect::CheckPassword { id, name, password } = effect;
-        // Plain passwords are compared in no time; the result goes back as that of a slow check would.
-        let verdict = if self.credentials.verify(name, &password) {
-            Verdict::Right
-        } else {
-            Verdict::Wrong
+        let done = match effect {
+            // Plain passwords are compared in no time; the result goes back as that of a slow check would.
+            Effect::CheckPassword { id, name, password } => {
+                let verdict = if self.credentials.verify(name, &password) {
+                    Verdict::Right
+                } else {
+                    Verdict::Wrong
+                };
+                Done::PasswordChecked { id, verdict }
+            }
+            // There is no store yet: what the machine keeps in memory is kept as long as this program runs.
+            Effect::Store { id, records: _ } => Done::Stored { id, result: Ok(()) },
         };
-        self.handle
-            .effect_done(Done::PasswordChecked { id, verdict });
+        self.handle.effect_done(done);
     }
 
     fn show(&mut self, event: Event) {
@@ -127,7 +132,7 @@ fn machine(
         seed: seed()?,
         started: (started.at.as_micros(), started.wall),
     };
-    let mut machine = header.server(Box::new(OsSecrets));
+    let machine = header.server(Box::new(OsSecrets));
     let Some(path) = &args.record else {
         return Ok((machine, None));
     };
@@ -141,7 +146,7 @@ fn machine(
         let message = format!("cannot record to {}: {why}", path.display());
         Failure::new(Exit::Failed, message)
     })?;
-    machine.record(header.texts, recorder);
+    let machine = machine.recorded_by(header.texts, recorder);
     Ok((machine, Some(recording)))
 }
 

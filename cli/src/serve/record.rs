@@ -11,8 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use simplechat_core::server::record::tape::Encoder;
-use simplechat_core::server::record::{End, Entry, Header, Recorder};
+use simplechat_core::server::recording::tape::Encoder;
+use simplechat_core::server::recording::{End, Entry, Header, Recorder};
 use tracing::error;
 
 /// Bytes that may wait to be written.

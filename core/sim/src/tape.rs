@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use simplechat_core::rng::{SecretSource, SeededSecrets};
-use simplechat_core::server::record::tape::Encoder;
-use simplechat_core::server::record::{Entry, Header, Recorder};
+use simplechat_core::server::recording::tape::Encoder;
+use simplechat_core::server::recording::{Entry, Header, Recorder};
 
 /// The recording of the server that runs, or ran last. Clones are the same tape.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ impl Tape {
         self.with(|content| content.bytes.clone())
     }
 
-    /// Every secret that the server has drawn: keys, tokens, session ids, challenges.
+    /// Every secret that this server and those before it have drawn: keys, tokens, session ids, challenges.
     #[must_use]
     pub fn secrets(&self) -> Vec<Vec<u8>> {
         self.with(|content| content.secrets.clone())
@@ -44,7 +44,7 @@ impl Tape {
 
     pub(crate) fn start(&self, header: &Header) -> Box<dyn Recorder> {
         let encoder = self.with(|content| {
-            *content = Content::default();
+            content.bytes.clear();
             Encoder::start(header, &mut content.bytes)
         });
         let tape = self.clone();

@@ -4,15 +4,13 @@ use core::net::SocketAddr;
 
 use super::Server;
 use super::event::{Event, Fault};
-use super::record::{Answered, Entrant, Fact, Saying};
+use super::recording::{Answered, Fact, Saying};
 use super::requests::Exchange;
 use super::session::Listener;
 use crate::id::SessionId;
 use crate::machine::ConnId;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{Frame, RefusalCode};
-use crate::wire::item::decode;
-use crate::wire::login::LoginRequest;
 
 use super::AccountId;
 
@@ -94,17 +92,7 @@ impl Server {
         };
         match (self.connections.get(&conn), frame) {
             (Some(&Connection::Fresh { remote, local, .. }), Frame::Login(body)) => {
-                match decode(body) {
-                    Ok(LoginRequest::Password(login)) => {
-                        let entrant = |_| Fact::Login {
-                            conn,
-                            entrant: Entrant::from(&login),
-                        };
-                        self.tap.fact(self.clock, entrant);
-                        self.on_login(conn, remote, local, login);
-                    }
-                    Err(error) => self.on_unusable(conn, RefusalCode::Malformed, error.into()),
-                }
+                self.on_sealed_login(conn, remote, local, body);
             }
             (Some(&Connection::Fresh { .. }), Frame::Session(sealed)) => {
                 self.on_sealed_request(conn, &sealed);

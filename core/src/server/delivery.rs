@@ -6,7 +6,9 @@ use super::connection::Connection;
 use super::event::Event;
 use super::intake::Fate;
 use super::lane::Next;
-use super::record::{Answered, Saying};
+use super::mailbox::Keeping;
+use super::record::Record;
+use super::recording::{Answered, Saying};
 use super::session::Listener;
 use super::{AccountId, Server, TimerKind};
 use crate::id::{BatchNumber, SessionId};
@@ -40,8 +42,11 @@ impl Server {
         };
         let (id, to) = (session.channel.id(), session.address());
         let conn = self.dial(account, to);
-        if let Some(session) = &mut self.accounts.get_mut(account).session {
-            session.lane.sending(conn);
+        let owner = self.accounts.get_mut(account);
+        if let Some(session) = &mut owner.session
+            && let Some(through) = session.lane.sending(conn)
+        {
+            owner.mailbox.mark_seen(through);
         }
         let delivery = Connection::Delivery {
             account,
@@ -93,8 +98,21 @@ impl Server {
             .map(|through| owner.mailbox.take_up_to(through))
             .unwrap_or_default();
         let to = owner.name;
+        for subject in taken.told {
+            if subject.outlives_the_server() {
+                self.record(Record::Told { to, subject });
+            }
+        }
+        if let Some(through) = taken.through
+            && delivered
+                .iter()
+                .any(|entry| entry.keeping != Keeping::Passing)
+        {
+            let through = through.0;
+            self.record(Record::Taken { to, through });
+        }
         for entry in delivered {
-            if entry.stored && entry.audience == Audience::You {
+            if entry.keeping == Keeping::Stored && entry.audience == Audience::You {
                 self.tell_delivered(entry.origin, to);
             }
             self.resolve_copy(entry.origin, Fate::Delivered);
@@ -135,16 +153,7 @@ impl Server {
 
     /// Messages that waited for their recipient's client as long as their senders should wait are stored.
     pub(super) fn store_overdue(&mut self, account: AccountId) {
-        let overdue = self.clock.at - self.config.store_after;
-        let mailbox = &mut self.accounts.get_mut(account).mailbox;
-        let stored = mailbox.store_accepted_up_to(overdue);
-        if let Some(oldest) = mailbox.oldest_unstored() {
-            let store_at = oldest + self.config.store_after;
-            self.timers.set(TimerKind::Store(account), store_at);
-        }
-        for origin in stored {
-            self.resolve_copy(origin, Fate::Stored);
-        }
+        self.store_messages(account, self.clock.at - self.config.store_after);
     }
 
     /// Something genuine and new came from a client.
@@ -296,7 +305,7 @@ impl Server {
         let Ok(opened) = current.channel.open(sealed) else {
             return Answered::Forged;
         };
-        let item = Items::new(opened.payload).next();
+        let item = Items::new(&opened.payload).next();
         match item.map(|item| item.and_then(decode)) {
             Some(Ok(PushAnswer::Taken { number })) => Answered::Taken(number),
             Some(Ok(PushAnswer::Probed { challenge })) => match current.listener {

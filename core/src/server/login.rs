@@ -1,27 +1,30 @@
 //! Logging in and out: from a login's first byte to a session, and how sessions end.
 
-use core::net::SocketAddr;
+use alloc::boxed::Box;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::account::LatestLogin;
 use super::connection::Connection;
 use super::event::{Arrival, Departure, Event};
-use super::intake::{Fate, Intake};
-use super::lane::{Lane, Subject};
+use super::intake::Intake;
+use super::lane::Lane;
 use super::lockout::{Attempt, Denied, Source};
-use super::record::{Saying, WelcomeFacts};
+use super::record::Record;
+use super::recording::{Entrant, Fact, Saying};
 use super::session::{Listener, Origination, Session};
 use super::shutdown::Phase;
 use super::{AccountId, Effect, Output, Server, TimerKind, Verdict};
-use crate::channel::{Channel, SessionKeys};
+use crate::channel::{Channel, LoginExchange, OpenedLogin, SessionKeys};
 use crate::id::{EffectId, LoginNumber};
 use crate::limits::{CLIENT_PORT_MIN, PASSWORD_CHECKS_MAX};
 use crate::machine::ConnId;
-use crate::time::whole_secs_up;
+use crate::name::Name;
+use crate::time::{WallTime, whole_secs_up};
 use crate::wire::EndReason;
-use crate::wire::frame::Frame;
-use crate::wire::item::{Payload, encode};
-use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, Welcome};
+use crate::wire::frame::{Frame, RefusalCode};
+use crate::wire::item::{Payload, decode, encode};
+use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome};
 use crate::wire::push::{Presence, Push, SessionEnd};
 
 const BUSY_FOR: Duration = Duration::from_secs(1);
@@ -33,16 +36,43 @@ pub(super) struct PendingLogin {
     remote: SocketAddr,
     local: SocketAddr,
     login: Login,
+    /// Seals the answer.
+    exchange: Box<dyn LoginExchange>,
     attempt: Attempt,
 }
 
 impl Server {
+    pub(super) fn on_sealed_login(
+        &mut self,
+        conn: ConnId,
+        remote: SocketAddr,
+        local: SocketAddr,
+        body: &[u8],
+    ) {
+        let opened = self.protection.open_login(&mut *self.secrets, body);
+        let OpenedLogin { request, exchange } = match opened {
+            Ok(opened) => opened,
+            Err(error) => return self.on_unusable(conn, RefusalCode::Malformed, error.into()),
+        };
+        let login = match decode(&request) {
+            Ok(LoginRequest::Password(login)) => login,
+            Err(error) => return self.on_unusable(conn, RefusalCode::Malformed, error.into()),
+        };
+        self.tap.fact(self.clock, |_| Fact::Login {
+            conn,
+            entrant: Entrant::from(&login),
+        });
+        self.on_login(conn, remote, local, login, exchange);
+    }
+
+    /// A login that was opened.
     pub(super) fn on_login(
         &mut self,
         conn: ConnId,
         remote: SocketAddr,
         local: SocketAddr,
         login: Login,
+        exchange: Box<dyn LoginExchange>,
     ) {
         match self.admit(&login, remote) {
             Ok(attempt) => {
@@ -59,12 +89,13 @@ impl Server {
                     remote,
                     local,
                     login,
+                    exchange,
                     attempt,
                 };
                 self.checks.insert(id, pending);
                 self.output(Output::Effect(check));
             }
-            Err(refusal) => self.refuse_login(conn, remote, &login, refusal),
+            Err(refusal) => self.refuse_login(conn, remote, login.name, exchange, refusal),
         }
     }
 
@@ -77,7 +108,7 @@ impl Server {
         if login.port < CLIENT_PORT_MIN {
             return Err(LoginRefusal::Port(login.port));
         }
-        if self.checks.len() >= PASSWORD_CHECKS_MAX {
+        if self.checks.len() >= PASSWORD_CHECKS_MAX || self.records.is_full() {
             return Err(LoginRefusal::Busy { seconds });
         }
         self.lockout
@@ -94,19 +125,28 @@ impl Server {
         &mut self,
         conn: ConnId,
         from: SocketAddr,
-        login: &Login,
+        user: Name,
+        exchange: Box<dyn LoginExchange>,
         refusal: LoginRefusal,
     ) {
-        let user = login.name;
         self.event(Event::LoginRefused {
             user,
             from,
             refusal,
         });
-        let saying = self.tap.saying(|_| Saying::LoginRefused(refusal));
-        let answer = encode(&LoginAnswer::Refused(refusal));
-        self.send(conn, saying, Frame::Login(&answer).to_bytes());
+        self.answer_login(conn, exchange, &LoginAnswer::Refused(refusal));
         self.close(conn);
+    }
+
+    fn answer_login(
+        &mut self,
+        conn: ConnId,
+        mut exchange: Box<dyn LoginExchange>,
+        answer: &LoginAnswer,
+    ) {
+        let saying = self.tap.saying(|_| Saying::from(answer));
+        let bytes = exchange.seal_answer(&encode(answer));
+        self.send(conn, saying, Frame::Login(&bytes).to_bytes());
     }
 
     pub(super) fn on_password_checked(&mut self, id: EffectId, verdict: Verdict) {
@@ -118,8 +158,9 @@ impl Server {
         let account = self.accounts.find(pending.login.name);
         let (Verdict::Right, Some(account)) = (verdict, account) else {
             let attempts_left = self.lockout.fail(now, pending.attempt);
+            self.record_lockout(pending.login.name, remote.ip());
             let refusal = LoginRefusal::WrongCredentials { attempts_left };
-            return self.refuse_login(conn, remote, &pending.login, refusal);
+            return self.refuse_login(conn, remote, pending.login.name, pending.exchange, refusal);
         };
         self.lockout.succeed(now, pending.attempt);
         if !self.connections.contains_key(&conn) {
@@ -127,11 +168,36 @@ impl Server {
             return;
         }
         if self.phase != Phase::Running {
-            return self.refuse_login(conn, remote, &pending.login, LoginRefusal::Stopping);
+            return self.refuse_login(
+                conn,
+                remote,
+                pending.login.name,
+                pending.exchange,
+                LoginRefusal::Stopping,
+            );
         }
         match self.login_number(account, &pending.login) {
             Some(number) => self.start_session(account, number, pending),
-            None => self.refuse_login(conn, remote, &pending.login, LoginRefusal::TakenOver),
+            None => self.refuse_login(
+                conn,
+                remote,
+                pending.login.name,
+                pending.exchange,
+                LoginRefusal::TakenOver,
+            ),
+        }
+    }
+
+    /// A lockout holds over a restart too.
+    fn record_lockout(&mut self, name: Name, from: IpAddr) {
+        let now = self.clock.at;
+        if let Some((until, source)) = self.lockout.locked(now, name, Source::of(from)) {
+            let rest = u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
+            self.record(Record::LockedOut {
+                name,
+                from: source.map(|_| from),
+                until: WallTime(self.clock.wall.0.saturating_add(rest)),
+            });
         }
     }
 
@@ -161,6 +227,7 @@ impl Server {
             remote,
             local,
             login,
+            exchange,
             ..
         } = pending;
         let arrival = self.end_previous_session(account, &login);
@@ -169,6 +236,14 @@ impl Server {
         let id = keys.id;
         let owner = self.accounts.get_mut(account);
         owner.latest_login = Some(LatestLogin { number, instance });
+        let user = owner.name;
+        self.records.record(Record::LoggedIn {
+            user,
+            instance,
+            number,
+            from: remote.ip(),
+            at: self.clock.wall,
+        });
         owner
             .intakes
             .entry(instance, || Intake::new(login.lowest_unanswered))
@@ -182,12 +257,13 @@ impl Server {
             own_candidates: login.candidates,
             login_conn: conn,
         };
-        let mut session = Session::new(Channel::new(keys.mirrored()), lane, origination);
+        let channel = Channel::new(keys.mirrored(), self.protection.clone());
+        let mut session = Session::new(channel, lane, origination);
         for missed in owner.missed.drain(..) {
             session.lane.notify(missed);
         }
         owner.session = Some(session);
-        let (user, kept) = (owner.name, owner.mailbox.len());
+        let kept = owner.mailbox.len();
         self.sessions.insert(id, account);
         self.online.insert(user, account);
         self.heartbeats.start(self.clock.at, account);
@@ -202,11 +278,7 @@ impl Server {
             kept: u32::try_from(kept).unwrap_or(u32::MAX),
             time: self.clock.wall,
         };
-        let saying = self
-            .tap
-            .saying(|_| Saying::Welcome(WelcomeFacts::from(&welcome)));
-        let answer = encode(&LoginAnswer::Welcome(welcome));
-        self.send(conn, saying, Frame::Login(&answer).to_bytes());
+        self.answer_login(conn, exchange, &LoginAnswer::Welcome(welcome));
         self.event(Event::LoggedIn {
             user,
             from: remote,
@@ -255,7 +327,10 @@ impl Server {
     pub(super) fn log_out(&mut self, account: AccountId) {
         if self.detach_session(account).is_some() {
             self.end_introductions(account, EndReason::LoggedOut);
-            self.accounts.get_mut(account).missed.clear();
+            let owner = self.accounts.get_mut(account);
+            owner.missed.clear();
+            let user = owner.name;
+            self.record(Record::LoggedOut { user });
             self.depart(account, Departure::LoggedOut);
         }
     }
@@ -272,21 +347,18 @@ impl Server {
     fn detach_session(&mut self, account: AccountId) -> Option<Session> {
         let owner = self.accounts.get_mut(account);
         let mut session = owner.session.take()?;
-        let stored = owner.mailbox.store_accepted_up_to(self.clock.at);
         if let Some(intake) = owner.intakes.peek_mut(&session.instance) {
             intake.drop_held();
         }
         let lane_conn = session.lane.connection();
         owner.missed = session.lane.take_notices();
-        // Open questions are asked anew, and what was told of the server is history.
         owner
             .missed
-            .retain(|notice| !matches!(notice.subject, Subject::Question(_) | Subject::Server));
+            .retain(|notice| notice.subject.outlives_the_server());
         self.online.remove(&owner.name);
         self.sessions.remove(&session.channel.id());
         self.heartbeats.stop(account);
         for timer in [
-            TimerKind::Store(account),
             TimerKind::Rest(account),
             TimerKind::Lazy(account),
             TimerKind::Probe(account),
@@ -303,9 +375,7 @@ impl Server {
         {
             self.close(conn);
         }
-        for origin in stored {
-            self.resolve_copy(origin, Fate::Stored);
-        }
+        self.store_messages(account, self.clock.at);
         self.note_handed_over(account);
         Some(session)
     }

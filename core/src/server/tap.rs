@@ -4,7 +4,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::record::{Act, Entry, Fact, Recorder, Saying, Texts};
+use super::record::Record;
+use super::recording::{Act, Entry, Fact, Recorder, Saying, Texts};
 use super::{Effect, Output};
 use crate::machine::ConnId;
 use crate::time::Moment;
@@ -91,10 +92,31 @@ impl Tap {
                 id: *id,
                 name: *name,
             },
+            Output::Effect(Effect::Store { id, records }) => {
+                for record in records {
+                    self.keep(record);
+                }
+                Act::Store { id: *id }
+            }
             Output::Event(event) => Act::Event(event.clone()),
             Output::Stop => Act::Stop,
         };
         self.note(Entry::Act(act));
+    }
+
+    /// A record that an earlier server left.
+    pub(super) fn restored(&mut self, record: &Record) {
+        if let Some(listener) = &self.listener {
+            let record = record.redacted(listener.texts);
+            self.note(Entry::Restored(record));
+        }
+    }
+
+    fn keep(&mut self, record: &Record) {
+        if let Some(listener) = &self.listener {
+            let record = record.redacted(listener.texts);
+            self.note(Entry::Act(Act::Keep(record)));
+        }
     }
 
     fn note(&mut self, entry: Entry) {
@@ -108,7 +130,7 @@ impl Tap {
                 }
             }
             (To::Replay(acts), Entry::Act(act)) => acts.push(act),
-            (To::Replay(_), Entry::Fact(..) | Entry::End(_)) => {}
+            (To::Replay(_), Entry::Restored(_) | Entry::Fact(..) | Entry::End(_)) => {}
         }
     }
 }

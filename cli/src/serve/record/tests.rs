@@ -1,8 +1,10 @@
+//! Recordings on disks that are slow, broken or there.
+
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use simplechat_core::server::config::Config;
-use simplechat_core::server::record::tape::Decoder;
-use simplechat_core::server::record::{Fact, Texts};
+use simplechat_core::server::recording::tape::Decoder;
+use simplechat_core::server::recording::{Fact, Texts};
 use simplechat_core::time::{Moment, WallTime};
 
 use super::*;

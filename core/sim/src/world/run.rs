@@ -7,6 +7,7 @@ use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::server::{self, Effect, Verdict};
 use simplechat_core::time::{Moment, Timestamp};
 
+use super::attack::ATTACKER;
 use super::{Chore, ClientId, SERVER, STRANGER, World};
 use crate::net::Delivery;
 
@@ -28,11 +29,13 @@ impl World {
 
     /// Does the next thing, if it is due by then.
     fn step(&mut self, until: Timestamp) -> bool {
-        let deadlines = self.seats.iter().map(|seat| {
-            let machine = (!seat.ended).then(|| seat.machine.poll_timeout());
+        let deadlines = (0..self.seats.len()).map(|index| {
+            let id = ClientId(index);
+            let machine = self.runs(id).then(|| self.seat(id).machine.poll_timeout());
             machine.flatten().map(|deadline| deadline.at)
         });
-        let server = self.server.as_ref().and_then(Machine::poll_timeout);
+        let server = self.server.as_ref().filter(|_| !self.is_asleep(SERVER));
+        let server = server.and_then(Machine::poll_timeout);
         let chore = self.chores.first_key_value().map(|((at, _), _)| *at);
         let next = deadlines
             .chain([server.map(|deadline| deadline.at), chore, self.net.next()])
@@ -50,6 +53,11 @@ impl World {
         true
     }
 
+    /// Whether a client's machine is told what happens.
+    fn runs(&self, id: ClientId) -> bool {
+        !self.seat(id).ended && !self.is_asleep(id.host())
+    }
+
     fn watch_for_spinning(&mut self) {
         self.spun = if self.spun.0 == self.now {
             (self.now, self.spun.1 + 1)
@@ -60,7 +68,7 @@ impl World {
     }
 
     fn run_chore(&mut self) -> bool {
-        let (now, moment) = (self.now, self.moment());
+        let now = self.now;
         let Some(entry) = self
             .chores
             .first_entry()
@@ -68,16 +76,21 @@ impl World {
         else {
             return false;
         };
-        match entry.remove() {
+        let chore = entry.remove();
+        let Some(chore) = self.keep_for_sleeper(chore) else {
+            return true;
+        };
+        match chore {
             Chore::Check(id, verdict) => {
-                if let Some(server) = &mut self.server {
-                    let done = server::Done::PasswordChecked { id, verdict };
-                    server.handle_input(moment, Input::EffectDone(done));
-                    self.drain_server();
-                }
+                self.tell_server(server::Done::PasswordChecked { id, verdict });
+            }
+            Chore::Store { id, records } => {
+                let result = self.store.keep(records);
+                self.tell_server(server::Done::Stored { id, result });
             }
             Chore::Show(client, id) => {
                 let done = client::Done::Shown { id };
+                let moment = self.moment_on(client.host());
                 self.seat_mut(client)
                     .machine
                     .handle_input(moment, Input::EffectDone(done));
@@ -87,11 +100,19 @@ impl World {
         true
     }
 
+    fn tell_server(&mut self, done: server::Done) {
+        let moment = self.moment_on(SERVER);
+        if let Some(server) = &mut self.server {
+            server.handle_input(moment, Input::EffectDone(done));
+            self.drain_server();
+        }
+    }
+
     fn run_net(&mut self) -> bool {
         let Some((host, conn, delivery)) = self.net.pop_due(self.now) else {
             return false;
         };
-        let moment = self.moment();
+        let moment = self.moment_on(host);
         if host == STRANGER {
             match delivery {
                 Delivery::Bytes(bytes) => self.stranger.received.extend(bytes),
@@ -100,6 +121,8 @@ impl World {
                 }
                 Delivery::Accepted { .. } | Delivery::Connected { .. } => {}
             }
+        } else if host == ATTACKER {
+            self.deliver_to_attacker(conn, &delivery);
         } else if host == SERVER {
             if let Some(server) = &mut self.server {
                 hand_in(server, moment, conn, &delivery);
@@ -116,13 +139,16 @@ impl World {
     }
 
     fn run_timeouts(&mut self) {
-        let moment = self.moment();
-        if let Some(server) = &mut self.server {
+        let moment = self.moment_on(SERVER);
+        if !self.is_asleep(SERVER)
+            && let Some(server) = &mut self.server
+        {
             time_out(server, moment);
             self.drain_server();
         }
         for id in (0..self.seats.len()).map(ClientId) {
-            if !self.seat(id).ended {
+            if self.runs(id) {
+                let moment = self.moment_on(id.host());
                 time_out(&mut self.seat_mut(id).machine, moment);
                 self.drain_client(id);
             }
@@ -144,11 +170,13 @@ impl World {
                     };
                     self.add_chore(self.check_takes, Chore::Check(id, verdict));
                 }
+                Output::Effect(Effect::Store { id, records }) => {
+                    self.add_chore(self.store.takes, Chore::Store { id, records });
+                }
                 Output::Event(event) => self.server_events.push(event),
                 Output::Stop => {
                     self.server = None;
-                    self.chores
-                        .retain(|_, chore| matches!(chore, Chore::Show(..)));
+                    self.drop_chores_of_server();
                     // What was sent until now arrives; then nobody listens there.
                     self.net.retire(SERVER);
                     self.note("server", "ends");

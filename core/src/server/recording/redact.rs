@@ -7,6 +7,7 @@ use super::Texts;
 use super::fact::{Items, Saying};
 use crate::channel::SessionKeys;
 use crate::id::SessionId;
+use crate::server::record::Record;
 use crate::text::Text;
 use crate::wire::Challenge;
 use crate::wire::item::{self, ItemError, Payload, decode};
@@ -51,6 +52,43 @@ impl Saying {
             }
         }
         Self::Pushes(Items(kept.into_bytes()))
+    }
+}
+
+impl Record {
+    /// The record as a recording may hold it.
+    pub(crate) fn redacted(&self, texts: Texts) -> Self {
+        match self.clone() {
+            Self::Kept {
+                to,
+                place,
+                mut message,
+            } => {
+                message.text = redact_text(message.text, texts);
+                Self::Kept { to, place, message }
+            }
+            Self::Introduced { a, b, .. } => Self::Introduced {
+                a,
+                b,
+                link: SessionId([0; 16]),
+            },
+            Self::Notice { to, subject, push } => Self::Notice {
+                to,
+                subject,
+                push: redact_push(push, texts),
+            },
+            other @ (Self::Taken { .. }
+            | Self::Outcomes { .. }
+            | Self::LoggedIn { .. }
+            | Self::LockedOut { .. }
+            | Self::LoggedOut { .. }
+            | Self::Blocked { .. }
+            | Self::Unblocked { .. }
+            | Self::Asked { .. }
+            | Self::QuestionClosed { .. }
+            | Self::Parted { .. }
+            | Self::Told { .. }) => other,
+        }
     }
 }
 

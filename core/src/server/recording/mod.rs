@@ -1,7 +1,7 @@
 //! Record and replay: what the machine got above the channel, and what it gave back before sealing.
 //!
-//! A recording holds what is needed to run a server again somewhere else: a [`Header`] (settings, accounts, seed), then
-//! each [`Fact`] with its time, and behind it each [`Act`] that followed. [`Replay`] gives the facts to a fresh machine
+//! A recording holds what is needed to run a server again somewhere else: a [`Header`] (settings, accounts, seed), the
+//! records that the server was restored from, then each [`Fact`] with its time, and behind it each [`Act`] that followed. [`Replay`] gives the facts to a fresh machine
 //! and compares the acts. [`tape`] is how a recording is written; bytes in, bytes out.
 //!
 //! ```text
@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Server;
 use super::config::Config;
+use super::record::Record;
 use crate::limits::TEXT_LEN_MAX;
 use crate::name::Name;
 use crate::rng::SecretSource;
@@ -122,6 +123,8 @@ pub struct Account(pub u32);
 /// One thing in a recording, in the order in which they happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Entry {
+    /// Before anything happened: the server was restored from this too.
+    Restored(Record),
     /// The machine got this, then.
     Fact(Moment, Fact),
     /// It gave this, because of the fact before.

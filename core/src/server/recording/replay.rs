@@ -5,9 +5,11 @@ use alloc::collections::VecDeque;
 
 use super::fact::{Act, Answered, Entrant, Fact, Items, Loss};
 use super::{Account, End, Entry, Header};
+use crate::channel::Plain;
 use crate::machine::{ConnId, Input, Machine as _};
 use crate::rng::SeededSecrets;
 use crate::server::connection::Connection;
+use crate::server::record::Record;
 use crate::server::tap::Tap;
 use crate::server::{AccountId, Server};
 use crate::text::Password;
@@ -20,6 +22,8 @@ pub struct Replay {
     server: Server,
     /// What it gave, and the recording has not confirmed yet.
     acts: VecDeque<Act>,
+    /// Nothing more can be restored.
+    has_begun: bool,
 }
 
 /// Where a replay does not go as recorded.
@@ -47,6 +51,9 @@ pub enum Misfit {
     /// A request of somebody without a session.
     #[error("this account has a session")]
     NoSession,
+    /// A record that no server has left, or that comes when the server runs already.
+    #[error("a server that has not begun can be restored from this record")]
+    NotRestorable,
     /// An answer where nobody was asked.
     #[error("the server waits for an answer on this connection")]
     NotAsked,
@@ -62,6 +69,7 @@ impl Replay {
         Self {
             server,
             acts: VecDeque::new(),
+            has_begun: false,
         }
     }
 
@@ -79,7 +87,15 @@ impl Replay {
                     Err(Box::new(Difference::Act { recorded, now }))
                 }
             },
+            Entry::Restored(record) if self.has_begun || has_odd_place(record) => {
+                Err(Box::new(Difference::Fact(Misfit::NotRestorable)))
+            }
+            Entry::Restored(record) => {
+                self.server.apply(record.clone());
+                Ok(())
+            }
             Entry::Fact(at, fact) => {
+                self.has_begun = true;
                 self.nothing_is_left()?;
                 self.server
                     .relive(*at, fact)
@@ -138,6 +154,10 @@ impl Server {
             // Whether it was refused shows in what follows.
             Fact::Command(command) => drop(self.handle_command(now, command)),
         }
+        if is_above_channel(fact) {
+            // Otherwise it is done already.
+            self.flush_records();
+        }
         // Nobody does any of it.
         while self.poll_output().is_some() {}
         Ok(())
@@ -147,7 +167,7 @@ impl Server {
         let Some(&Connection::Fresh { remote, local, .. }) = self.connections.get(&conn) else {
             return Err(Misfit::NotFresh);
         };
-        self.on_login(conn, remote, local, login_of(entrant));
+        self.on_login(conn, remote, local, login_of(entrant), Box::new(Plain));
         Ok(())
     }
 
@@ -179,6 +199,26 @@ impl Server {
             _ => Err(Misfit::NotAsked),
         }
     }
+}
+
+/// Whether a fact enters the machine behind its front door, which is [`crate::machine::Machine::handle_input`].
+const fn is_above_channel(fact: &Fact) -> bool {
+    match fact {
+        Fact::Login { .. } | Fact::Request { .. } | Fact::Answer { .. } | Fact::Unusable { .. } => {
+            true
+        }
+        Fact::Accepted { .. }
+        | Fact::Finished { .. }
+        | Fact::Lost { .. }
+        | Fact::Done(_)
+        | Fact::Command(_)
+        | Fact::Timeout => false,
+    }
+}
+
+/// Places are counted from 0, so none is near the end of the numbers.
+const fn has_odd_place(record: &Record) -> bool {
+    matches!(record, Record::Kept { place, .. } | Record::Taken { through: place, .. } if *place > u64::MAX / 2)
 }
 
 /// A login with some password: the result of its check is in the recording.

@@ -11,11 +11,12 @@ use crate::limits::OWN_CANDIDATES_MAX;
 use crate::machine::{CloseReason, ConnId, ConnectFailure};
 use crate::name::Name;
 use crate::server::event::{Event, Fault};
+use crate::server::record::Record;
 use crate::server::{Command, Done};
 use crate::time::WallTime;
 use crate::wire::frame::RefusalCode;
 use crate::wire::item::{self, Bounded, Item, ItemError};
-use crate::wire::login::{Login, LoginCause, LoginRefusal, Welcome};
+use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, Welcome};
 
 /// Something that the machine got, once it was known what it is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -166,6 +167,13 @@ pub enum Act {
         /// The name that was given.
         name: Name,
     },
+    /// A record for the store, of the batch that the next [`Act::Store`] ends.
+    Keep(Record),
+    /// Have the records before it stored.
+    Store {
+        /// Which batch.
+        id: EffectId,
+    },
     /// Tell the operator.
     Event(Event),
     /// The machine has ended.
@@ -185,6 +193,15 @@ pub enum Saying {
     Answers(Items),
     /// Items of [`crate::wire::push::Push`].
     Pushes(Items),
+}
+
+impl From<&LoginAnswer> for Saying {
+    fn from(answer: &LoginAnswer) -> Self {
+        match answer {
+            LoginAnswer::Welcome(welcome) => Self::Welcome(welcome.into()),
+            LoginAnswer::Refused(refusal) => Self::LoginRefused(*refusal),
+        }
+    }
 }
 
 /// A welcome without its keys.

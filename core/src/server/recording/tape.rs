@@ -28,6 +28,7 @@ const ENTRY_LEN_MAX: usize = FRAME_LEN_MAX + 1_024;
 const FACT: u8 = 0;
 const ACT: u8 = 1;
 const END: u8 = 2;
+const RESTORED: u8 = 3;
 
 /// Turns entries into bytes.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl Encoder {
             }
             Entry::Act(act) => self.add(&(ACT, act), bytes),
             Entry::End(end) => self.add(&(END, end), bytes),
+            Entry::Restored(record) => self.add(&(RESTORED, record), bytes),
         }
     }
 
@@ -241,6 +243,7 @@ fn read_entry(last: Moment, body: &[u8]) -> Result<Entry, Nonsense> {
         }
         ACT => read(body).map(Entry::Act),
         END => read(body).map(Entry::End),
+        RESTORED => read(body).map(Entry::Restored),
         _ => Err(Nonsense),
     }
 }
