@@ -109,12 +109,17 @@ impl Intake {
     pub(super) fn pop_ready(&mut self) -> Option<(Seq, Operation)> {
         let seq = self.next;
         let slot = self.slots.get_mut(&seq)?;
-        let State::Held(operation) = core::mem::replace(&mut slot.state, State::Pending) else {
-            debug_assert!(false, "what is not held is below the next number");
-            return None;
-        };
-        self.next = seq.next();
-        Some((seq, operation))
+        match core::mem::replace(&mut slot.state, State::Pending) {
+            State::Held(operation) => {
+                self.next = seq.next();
+                Some((seq, operation))
+            }
+            // The last number there is stays the next one after its turn.
+            taken @ (State::Pending | State::Counting { .. } | State::Final(_)) => {
+                slot.state = taken;
+                None
+            }
+        }
     }
 
     /// A broadcast went to so many, and could not go to so many more; its word is final when all is decided.
