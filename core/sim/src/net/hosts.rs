@@ -132,7 +132,8 @@ impl Net {
             .collect()
     }
 
-    fn stop_listening(&mut self, host: HostId) {
+    /// Nothing listens at a host any more; its connections go on.
+    pub fn stop_listening(&mut self, host: HostId) {
         self.listeners.retain(|_, listening| *listening != host);
     }
 
