@@ -172,7 +172,7 @@ impl Timeline {
                 direction: Direction::In,
                 user: None,
                 conn: None,
-                words: wording::record(record, self.header.texts),
+                words: wording::record("finds kept", record, self.header.texts),
             }),
             Entry::End(_) => None,
         }
@@ -268,7 +268,10 @@ impl Timeline {
             Act::CheckPassword { name, .. } => {
                 ((None, Some(*name)), Words::new("checks the password"))
             }
-            Act::Keep(record) => ((None, None), wording::record(record, self.header.texts)),
+            Act::Keep(record) => (
+                (None, None),
+                wording::record("keeps", record, self.header.texts),
+            ),
             Act::Store { .. } => ((None, None), Words::new("has this stored")),
             Act::Event(event) => ((None, user_of(event)), Words::new(wording::event(event))),
             Act::Stop => ((None, None), Words::new("stops")),

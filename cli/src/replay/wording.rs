@@ -251,9 +251,9 @@ fn push(push: &Push, texts: Texts) -> Words {
     }
 }
 
-/// What is kept for a server that starts again.
-pub(super) fn record(record: &Record, texts: Texts) -> Words {
-    let one = |name: &Name, text: String| Words::about(*name, format!("keeps: {text}"));
+/// What is kept for a server that starts again, and what the server does with it.
+pub(super) fn record(verb: &str, record: &Record, texts: Texts) -> Words {
+    let one = |name: &Name, text: String| Words::about(*name, format!("{verb}: {text}"));
     let two = |a: &Name, b: &Name, text: String| one(a, text).concerning(*b);
     match record {
         Record::Kept { to, message, .. } => {
