@@ -3,6 +3,7 @@
 mod timeline;
 mod wording;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
@@ -10,7 +11,12 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use simplechat_core::name::Name;
 use simplechat_core::server::recording::tape::{Decoder, Unreadable};
-use simplechat_core::server::recording::{Act, Difference, End, Entry, Header, Replay};
+use simplechat_core::server::recording::{
+    Act, Difference, End, Entry, Header, Items, Replay, Saying,
+};
+use simplechat_core::wire::item::Item;
+use simplechat_core::wire::push::Push;
+use simplechat_core::wire::request::Answer;
 
 use crate::args;
 use crate::clean::clean_line;
@@ -214,7 +220,7 @@ fn show_difference(
         },
         Difference::Unrecorded(act) => ("nothing more before what follows".into(), describe(act)),
         Difference::Fact(misfit) => {
-            let now = format!("cannot happen, as it is not so that {misfit}");
+            let now = format!("this cannot happen: {misfit}");
             (timeline.describe(entry), now)
         }
     };
@@ -227,7 +233,28 @@ fn show_difference(
 }
 
 fn in_full(act: &Act) -> String {
-    clean_line(&format!("{act:?}")).into_owned()
+    fn items<T: Item + fmt::Debug>(items: &Items) -> String {
+        format!("{:?}", items.decoded::<T>().collect::<Vec<_>>())
+    }
+    let act = match act {
+        Act::Say {
+            saying: Saying::Pushes(pushes),
+            ..
+        } => items::<Push>(pushes),
+        Act::Say {
+            saying: Saying::Answers(answers),
+            ..
+        } => items::<Answer>(answers),
+        Act::Dial { .. }
+        | Act::Say { .. }
+        | Act::Close { .. }
+        | Act::CheckPassword { .. }
+        | Act::Keep(_)
+        | Act::Store { .. }
+        | Act::Event(_)
+        | Act::Stop => format!("{act:?}"),
+    };
+    clean_line(&act).into_owned()
 }
 
 fn conclusion(end: End, verdict: Verdict, entries: u64) -> String {

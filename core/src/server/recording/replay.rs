@@ -46,16 +46,16 @@ pub enum Difference {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Misfit {
     /// A login or request on a connection that is not new.
-    #[error("this connection was accepted just now, and nothing came there yet")]
+    #[error("this connection is not one that was just accepted")]
     NotFresh,
     /// A request of somebody without a session.
-    #[error("this account has a session")]
+    #[error("this account has no session")]
     NoSession,
     /// A record that no server has left, or that comes when the server runs already.
-    #[error("a server that has not begun can be restored from this record")]
+    #[error("no server has left this record, or the server runs already")]
     NotRestorable,
     /// An answer where nobody was asked.
-    #[error("the server waits for an answer on this connection")]
+    #[error("the server waits for no answer on this connection")]
     NotAsked,
 }
 
