@@ -27,6 +27,7 @@ use crate::dice::Dice;
 use crate::net::{HostId, Net};
 use crate::script;
 use crate::test_channel::TestChannel;
+pub use attack::ATTACKER;
 
 /// The server's place on the network.
 pub const SERVER: HostId = HostId(0);

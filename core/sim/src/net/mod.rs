@@ -108,18 +108,13 @@ impl Net {
     /// How many of them between these two.
     #[must_use]
     pub fn connections_between(&self, a: HostId, b: HostId) -> usize {
-        let dialled = |pair| self.dialled.get(&pair).copied().unwrap_or(0);
-        dialled((a, b)) + dialled((b, a))
+        self.dials(a, b) + self.dials(b, a)
     }
 
-    /// How many of them to this one.
+    /// How many of them the first dialled to the second.
     #[must_use]
-    pub fn connections_to(&self, host: HostId) -> usize {
-        self.dialled
-            .iter()
-            .filter(|((_, to), _)| *to == host)
-            .map(|(_, count)| count)
-            .sum()
+    pub fn dials(&self, from: HostId, to: HostId) -> usize {
+        self.dialled.get(&(from, to)).copied().unwrap_or(0)
     }
 
     /// How many of them from or to the server, which is the first host.
@@ -201,10 +196,12 @@ impl Net {
         let forecast = weather.forecast(dice);
         let accepted_at = now + weather.set_up(dice) + weather.delay(dice);
         let id = self.lay_wire(now, (host, conn), (callee, to));
+        let times_out = (now + DIAL_TIMEOUT, ConnectFailure::TimedOut);
         let failure = match (callee, forecast) {
             (None, _) => Some((accepted_at, ConnectFailure::Refused)),
+            (Some(callee), _) if self.is_out_of_reach(host, callee) => Some(times_out),
             (Some(_), Forecast::Fails(failure)) => Some((accepted_at, failure)),
-            (Some(_), Forecast::Hangs) => Some((now + DIAL_TIMEOUT, ConnectFailure::TimedOut)),
+            (Some(_), Forecast::Hangs) => Some(times_out),
             (Some(_), Forecast::Stands(_)) => None,
         };
         if let Some((at, failure)) = failure {
@@ -233,6 +230,13 @@ impl Net {
             let overdue = Delivery::Closed(CloseReason::Deadline);
             self.enqueue(now + CONNECTION_DEADLINE, id, side, overdue);
         }
+    }
+
+    /// Whether the packets that make a connection do not get to and fro.
+    fn is_out_of_reach(&self, caller: HostId, callee: HostId) -> bool {
+        self.cut.contains(&(caller, callee))
+            || self.cut.contains(&(callee, caller))
+            || self.asleep.contains(&callee)
     }
 
     /// Makes the two ends of a connection; the far one is open only if somebody listens there.
@@ -275,6 +279,7 @@ impl Net {
         };
         if let Some((by, recordings)) = &mut self.recorder
             && wire.caller.host != *by
+            && wire.end(side).host != *by
         {
             recordings.note(id, side, wire.listener, &bytes);
         }
