@@ -29,6 +29,8 @@ struct Party {
     dice: Dice,
     seats: Vec<ClientId>,
     diaries: Vec<Diary>,
+    /// What was given to the server, and by whom.
+    typed: Vec<(usize, String)>,
     sent: u32,
 }
 
@@ -45,6 +47,7 @@ impl Party {
             dice: Dice::new(seed ^ 0xabcd),
             diaries: seats.iter().map(|_| Diary::default()).collect(),
             seats,
+            typed: Vec::new(),
             sent: 0,
         }
     }
@@ -98,8 +101,14 @@ impl Party {
         self.sent += 1;
         let text = format!("t{:04}", self.sent);
         match self.dice.below(17) {
-            0..=9 => w.types(seat, &format!("message {other} {text}")),
-            10 | 11 => w.types(seat, &format!("broadcast {text}")),
+            0..=11 => {
+                let line = match self.dice.below(6) {
+                    0 => format!("broadcast {text}"),
+                    _ => format!("message {other} {text}"),
+                };
+                w.types(seat, &line);
+                self.typed.push((who, line));
+            }
             12..=15 => {
                 let _ = w.command(
                     seat,
@@ -197,6 +206,15 @@ impl Party {
 
     /// Everybody has had the last word on everything they wrote.
     fn check_all_answered(&mut self, seed: u64) {
+        for (who, line) in &self.typed {
+            let answer = format!("{line}: ");
+            let is_answered = |seen: &String| seen.starts_with(&answer);
+            assert!(
+                self.diaries[*who].lines.iter().any(is_answered),
+                "seed {seed}: {} has no word on {line}",
+                NAMES[*who]
+            );
+        }
         for seat in self.seats.clone() {
             self.world.types(seat, "online");
             self.world.types(seat, "addressbook");
