@@ -29,6 +29,7 @@ use crate::net::{HostId, Net};
 use crate::script;
 use crate::store::Store;
 use crate::test_channel::TestChannel;
+pub use attack::ATTACKER;
 
 /// The server's place on the network.
 pub const SERVER: HostId = HostId(0);

@@ -158,7 +158,7 @@ impl Party {
         let Some((_, channel)) = links.nth(back) else {
             return Ok(());
         };
-        let frame = channel.seal(payload);
+        let frame = channel.seal_call(payload);
         self.call(u, frame)
     }
 
@@ -219,7 +219,7 @@ impl Party {
                 };
                 let channel = call.link.and_then(|link| self.channel(link));
                 match channel {
-                    Some((_, channel)) => channel.seal(&payload),
+                    Some((_, channel)) => channel.seal_answer(&payload),
                     None => payload,
                 }
             }
@@ -260,7 +260,7 @@ impl Party {
             Other::Server => answers_to_requests(&call.payload),
             Other::Peer => answer_to_peer(&call.payload),
         };
-        channel.seal(&payload)
+        channel.seal_answer(&payload)
     }
 
     /// Hears what the client says, which must be legal, and does what others would, if the mood is so.
@@ -305,7 +305,11 @@ impl Party {
                 let Some((other, channel)) = self.channel(link) else {
                     return;
                 };
-                let opened = channel.open(&sealed).expect("genuine, and new");
+                let opened = match conn {
+                    ConnId::Dialled(_) => channel.open_call(&sealed),
+                    ConnId::Accepted(_) => channel.open_answer(&sealed),
+                };
+                let opened = opened.expect("genuine, and new");
                 let payload = opened.payload.to_vec();
                 for item in Items::new(&payload) {
                     let item = item.expect("an item");

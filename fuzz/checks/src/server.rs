@@ -131,7 +131,7 @@ impl Party {
             return Ok(());
         }
         let place = u.choose_index(self.clients.len())?;
-        let frame = self.clients[place].seal(payload);
+        let frame = self.clients[place].seal_call(payload);
         self.say(u, frame)
     }
 
@@ -155,7 +155,7 @@ impl Party {
             _ => right_answer(&call).unwrap_or_default(),
         };
         if let Some(client) = self.client(session) {
-            let frame = client.seal(&payload);
+            let frame = client.seal_answer(&payload);
             let frame = perhaps_broken(u, frame)?;
             let cut = u.arbitrary::<u8>()?.into();
             self.rig.receive(conn, &frame, cut);
@@ -189,7 +189,7 @@ impl Party {
                 if let Some(payload) = right_answer(&call)
                     && let Some(client) = self.client(session)
                 {
-                    let frame = client.seal(&payload);
+                    let frame = client.seal_answer(&payload);
                     self.rig.receive(conn, &frame, frame.len());
                 }
             }
@@ -212,7 +212,11 @@ impl Party {
                 let Some(client) = self.client(session) else {
                     return;
                 };
-                let opened = client.open(&sealed).expect("genuine, and new");
+                let opened = match conn {
+                    ConnId::Dialled(_) => client.open_call(&sealed),
+                    ConnId::Accepted(_) => client.open_answer(&sealed),
+                };
+                let opened = opened.expect("genuine, and new");
                 let payload = opened.payload.to_vec();
                 for item in Items::new(&payload) {
                     let item = item.expect("an item");
