@@ -352,9 +352,9 @@ impl Party {
         }
     }
 
-    /// An hour of silence, in which it may try again and again but not all the time; then the user leaves.
+    /// Ten minutes of silence, in which it may try again and again but not all the time; then the user leaves.
     fn end(&mut self) {
-        self.rig.pass(Duration::from_secs(3_600));
+        self.rig.pass(Duration::from_secs(600));
         let _ = self.rig.wish(Command::Leave);
         self.rig.pass(Duration::from_secs(10));
         assert!(self.rig.stopped, "a client that leaves ends");
