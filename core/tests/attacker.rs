@@ -299,6 +299,31 @@ fn who_sits_at_the_address_that_a_client_has_left_gets_nothing_done() {
     }
 }
 
+/// Calls that came before their keys wait for a moment. An attacker who keeps all places for that taken would have the
+/// server's check of a listener refused.
+#[test]
+fn a_flood_of_strange_calls_keeps_nobody_out_who_is_awaited() {
+    for seed in 0..40 {
+        let mut world = World::with_attacker(seed, Config::default());
+        let seats = NAMES.map(|name| world.join(name));
+        world.crash_server();
+        world.start_server();
+        world.look_away();
+        world.net.weather.jitter = Duration::from_millis(60);
+        for _ in 0..600 {
+            world.attack();
+            world.run(Duration::from_millis(60));
+        }
+        for (seat, me) in seats.into_iter().zip(NAMES) {
+            let seen = world.saw(seat);
+            let back = format!("logged in again as {me}, 0 kept");
+            assert!(seen.contains(&back), "seed {seed}: {seen:?}");
+            let unreachable = "listener at 40000 unreachable".to_owned();
+            assert!(!seen.contains(&unreachable), "seed {seed}: {me}: {seen:?}");
+        }
+    }
+}
+
 /// What the tests above would see if the channel did not hold.
 #[test]
 fn in_plain_text_the_attacker_is_believed() {
