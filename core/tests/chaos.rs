@@ -1,4 +1,5 @@
-//! Many people, a bad network, and whatever may happen to them: what was promised holds in each of a hundred worlds.
+//! Many people, a bad network, an attacker, and whatever may happen to them: what was promised holds in each of a hundred
+//! worlds.
 #![allow(
     clippy::missing_assert_message,
     clippy::unwrap_used,
@@ -9,7 +10,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use simplechat_core::server::config::Config;
 use simplechat_sim::dice::Dice;
+use simplechat_sim::net::{HostId, Weather};
+use simplechat_sim::world::SERVER;
 use simplechat_sim::{ClientId, World};
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
@@ -25,12 +29,14 @@ struct Party {
     dice: Dice,
     seats: Vec<ClientId>,
     diaries: Vec<Diary>,
+    /// What was given to the server, and by whom.
+    typed: Vec<(usize, String)>,
     sent: u32,
 }
 
 impl Party {
     fn new(seed: u64) -> Self {
-        let mut world = World::new(seed);
+        let mut world = World::with_attacker(seed, Config::default());
         let seats = NAMES.map(|name| world.join(name)).to_vec();
         for (a, b) in [(0, 1), (1, 2), (2, 3), (3, 0)] {
             world.introduce(seats[a], seats[b]);
@@ -41,35 +47,80 @@ impl Party {
             dice: Dice::new(seed ^ 0xabcd),
             diaries: seats.iter().map(|_| Diary::default()).collect(),
             seats,
+            typed: Vec::new(),
             sent: 0,
         }
     }
 
     fn act(&mut self) {
-        let w = &mut self.world;
         let who = self.dice.below(NAMES.len());
+        if self.dice.below(4) == 0 {
+            let hosts = [SERVER, self.seats[who].host()];
+            self.disturb(hosts);
+        } else if !self.world.is_asleep(self.seats[who].host()) {
+            self.speak(who);
+        }
+        for _ in 0..self.dice.below(4) {
+            self.world.attack();
+            let pause = self.dice.fraction_of(Duration::from_secs(2));
+            self.world.run(pause);
+        }
+        self.note();
+    }
+
+    /// Something happens to a client, to the server, or on the way between them.
+    fn disturb(&mut self, hosts: [HostId; 2]) {
+        let [one, other] = if self.dice.below(2) == 0 {
+            hosts
+        } else {
+            [hosts[1], hosts[0]]
+        };
+        let w = &mut self.world;
+        match self.dice.below(10) {
+            0 => w.net.cut(one, other),
+            1 => w.net.cut_one_way(one, other),
+            2 => w.net.heal(one, other),
+            3 => w.put_to_sleep(one),
+            4 | 5 => {
+                w.wake(one);
+                w.wake(other);
+            }
+            6 => {
+                let by_ms = [-86_400_000, -1_000, 3_600_000][self.dice.below(3)];
+                w.jump_wall_clock(one, by_ms);
+            }
+            7 => {
+                w.crash_server();
+                w.run(Duration::from_millis(700));
+                w.start_server();
+            }
+            8 => w.store.takes = Duration::from_millis([0, 5, 400][self.dice.below(3)]),
+            _ => w.net.weather = [Weather::default(), Weather::stormy()][self.dice.below(2)],
+        }
+    }
+
+    /// Somebody writes, or the way between two of them is cut or mended.
+    fn speak(&mut self, who: usize) {
+        let w = &mut self.world;
         let whom = (who + 1 + self.dice.below(NAMES.len() - 1)) % NAMES.len();
         let (seat, other) = (self.seats[who], NAMES[whom]);
         self.sent += 1;
         let text = format!("t{:04}", self.sent);
-        match self.dice.below(22) {
-            0..=9 => w.types(seat, &format!("message {other} {text}")),
-            10 | 11 => w.types(seat, &format!("broadcast {text}")),
+        match self.dice.below(17) {
+            0..=11 => {
+                let line = match self.dice.below(6) {
+                    0 => format!("broadcast {text}"),
+                    _ => format!("message {other} {text}"),
+                };
+                w.types(seat, &line);
+                self.typed.push((who, line));
+            }
             12..=15 => {
                 let _ = w.command(
                     seat,
                     simplechat_sim::script::parse(&format!("private {other} {text}")),
                 );
             }
-            16 => w.net.weather.breaks_per_mille = [0, 50, 300][self.dice.below(3)],
-            17 => w.cut_from_server(seat),
-            18 => w.heal_to_server(seat),
-            19 => {
-                w.crash_server();
-                w.run(Duration::from_millis(700));
-                w.start_server();
-            }
-            20 => w.store.takes = Duration::from_millis([0, 5, 400][self.dice.below(3)]),
             _ => {
                 let pair = (seat, self.seats[whom]);
                 if self.dice.below(2) == 0 {
@@ -79,19 +130,14 @@ impl Party {
                 }
             }
         }
-        let pause = self.dice.fraction_of(Duration::from_secs(4));
-        self.world.run(pause);
-        self.note();
     }
 
     fn make_peace(&mut self) {
         let w = &mut self.world;
-        w.net.weather.breaks_per_mille = 0;
-        for seat in self.seats.clone() {
-            w.heal_to_server(seat);
-            for other in self.seats.clone() {
-                w.heal_between(seat, other);
-            }
+        w.net.calm();
+        w.wake(SERVER);
+        for seat in &self.seats {
+            w.wake(seat.host());
         }
         w.run(Duration::from_secs(200));
         self.note();
@@ -166,6 +212,15 @@ impl Party {
 
     /// Everybody has had the last word on everything they wrote.
     fn check_all_answered(&mut self, seed: u64) {
+        for (who, line) in &self.typed {
+            let answer = format!("{line}: ");
+            let is_answered = |seen: &String| seen.starts_with(&answer);
+            assert!(
+                self.diaries[*who].lines.iter().any(is_answered),
+                "seed {seed}: {} has no word on {line}",
+                NAMES[*who]
+            );
+        }
         for seat in self.seats.clone() {
             self.world.types(seat, "online");
             self.world.types(seat, "addressbook");

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use simplechat_core::server::Command;
+use simplechat_core::server::config::Config;
 use simplechat_core::server::recording::tape::{Decoder, Unreadable};
-use simplechat_core::server::recording::{Act, Difference, Entry, Header, Replay, Texts};
+use simplechat_core::server::recording::{Act, Difference, Entry, Fact, Header, Replay, Texts};
 use simplechat_sim::dice::Dice;
 use simplechat_sim::store::Health;
 use simplechat_sim::tape::Tape;
@@ -160,6 +161,25 @@ fn a_server_that_goes_on_where_another_ended_does_the_same_again() {
         .cloned()
         .collect();
     assert!(replay(&header, &forgotten).is_err());
+}
+
+/// What protects frames, and what comes in frames that are not believed, makes no difference above the channel.
+#[test]
+fn a_besieged_server_behind_another_channel_replays() {
+    let mut w = World::with_attacker(3, Config::default());
+    let tape = w.record(Texts::Filled);
+    w.start_server();
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
+    for _ in 0..100 {
+        w.types(alice, "message bob hi");
+        w.attack();
+        w.run(Duration::from_millis(300));
+    }
+    let (header, entries) = read(&tape.bytes()).unwrap();
+    assert_eq!(replay(&header, &entries), Ok(()));
+    let is_unusable = |entry: &&Entry| matches!(entry, Entry::Fact(_, Fact::Unusable { .. }));
+    assert!(entries.iter().filter(is_unusable).count() > 10);
 }
 
 #[test]

@@ -31,6 +31,7 @@ use crate::script;
 use crate::store::Store;
 use crate::tape::Tape;
 use crate::test_channel::TestChannel;
+pub use attack::ATTACKER;
 
 /// The server's place on the network.
 pub const SERVER: HostId = HostId(0);

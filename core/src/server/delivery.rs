@@ -35,7 +35,7 @@ impl Server {
         let (saying, bytes) = match session.lane.next(now, &owner.mailbox) {
             Next::Send(payload) => (
                 self.tap.saying(|texts| Saying::pushes(payload, texts)),
-                session.channel.seal(payload.as_bytes()),
+                session.channel.seal_call(payload.as_bytes()),
             ),
             Next::Wait(until) => return self.timers.set(TimerKind::Lazy(account), until),
             Next::Nothing => return,
@@ -185,7 +185,7 @@ impl Server {
         }
         let payload = Payload::of(&Push::Probe { challenge });
         let saying = self.tap.saying(|texts| Saying::pushes(&payload, texts));
-        let bytes = session.channel.seal(payload.as_bytes());
+        let bytes = session.channel.seal_call(payload.as_bytes());
         let (id, to) = (session.channel.id(), session.address());
         let conn = self.dial(account, to);
         let probe = Connection::Probe {
@@ -275,7 +275,7 @@ impl Server {
         if let Some(conn) = session.login_conn.take() {
             let answer = Payload::of(&Answer::ListenerChecked { reach });
             let saying = self.tap.saying(|_| Saying::answers(&answer));
-            let bytes = session.channel.seal(answer.as_bytes());
+            let bytes = session.channel.seal_answer(answer.as_bytes());
             self.send(conn, saying, bytes);
             self.close(conn);
         }
@@ -302,7 +302,7 @@ impl Server {
         if sealed.session != session {
             return Answered::Forged;
         }
-        let Ok(opened) = current.channel.open(sealed) else {
+        let Ok(opened) = current.channel.open_answer(sealed) else {
             return Answered::Forged;
         };
         let item = Items::new(&opened.payload).next();

@@ -388,7 +388,7 @@ impl Server {
         }
         let payload = Payload::of(&Push::SessionEnded { reason });
         let saying = self.tap.saying(|texts| Saying::pushes(&payload, texts));
-        let bytes = session.channel.seal(payload.as_bytes());
+        let bytes = session.channel.seal_call(payload.as_bytes());
         let conn = self.dial(account, session.address());
         self.connections.insert(conn, Connection::Farewell);
         self.send(conn, saying, bytes);

@@ -49,7 +49,7 @@ impl Server {
         let Some((account, session)) = session else {
             return self.on_unusable(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
         };
-        let payload = match session.channel.open(sealed) {
+        let payload = match session.channel.open_call(sealed) {
             Ok(opened) => opened.payload,
             // Whoever replays or forges frames is told nothing that the session's owner is.
             Err(error) => return self.on_unusable(conn, RefusalCode::Malformed, error.into()),
@@ -267,7 +267,7 @@ impl Server {
             && session.channel.id() == exchange.session
         {
             let saying = self.tap.saying(|_| Saying::answers(&exchange.answers));
-            let bytes = session.channel.seal(exchange.answers.as_bytes());
+            let bytes = session.channel.seal_answer(exchange.answers.as_bytes());
             self.send(conn, saying, bytes);
         }
         self.close(conn);
