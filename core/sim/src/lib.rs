@@ -8,6 +8,7 @@
 pub mod crowd;
 pub mod dice;
 pub mod net;
+pub mod observation;
 pub mod script;
 pub mod world;
 

@@ -175,6 +175,23 @@ impl Net {
             .sum()
     }
 
+    /// Who listens at an address.
+    #[must_use]
+    pub fn listener_at(&self, address: SocketAddr) -> Option<HostId> {
+        self.listeners.get(&address).copied()
+    }
+
+    /// Who is at the other end of a host's connection, while it stands.
+    #[must_use]
+    pub fn far_end(&self, host: HostId, conn: ConnId) -> Option<HostId> {
+        let (wire, side) = self.ends.get(&(host, conn))?;
+        let wire = self.wires.get(wire)?;
+        Some(match side {
+            Side::Caller => wire.callee.host,
+            Side::Callee => wire.caller.host,
+        })
+    }
+
     /// What a host sends seems to come from this address.
     pub fn masquerade(&mut self, host: HostId, address: IpAddr) {
         self.addresses.insert(host, address);

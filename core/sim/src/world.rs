@@ -1,5 +1,6 @@
 //! A world: a server, clients, their network and their people, run one step after the other.
 
+mod agenda;
 mod run;
 
 use std::collections::BTreeMap;
@@ -22,9 +23,12 @@ use simplechat_core::time::{Moment, Timestamp, WallTime};
 
 use crate::dice::Dice;
 use crate::net::{HostId, Net};
+use crate::observation::{Observation, Observed};
 use crate::script;
+use agenda::Agenda;
 
-const SERVER: HostId = HostId(0);
+/// The place of every world's server on the network.
+pub const SERVER: HostId = HostId(0);
 /// Somebody with a socket of their own and nothing else.
 const STRANGER: HostId = HostId(usize::MAX);
 /// 2027-01-15 08:00 UTC.
@@ -65,7 +69,7 @@ struct Stranger {
 /// Work outside the machines that ends at some time.
 #[derive(Debug)]
 enum Chore {
-    Check(EffectId, Verdict),
+    Check(EffectId, Name, Verdict),
     Show(ClientId, EffectId),
 }
 
@@ -87,7 +91,12 @@ pub struct World {
     chores_made: u64,
     stranger: Stranger,
     strangers: u64,
-    log: String,
+    /// `None` when nobody reads it.
+    log: Option<String>,
+    /// What happened since the last look; `None` when nobody looks.
+    observed: Option<Vec<Observed>>,
+    agenda: Agenda,
+    steps: u64,
     spun: (Timestamp, u32),
 }
 
@@ -116,9 +125,19 @@ impl World {
         let names = [
             "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy",
         ];
+        Self::with_accounts(seed, config, names.map(str::to_owned))
+    }
+
+    /// The same with other accounts; each one's password is its name.
+    #[must_use]
+    pub fn with_accounts(
+        seed: u64,
+        config: ServerConfig,
+        names: impl IntoIterator<Item = String>,
+    ) -> Self {
         let accounts = names
-            .iter()
-            .filter_map(|name| Some((name.parse().ok()?, (*name).to_owned())))
+            .into_iter()
+            .filter_map(|name| Some((name.parse().ok()?, name)))
             .collect();
         let mut world = Self {
             now: Timestamp::from_secs(1_000),
@@ -134,7 +153,10 @@ impl World {
             chores_made: 0,
             stranger: Stranger::default(),
             strangers: 0,
-            log: String::new(),
+            log: Some(String::new()),
+            observed: None,
+            agenda: Agenda::default(),
+            steps: 0,
             spun: (Timestamp::ZERO, 0),
         };
         world.start_server();
@@ -151,6 +173,33 @@ impl World {
         }
         self.crash_server();
         self.start_server();
+    }
+
+    /// From now on what happens is to be looked at ([`Self::observed`]) and not written to a log, which grows.
+    pub fn watch(&mut self) {
+        self.log = None;
+        self.observed = Some(Vec::new());
+    }
+
+    /// What happened since the last look, if it is being watched.
+    pub fn observed(&mut self) -> Vec<Observed> {
+        self.observed
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// How often something was handed to a machine.
+    #[must_use]
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    fn observe(&mut self, what: Observation) {
+        let at = self.now;
+        if let Some(observed) = &mut self.observed {
+            observed.push(Observed { at, what });
+        }
     }
 
     /// The time and date of this world.
@@ -171,6 +220,8 @@ impl World {
         self.server = Some(server);
         self.net.place(SERVER, server_address());
         self.note("server", "starts");
+        self.observe(Observation::ServerStarted);
+        self.drain_server();
     }
 
     /// The server is gone, with all that it had in memory.
@@ -179,7 +230,9 @@ impl World {
             self.net.remove(self.now, SERVER);
             self.chores
                 .retain(|_, chore| matches!(chore, Chore::Show(..)));
+            self.agenda.set(SERVER, None);
             self.note("server", "crashes");
+            self.observe(Observation::ServerCrashed);
         }
     }
 
@@ -200,6 +253,12 @@ impl World {
     /// What the server told its operator since the last look.
     pub fn operator_saw(&mut self) -> Vec<server::event::Event> {
         std::mem::take(&mut self.server_events)
+    }
+
+    /// Whether a server runs.
+    #[must_use]
+    pub const fn has_server(&self) -> bool {
+        self.server.is_some()
     }
 
     /// The server's machine.
@@ -229,6 +288,7 @@ impl World {
             stuck: Vec::new(),
             ended: false,
         });
+        self.observe(Observation::SatDown { client: id });
         id
     }
 
@@ -295,10 +355,18 @@ impl World {
     /// When the client refuses on the spot.
     pub fn command(&mut self, id: ClientId, command: Command) -> Result<(), Rejected> {
         let moment = self.moment();
-        self.note_seat(id, &format!("> {}", script::show_command(&command)));
+        self.note_seat(id, || format!("> {}", script::show_command(&command)));
+        let watched = self.observed.is_some().then(|| command.clone());
         let result = self.seat_mut(id).machine.handle_command(moment, command);
         if let Err(rejected) = &result {
-            self.note_seat(id, &format!("! {rejected}"));
+            self.note_seat(id, || format!("! {rejected}"));
+        }
+        if let Some(command) = watched {
+            self.observe(Observation::Wished {
+                client: id,
+                command,
+                result: result.clone(),
+            });
         }
         self.drain_client(id);
         result
@@ -366,8 +434,10 @@ impl World {
     /// A client is gone without a word.
     pub fn crash(&mut self, id: ClientId) {
         self.seat_mut(id).ended = true;
+        self.agenda.set(id.host(), None);
         self.net.remove(self.now, id.host());
-        self.note_seat(id, "crashes");
+        self.note_seat(id, || "crashes".into());
+        self.observe(Observation::ClientCrashed { client: id });
     }
 
     /// Cuts or mends the way between a client and the server.
@@ -438,12 +508,14 @@ impl World {
     /// Everything that anybody did and saw, with the time since the world began.
     #[must_use]
     pub fn log(&self) -> &str {
-        &self.log
+        self.log.as_deref().unwrap_or_default()
     }
 
     fn show(&mut self, id: ClientId, event: Event) {
-        self.note_seat(id, &format!("< {}", script::show_event(&event)));
-        self.seat_mut(id).seen.push(event);
+        self.note_seat(id, || format!("< {}", script::show_event(&event)));
+        if self.observed.is_none() {
+            self.seat_mut(id).seen.push(event);
+        }
     }
 
     fn add_chore(&mut self, takes: Duration, chore: Chore) {
@@ -452,14 +524,18 @@ impl World {
             .insert((self.now + takes, self.chores_made), chore);
     }
 
-    fn note_seat(&mut self, id: ClientId, what: &str) {
-        let label = self.label(id);
-        self.note(&label, what);
+    fn note_seat(&mut self, id: ClientId, what: impl FnOnce() -> String) {
+        if self.log.is_some() {
+            let label = self.label(id);
+            self.note(&label, &what());
+        }
     }
 
     fn note(&mut self, who: &str, what: &str) {
         let since = self.now.since(Timestamp::from_secs(1_000));
-        let _ = writeln!(self.log, "{:8.3} {who} {what}", since.as_secs_f64());
+        if let Some(log) = &mut self.log {
+            let _ = writeln!(log, "{:8.3} {who} {what}", since.as_secs_f64());
+        }
     }
 
     fn seat(&self, id: ClientId) -> &Seat {

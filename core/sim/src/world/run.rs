@@ -1,5 +1,6 @@
 //! What makes a world go on: the next thing that is due, one after the other, handed to the machines as a driver would.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use simplechat_core::client;
@@ -8,7 +9,8 @@ use simplechat_core::server::{self, Effect, Verdict};
 use simplechat_core::time::{Moment, Timestamp};
 
 use super::{Chore, ClientId, SERVER, STRANGER, World};
-use crate::net::Delivery;
+use crate::net::{Delivery, HostId};
+use crate::observation::Observation;
 
 /// Steps in a row at one point in time that no healthy machine needs.
 const SPIN: u32 = 100_000;
@@ -27,26 +29,23 @@ impl World {
     }
 
     /// Does the next thing, if it is due by then.
-    fn step(&mut self, until: Timestamp) -> bool {
-        let deadlines = self.seats.iter().map(|seat| {
-            let machine = (!seat.ended).then(|| seat.machine.poll_timeout());
-            machine.flatten().map(|deadline| deadline.at)
-        });
-        let server = self.server.as_ref().and_then(Machine::poll_timeout);
+    pub fn step(&mut self, until: Timestamp) -> bool {
+        let machine = self.agenda.next().map(|(at, _)| at);
         let chore = self.chores.first_key_value().map(|((at, _), _)| *at);
-        let next = deadlines
-            .chain([server.map(|deadline| deadline.at), chore, self.net.next()])
+        let next = [machine, chore, self.net.next()]
+            .into_iter()
             .flatten()
             .min();
         let Some(next) = next.filter(|next| *next <= until) else {
             return false;
         };
         self.now = self.now.max(next);
+        self.steps += 1;
         self.watch_for_spinning();
         if self.run_chore() || self.run_net() {
             return true;
         }
-        self.run_timeouts();
+        self.run_timeout();
         true
     }
 
@@ -69,15 +68,18 @@ impl World {
             return false;
         };
         match entry.remove() {
-            Chore::Check(id, verdict) => {
+            Chore::Check(id, name, verdict) => {
                 if let Some(server) = &mut self.server {
                     let done = server::Done::PasswordChecked { id, verdict };
                     server.handle_input(moment, Input::EffectDone(done));
+                    self.observe(Observation::PasswordChecked { name, verdict });
                     self.drain_server();
                 }
             }
+            Chore::Show(client, _) if self.seat(client).ended => {}
             Chore::Show(client, id) => {
                 let done = client::Done::Shown { id };
+                self.observe(Observation::Read { client, effect: id });
                 self.seat_mut(client)
                     .machine
                     .handle_input(moment, Input::EffectDone(done));
@@ -101,6 +103,9 @@ impl World {
                 Delivery::Accepted { .. } | Delivery::Connected { .. } => {}
             }
         } else if host == SERVER {
+            if matches!(delivery, Delivery::Bytes(_)) {
+                self.note_heard(conn);
+            }
             if let Some(server) = &mut self.server {
                 hand_in(server, moment, conn, &delivery);
                 self.drain_server();
@@ -115,17 +120,28 @@ impl World {
         true
     }
 
-    fn run_timeouts(&mut self) {
-        let moment = self.moment();
-        if let Some(server) = &mut self.server {
-            time_out(server, moment);
-            self.drain_server();
+    fn note_heard(&mut self, conn: ConnId) {
+        if let Some(from) = self.net.far_end(SERVER, conn) {
+            self.observe(Observation::ServerHeard { from });
         }
-        for id in (0..self.seats.len()).map(ClientId) {
-            if !self.seat(id).ended {
+    }
+
+    fn run_timeout(&mut self) {
+        let moment = self.moment();
+        let due = self.agenda.next().filter(|(at, _)| *at <= self.now);
+        match due.map(|(_, host)| host) {
+            Some(SERVER) => {
+                if let Some(server) = &mut self.server {
+                    time_out(server, moment);
+                }
+                self.drain_server();
+            }
+            Some(host) => {
+                let id = ClientId(host.0 - 1);
                 time_out(&mut self.seat_mut(id).machine, moment);
                 self.drain_client(id);
             }
+            None => {}
         }
     }
 
@@ -142,7 +158,10 @@ impl World {
                     } else {
                         Verdict::Wrong
                     };
-                    self.add_chore(self.check_takes, Chore::Check(id, verdict));
+                    self.add_chore(self.check_takes, Chore::Check(id, name, verdict));
+                }
+                Output::Event(event) if self.observed.is_some() => {
+                    self.observe(Observation::Operator(event));
                 }
                 Output::Event(event) => self.server_events.push(event),
                 Output::Stop => {
@@ -152,8 +171,10 @@ impl World {
                     // What was sent until now arrives; then nobody listens there.
                     self.net.retire(SERVER);
                     self.note("server", "ends");
+                    self.observe(Observation::ServerEnded);
                 }
                 Output::Connect { conn, to } => {
+                    self.note_dial(SERVER, to);
                     self.net.connect(self.now, &mut self.dice, SERVER, conn, to);
                 }
                 Output::Send { conn, bytes } => {
@@ -164,6 +185,16 @@ impl World {
                 }
             }
         }
+        let deadline = self.server.as_ref().and_then(Machine::poll_timeout);
+        self.agenda
+            .set(SERVER, deadline.map(|deadline| deadline.at));
+    }
+
+    fn note_dial(&mut self, from: HostId, to: SocketAddr) {
+        if self.observed.is_some() {
+            let to = self.net.listener_at(to);
+            self.observe(Observation::Dialled { from, to });
+        }
     }
 
     pub(super) fn drain_client(&mut self, id: ClientId) {
@@ -171,6 +202,13 @@ impl World {
         while let Some(output) = self.seat_mut(id).machine.poll_output() {
             match output {
                 Output::Effect(client::Effect::Show { id: effect, events }) => {
+                    if self.observed.is_some() {
+                        self.observe(Observation::Shown {
+                            client: id,
+                            effect,
+                            events: events.clone(),
+                        });
+                    }
                     for event in events {
                         self.show(id, event);
                     }
@@ -180,12 +218,20 @@ impl World {
                         None => seat.stuck.push(effect),
                     }
                 }
-                Output::Event(event) => self.show(id, event),
+                Output::Event(event) => {
+                    if self.observed.is_some() {
+                        let event = event.clone();
+                        self.observe(Observation::Told { client: id, event });
+                    }
+                    self.show(id, event);
+                }
                 Output::Stop => {
                     self.seat_mut(id).ended = true;
                     self.net.retire(host);
+                    self.observe(Observation::ClientEnded { client: id });
                 }
                 Output::Connect { conn, to } => {
+                    self.note_dial(host, to);
                     self.net.connect(self.now, &mut self.dice, host, conn, to);
                 }
                 Output::Send { conn, bytes } => {
@@ -194,6 +240,13 @@ impl World {
                 Output::Close { conn } => self.net.close(self.now, &mut self.dice, host, conn),
             }
         }
+        let seat = self.seat(id);
+        let deadline = if seat.ended {
+            None
+        } else {
+            seat.machine.poll_timeout()
+        };
+        self.agenda.set(host, deadline.map(|deadline| deadline.at));
     }
 }
 
