@@ -10,6 +10,7 @@ pub mod dice;
 pub mod net;
 pub mod observation;
 pub mod script;
+pub mod vopr;
 pub mod world;
 
 pub use world::{ClientId, World};

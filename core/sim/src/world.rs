@@ -44,6 +44,12 @@ impl ClientId {
     pub const fn host(self) -> HostId {
         HostId(self.0 + 1)
     }
+
+    /// The client in that place, if it is one of a client's.
+    #[must_use]
+    pub fn at(host: HostId) -> Option<Self> {
+        host.0.checked_sub(1).map(Self)
+    }
 }
 
 /// A client and the person before it.
@@ -248,6 +254,16 @@ impl World {
             .handle_command(moment, command)
             .expect("the server takes the command");
         self.drain_server();
+    }
+
+    /// The operator asks the server to do something, if one runs and takes it.
+    pub fn try_operate(&mut self, command: server::Command) {
+        let moment = self.moment();
+        if let Some(server) = self.server.as_mut()
+            && server.handle_command(moment, command).is_ok()
+        {
+            self.drain_server();
+        }
     }
 
     /// What the server told its operator since the last look.

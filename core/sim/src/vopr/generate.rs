@@ -1,0 +1,216 @@
+//! A plan from a seed: who there is, how unkind the world is, and what happens.
+
+use crate::dice::Dice;
+
+use super::plan::{Action, Guess, Millis, Person, Plan, Reply, Settings, Sky, Step, Whom, Wish};
+
+/// Makes the plan of a seed.
+#[must_use]
+pub fn plan(seed: u64) -> Plan {
+    Generator {
+        dice: Dice::new(seed ^ 0x0076_6f70_7200),
+        people: Vec::new(),
+        accounts: 0,
+        unkindness: Unkindness::None,
+    }
+    .plan(seed)
+}
+
+/// What goes wrong in a world: in a kind one, more of what people do is seen to the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unkindness {
+    None,
+    Network,
+    All,
+}
+
+struct Generator {
+    dice: Dice,
+    people: Vec<usize>,
+    accounts: usize,
+    unkindness: Unkindness,
+}
+
+impl Generator {
+    fn plan(mut self, seed: u64) -> Plan {
+        let people = match self.dice.below(20) {
+            0..=15 => 2 + self.dice.below(6),
+            16..=18 => 8 + self.dice.below(5),
+            _ => 12 + self.dice.below(39),
+        };
+        // Some share an account, and take it over from each other.
+        for person in 0..people {
+            let account = if person >= 2 && self.one_in(5) {
+                self.dice.below(self.accounts)
+            } else {
+                self.accounts
+            };
+            self.accounts = self.accounts.max(account + 1);
+            self.people.push(account);
+        }
+        self.unkindness = [
+            Unkindness::None,
+            Unkindness::Network,
+            Unkindness::All,
+            Unkindness::All,
+        ][self.dice.below(4)];
+        let settings = self.settings();
+        let sky = self.sky();
+        let mut steps = Vec::new();
+        for person in 0..people {
+            let action = Action::SitDown(Person(person));
+            let pause = Millis(self.up_to(200));
+            steps.push(Step { pause, action });
+        }
+        let length = 10 + self.dice.below(140);
+        steps.extend((0..length).map(|_| self.step()));
+        Plan {
+            seed,
+            people: self.people,
+            settings,
+            sky,
+            steps,
+        }
+    }
+
+    fn one_in(&mut self, count: usize) -> bool {
+        self.dice.below(count) == 0
+    }
+
+    fn up_to(&mut self, most: u64) -> u64 {
+        let most = usize::try_from(most).unwrap_or(usize::MAX - 1);
+        u64::try_from(self.dice.below(most + 1)).unwrap_or(0)
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.dice.below(choices.len())]
+    }
+
+    fn settings(&mut self) -> Settings {
+        let usual = Settings::default();
+        let (heartbeat, timeout) = self.pick(&[
+            (30_000, 95_000),
+            (30_000, 95_000),
+            (10_000, 35_000),
+            (2_000, 8_000),
+        ]);
+        Settings {
+            attempts_max: self.pick(&[3, 3, 1, 5]),
+            block_time: Millis(self.pick(&[60_000, 5_000])),
+            mailbox_messages: self.pick(&[1_000, 1_000, 1_000, 20, 3]),
+            mailbox_bytes: self.pick(&[usual.mailbox_bytes, usual.mailbox_bytes, 2_000]),
+            heartbeat_interval: Millis(heartbeat),
+            timeout: Millis(timeout),
+            question_expiry: Millis(self.pick(&[120_000, 30_000, 3_000])),
+            store_after: Millis(self.pick(&[250, 250, 20, 2_000])),
+            presence_interval: Millis(self.pick(&[2_000, 2_000, 100, 10_000])),
+            presence_alerts_max: self.pick(&[500, 500, 500, 2]),
+            max_text: self.pick(&[8 * 1024, 8 * 1024, 100]),
+            shutdown_deadline: Millis(self.pick(&[10_000, 3_000])),
+        }
+    }
+
+    fn sky(&mut self) -> Sky {
+        if self.unkindness == Unkindness::None {
+            return Sky::CLEAR;
+        }
+        Sky {
+            latency: Millis(self.pick(&[5, 5, 1, 50, 300])),
+            jitter: Millis(self.pick(&[5, 5, 50, 500, 2_000])),
+            breaks_per_mille: self.pick(&[0, 0, 20, 100, 300]),
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        let pause = match self.dice.below(100) {
+            0..50 => self.up_to(300),
+            50..82 => self.up_to(5_000),
+            82..96 => self.up_to(60_000),
+            96..99 => self.up_to(600_000),
+            _ => self.up_to(4 * 60 * 60 * 1_000),
+        };
+        Step {
+            pause: Millis(pause),
+            action: self.action(),
+        }
+    }
+
+    fn action(&mut self) -> Action {
+        let person = self.person();
+        match self.dice.below(100) {
+            0..70 => Action::Wish(person, self.wish()),
+            70..80 => Action::SitDown(person),
+            80..81 => Action::Peace,
+            81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
+            _ => self.misfortune(person),
+        }
+    }
+
+    fn misfortune(&mut self, person: Person) -> Action {
+        if self.unkindness == Unkindness::None {
+            return Action::Wish(person, self.wish());
+        }
+        let other = self.person();
+        let crashes = self.unkindness == Unkindness::All;
+        match self.dice.below(30) {
+            0..3 => Action::CutServer(person),
+            3..7 => Action::HealServer(person),
+            7..10 => Action::CutPeers(person, other),
+            10..14 => Action::HealPeers(person, other),
+            14..16 => Action::StickScreen(person),
+            16..19 => Action::LoosenScreen(person),
+            19 => Action::CloseListener(person),
+            20 | 21 => Action::OpenListener(person),
+            22 | 23 => Action::Weather(self.sky()),
+            24 | 25 if crashes => Action::CrashClient(person),
+            26 if crashes => Action::CrashServer,
+            27 if crashes => Action::ShutDownServer,
+            _ => Action::StartServer,
+        }
+    }
+
+    /// Rather one of the first few, so that people have to do with each other.
+    fn person(&mut self) -> Person {
+        let most = if self.one_in(4) {
+            self.people.len()
+        } else {
+            self.people.len().min(4)
+        };
+        Person(self.dice.below(most))
+    }
+
+    fn whom(&mut self) -> Whom {
+        if self.one_in(25) {
+            return Whom::Nobody;
+        }
+        let person = self.person();
+        Whom::Account(self.people[person.0])
+    }
+
+    fn len(&mut self) -> usize {
+        self.pick(&[1, 1, 1, 1, 1, 1, 100, 1_500, 9_000])
+    }
+
+    fn reply(&mut self) -> Reply {
+        self.pick(&[Reply::Yes, Reply::Yes, Reply::No])
+    }
+
+    fn wish(&mut self) -> Wish {
+        match self.dice.below(100) {
+            0..32 => Wish::Message(self.whom(), self.len()),
+            32..39 => Wish::Broadcast(self.len()),
+            39..52 => Wish::Private(self.whom(), self.len()),
+            52..57 => Wish::Block(self.whom()),
+            57..62 => Wish::Unblock(self.whom()),
+            62..64 => Wish::Online,
+            64..74 => Wish::GetAddress(self.whom()),
+            74..84 => Wish::Answer(self.whom(), self.reply()),
+            84..88 => Wish::BareAnswer(self.reply()),
+            88..90 => Wish::AddressBook,
+            90..93 => Wish::RemoveAddress(self.whom()),
+            93..96 => Wish::LogIn(self.pick(&[Guess::Right, Guess::Wrong, Guess::Wrong])),
+            96..99 => Wish::Leave,
+            _ => Wish::EndOfInput,
+        }
+    }
+}
