@@ -197,9 +197,14 @@ impl Net {
         self.addresses.insert(host, address);
     }
 
+    /// Nothing listens at a host any more; its connections go on.
+    pub fn stop_listening(&mut self, host: HostId) {
+        self.listeners.retain(|_, listening| *listening != host);
+    }
+
     /// Takes a host off the network: its connections break, and nothing listens there.
     pub fn remove(&mut self, now: Timestamp, host: HostId) {
-        self.listeners.retain(|_, listening| *listening != host);
+        self.stop_listening(host);
         let broken: Vec<_> = self
             .ends
             .iter()
@@ -219,7 +224,7 @@ impl Net {
 
     /// A host's machine has ended: nothing listens there any more, and its ends are closed once all was sent.
     pub fn retire(&mut self, host: HostId) {
-        self.listeners.retain(|_, listening| *listening != host);
+        self.stop_listening(host);
         let left: Vec<_> = self
             .ends
             .iter()

@@ -478,7 +478,7 @@ impl World {
 
     /// Nothing listens at a client's port any more, as behind a firewall.
     pub fn close_listener(&mut self, id: ClientId) {
-        self.net.remove(self.now, id.host());
+        self.net.stop_listening(id.host());
     }
 
     /// Something listens at a client's port again.

@@ -14,6 +14,7 @@ use crate::net::Weather;
 
 /// A time in whole milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Millis(pub u64);
 
 impl From<Millis> for Duration {
@@ -24,6 +25,7 @@ impl From<Millis> for Duration {
 
 /// Somebody before a client; several may share an account.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Person(pub usize);
 
 /// Whom something is meant for.

@@ -87,7 +87,9 @@ impl Shrinker {
             });
         }
         // Who does nothing at the end of the list is not needed at all.
-        while self.try_change(|plan| drop(plan.people.pop())) {}
+        while self.try_change(|plan| {
+            plan.people.pop();
+        }) {}
     }
 
     /// Usual settings, and a kind network.

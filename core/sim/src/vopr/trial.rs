@@ -272,6 +272,8 @@ impl<'a> Trial<'a> {
 
     /// Mends everything, and sees to it that what was promised comes true.
     fn make_peace(&mut self) -> Checked {
+        // A server that is shutting down ends first.
+        self.pass(Duration::from(self.plan.settings.shutdown_deadline) + Duration::from_secs(1))?;
         self.mend();
         self.look()?;
         self.pass(self.plan.longest_rest())?;
