@@ -63,7 +63,13 @@ impl Generator {
             steps.push(Step { pause, action });
         }
         let length = 10 + self.dice.below(140);
-        steps.extend((0..length).map(|_| self.step()));
+        while steps.len() < length {
+            if self.one_in(12) {
+                self.introduction(&mut steps);
+            } else {
+                steps.push(self.step());
+            }
+        }
         Plan {
             seed,
             people: self.people,
@@ -135,10 +141,27 @@ impl Generator {
         }
     }
 
+    /// One asks and another one answers soon: by chance alone too few would ever come to know each other.
+    fn introduction(&mut self, steps: &mut Vec<Step>) {
+        let (asker, asked) = (self.person(), self.person());
+        let account = Whom::Account(self.people[asked.0]);
+        let answer = Wish::Answer(Whom::Asker, self.reply());
+        let wishes = [
+            (asker, Wish::GetAddress(account)),
+            (asked, answer),
+            (asker, Wish::Private(account, 1)),
+        ];
+        for (person, wish) in wishes {
+            let pause = Millis(self.up_to(600));
+            let action = Action::Wish(person, wish);
+            steps.push(Step { pause, action });
+        }
+    }
+
     fn action(&mut self) -> Action {
         let person = self.person();
         match self.dice.below(100) {
-            0..70 => Action::Wish(person, self.wish()),
+            0..70 => Action::Wish(person, self.wish(person)),
             70..80 => Action::SitDown(person),
             80..81 => Action::Peace,
             81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
@@ -148,7 +171,7 @@ impl Generator {
 
     fn misfortune(&mut self, person: Person) -> Action {
         if self.unkindness == Unkindness::None {
-            return Action::Wish(person, self.wish());
+            return Action::Wish(person, self.wish(person));
         }
         let other = self.person();
         let crashes = self.unkindness == Unkindness::All;
@@ -179,12 +202,30 @@ impl Generator {
         Person(self.dice.below(most))
     }
 
-    fn whom(&mut self) -> Whom {
-        if self.one_in(25) {
-            return Whom::Nobody;
+    /// Mostly somebody else, and now and then nonsense.
+    fn whom(&mut self, person: Person) -> Whom {
+        let own = self.people[person.0];
+        for _ in 0..10 {
+            let other = self.person();
+            if self.people[other.0] != own {
+                return Whom::Account(self.people[other.0]);
+            }
         }
-        let person = self.person();
-        Whom::Account(self.people[person.0])
+        self.pick(&[Whom::Nobody, Whom::Account(own)])
+    }
+
+    /// Mostly somebody of whom it makes sense, else anybody.
+    fn rather(&mut self, whom: Whom, person: Person) -> Whom {
+        if self.one_in(6) {
+            self.whom(person)
+        } else {
+            whom
+        }
+    }
+
+    fn peer(&mut self, person: Person) -> Whom {
+        let place = self.dice.below(3);
+        self.rather(Whom::Peer(place), person)
     }
 
     fn len(&mut self) -> usize {
@@ -195,22 +236,22 @@ impl Generator {
         self.pick(&[Reply::Yes, Reply::Yes, Reply::No])
     }
 
-    fn wish(&mut self) -> Wish {
+    fn wish(&mut self, person: Person) -> Wish {
         match self.dice.below(100) {
-            0..32 => Wish::Message(self.whom(), self.len()),
-            32..39 => Wish::Broadcast(self.len()),
-            39..52 => Wish::Private(self.whom(), self.len()),
-            52..57 => Wish::Block(self.whom()),
-            57..62 => Wish::Unblock(self.whom()),
-            62..64 => Wish::Online,
-            64..74 => Wish::GetAddress(self.whom()),
-            74..84 => Wish::Answer(self.whom(), self.reply()),
+            0..30 => Wish::Message(self.whom(person), self.len()),
+            30..36 => Wish::Broadcast(self.len()),
+            36..52 => Wish::Private(self.peer(person), self.len()),
+            52..57 => Wish::Block(self.whom(person)),
+            57..61 => Wish::Unblock(self.rather(Whom::Blocked, person)),
+            61..73 => Wish::GetAddress(self.whom(person)),
+            73..84 => Wish::Answer(self.rather(Whom::Asker, person), self.reply()),
             84..88 => Wish::BareAnswer(self.reply()),
             88..90 => Wish::AddressBook,
-            90..93 => Wish::RemoveAddress(self.whom()),
-            93..96 => Wish::LogIn(self.pick(&[Guess::Right, Guess::Wrong, Guess::Wrong])),
-            96..99 => Wish::Leave,
-            _ => Wish::EndOfInput,
+            90..92 => Wish::RemoveAddress(self.peer(person)),
+            92..94 => Wish::LogIn(self.pick(&[Guess::Right, Guess::Wrong, Guess::Wrong])),
+            94..96 => Wish::Leave,
+            96 => Wish::EndOfInput,
+            _ => Wish::Online,
         }
     }
 }

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use simplechat_core::name::Name;
 use simplechat_core::server::MailboxLimits;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::LockoutConfig;
@@ -35,6 +34,12 @@ pub enum Whom {
     Account(usize),
     /// No account has this name.
     Nobody,
+    /// Somebody who asks for the address, if anybody does.
+    Asker,
+    /// Somebody in the address book: the one at this place, counted round and round.
+    Peer(usize),
+    /// Somebody whom the user has blocked.
+    Blocked,
 }
 
 /// A yes or a no.
@@ -270,14 +275,4 @@ pub fn account_name(number: usize) -> String {
     NAMES
         .get(number)
         .map_or_else(|| format!("user{number}"), |name| (*name).to_owned())
-}
-
-/// The name that somebody is called by.
-#[must_use]
-pub fn name_of(whom: Whom) -> Name {
-    let name = match whom {
-        Whom::Account(number) => account_name(number),
-        Whom::Nobody => "nobody".into(),
-    };
-    name.parse().expect("these are names")
 }

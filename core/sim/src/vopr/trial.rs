@@ -16,7 +16,7 @@ use crate::world::{ClientId, World};
 use super::checker::{Checker, Promise, Violation};
 use super::faults::Fault;
 use super::model::Life;
-use super::plan::{Action, Guess, Person, Plan, Reply, Sky, Whom, Wish, account_name, name_of};
+use super::plan::{Action, Guess, Person, Plan, Reply, Sky, Whom, Wish, account_name};
 use super::report;
 
 /// What a trial took.
@@ -81,9 +81,7 @@ impl<'a> Trial<'a> {
             fault.misconfigure(&mut config);
         }
         let names: Vec<String> = plan.accounts().collect();
-        let accounts: Vec<Name> = (0..names.len())
-            .map(|number| name_of(Whom::Account(number)))
-            .collect();
+        let accounts: Vec<Name> = (0..names.len()).map(|number| name_of(number)).collect();
         let mut world = World::with_accounts(plan.seed, config, names);
         world.watch();
         world.net.weather = plan.sky.into();
@@ -229,38 +227,59 @@ impl<'a> Trial<'a> {
                 }
             }
             Wish::Message(to, len) => Command::Message {
-                to: name_of(to),
+                to: self.name(person, to),
                 text: self.text(len),
             },
             Wish::Broadcast(len) => Command::Broadcast {
                 text: self.text(len),
             },
             Wish::Private(to, len) => Command::Private {
-                to: name_of(to),
+                to: self.name(person, to),
                 text: self.text(len),
             },
             Wish::Block(user) => Command::Block {
-                user: name_of(user),
+                user: self.name(person, user),
             },
             Wish::Unblock(user) => Command::Unblock {
-                user: name_of(user),
+                user: self.name(person, user),
             },
             Wish::Online => Command::Online,
             Wish::GetAddress(user) => Command::GetAddress {
-                user: name_of(user),
+                user: self.name(person, user),
             },
             Wish::RemoveAddress(user) => Command::RemoveAddress {
-                user: name_of(user),
+                user: self.name(person, user),
             },
             Wish::AddressBook => Command::AddressBook,
             Wish::Answer(user, reply) => Command::Answer {
-                user: name_of(user),
+                user: self.name(person, user),
                 consent: consent(reply),
             },
             Wish::BareAnswer(reply) => Command::BareAnswer(consent(reply)),
             Wish::Leave => Command::Leave,
             Wish::EndOfInput => Command::EndOfInput,
         }
+    }
+
+    /// Whom somebody means just now.
+    fn name(&self, person: Person, whom: Whom) -> Name {
+        let nobody = || "nobody".parse().expect("it is a name");
+        let model = self.checker.model();
+        let client = self.seats.get(&person).and_then(|id| model.clients.get(id));
+        let Some(client) = client else {
+            return nobody();
+        };
+        let found = match whom {
+            Whom::Account(number) => return name_of(number),
+            Whom::Nobody => None,
+            Whom::Asker => client.questions.first().copied(),
+            Whom::Peer(place) => {
+                let count = client.book.len().max(1);
+                client.book.keys().nth(place % count).copied()
+            }
+            Whom::Blocked => client.user.and_then(|user| model.blocks.any_of(user)),
+        };
+        found.unwrap_or_else(nobody)
     }
 
     /// A text like no other, of at least so many bytes.
@@ -357,4 +376,8 @@ impl<'a> Trial<'a> {
         }
         Ok(())
     }
+}
+
+fn name_of(account: usize) -> Name {
+    account_name(account).parse().expect("these are names")
 }

@@ -115,6 +115,15 @@ impl Blocks {
             .is_some_and(|sure| sure.by == client || (sure.at_server && login > sure.since))
     }
 
+    /// Somebody whom `user` has blocked.
+    #[must_use]
+    pub fn any_of(&self, user: Name) -> Option<Name> {
+        let all = self.all.iter();
+        let mut sure =
+            all.filter(|((blocker, _), block)| *blocker == user && block.sure().is_some());
+        sure.next().map(|((_, other), _)| *other)
+    }
+
     /// Since when the server must know that `user` has blocked `other`.
     #[must_use]
     pub fn at_server_since(&self, user: Name, other: Name) -> Option<Timestamp> {
