@@ -1,5 +1,9 @@
 //! `simplechat-sim`: runs random worlds and holds them against what is promised.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "how long a run really takes is told, and nothing depends on it"
+)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -115,7 +119,7 @@ fn tell(plan: &Plan, violation: &Violation, args: &Args) {
         plan.seed
     );
     if !args.no_shrink {
-        let (small, violation) = shrink::shrink(plan, violation);
+        let (small, violation) = shrink::shrink(plan, violation, None);
         println!(
             "the smallest plan that breaks it (run it with --plan FILE):\n// {violation}\n{}",
             small.to_ron()

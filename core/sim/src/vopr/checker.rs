@@ -134,7 +134,7 @@ impl Checker {
                 Box::new(letters::Letters::default()),
                 Box::new(words::Words),
                 Box::new(blocking::Blocking::default()),
-                Box::new(addresses::Addresses::default()),
+                Box::new(addresses::Addresses),
                 Box::new(lockout::Lockout::default()),
                 Box::new(heartbeat::Heartbeat::default()),
                 Box::new(rest::Rest),

@@ -58,9 +58,7 @@ impl Generator {
         let sky = self.sky();
         let mut steps = Vec::new();
         for person in 0..people {
-            let action = Action::SitDown(Person(person));
-            let pause = Millis(self.up_to(200));
-            steps.push(Step { pause, action });
+            self.arrival(Person(person), &mut steps);
         }
         let length = 10 + self.dice.below(140);
         while steps.len() < length {
@@ -141,6 +139,29 @@ impl Generator {
         }
     }
 
+    /// Somebody logs in, and may need several tries.
+    fn arrival(&mut self, person: Person, steps: &mut Vec<Step>) {
+        let wrong = if self.one_in(4) {
+            self.dice.below(7)
+        } else {
+            0
+        };
+        for number in 0..=wrong {
+            let guess = if number < wrong {
+                Guess::Wrong
+            } else {
+                Guess::Right
+            };
+            let action = if number == 0 {
+                Action::SitDown(person, guess)
+            } else {
+                Action::Wish(person, Wish::LogIn(guess))
+            };
+            let pause = Millis(self.up_to(200));
+            steps.push(Step { pause, action });
+        }
+    }
+
     /// One asks and another one answers soon: by chance alone too few would ever come to know each other.
     fn introduction(&mut self, steps: &mut Vec<Step>) {
         let (asker, asked) = (self.person(), self.person());
@@ -162,7 +183,7 @@ impl Generator {
         let person = self.person();
         match self.dice.below(100) {
             0..70 => Action::Wish(person, self.wish(person)),
-            70..80 => Action::SitDown(person),
+            70..80 => Action::SitDown(person, self.guess()),
             80..81 => Action::Peace,
             81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
             _ => self.misfortune(person),
@@ -232,6 +253,10 @@ impl Generator {
         self.pick(&[1, 1, 1, 1, 1, 1, 100, 1_500, 9_000])
     }
 
+    fn guess(&mut self) -> Guess {
+        self.pick(&[Guess::Right, Guess::Right, Guess::Wrong])
+    }
+
     fn reply(&mut self) -> Reply {
         self.pick(&[Reply::Yes, Reply::Yes, Reply::No])
     }
@@ -248,7 +273,7 @@ impl Generator {
             84..88 => Wish::BareAnswer(self.reply()),
             88..90 => Wish::AddressBook,
             90..92 => Wish::RemoveAddress(self.peer(person)),
-            92..94 => Wish::LogIn(self.pick(&[Guess::Right, Guess::Wrong, Guess::Wrong])),
+            92..94 => Wish::LogIn(self.guess()),
             94..96 => Wish::Leave,
             96 => Wish::EndOfInput,
             _ => Wish::Online,

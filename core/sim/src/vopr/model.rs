@@ -226,7 +226,11 @@ impl Model {
         let (user, online) = match event {
             Operator::LoggedIn { user, .. } => (*user, true),
             Operator::LoggedOut { user, .. } => (*user, false),
-            _ => return,
+            Operator::LoginRefused { .. }
+            | Operator::ListenerUnreachable { .. }
+            | Operator::Refused { .. }
+            | Operator::Stopping
+            | Operator::Stopped { .. } => return,
         };
         let before = self
             .presence
@@ -237,6 +241,7 @@ impl Model {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "a row for each command")]
     fn apply_wish(&mut self, at: Timestamp, id: ClientId, command: &Command) {
         let Some(client) = self.clients.get_mut(&id) else {
             return;

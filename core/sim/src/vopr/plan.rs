@@ -111,8 +111,8 @@ impl From<Sky> for Weather {
 /// Something that happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Action {
-    /// Somebody without a client starts one and logs in.
-    SitDown(Person),
+    /// Somebody without a client starts one and tries a password.
+    SitDown(Person, Guess),
     /// Somebody wishes something of their client, if they have one.
     Wish(Person, Wish),
     /// Somebody's client is gone without a word.

@@ -4,6 +4,7 @@
 //! Whatever still fails is kept.
 
 use super::checker::Violation;
+use super::faults::Fault;
 use super::plan::{Action, Millis, Person, Plan, Settings, Sky, Step, Wish};
 use super::trial;
 
@@ -13,15 +14,17 @@ const TRIALS_MAX: u32 = 2_000;
 struct Shrinker {
     best: Plan,
     violation: Violation,
+    fault: Option<Fault>,
     trials: u32,
 }
 
 /// Cuts a failing plan down. Gives the smallest plan found, and how that one fails.
 #[must_use]
-pub fn shrink(plan: &Plan, violation: &Violation) -> (Plan, Violation) {
+pub fn shrink(plan: &Plan, violation: &Violation, fault: Option<Fault>) -> (Plan, Violation) {
     let mut shrinker = Shrinker {
         best: plan.clone(),
         violation: violation.clone(),
+        fault,
         trials: 0,
     };
     loop {
@@ -43,7 +46,7 @@ impl Shrinker {
             return false;
         }
         self.trials += 1;
-        match trial::run(&plan, None, None) {
+        match trial::run(&plan, self.fault, None) {
             Err(violation) if violation.promise == self.violation.promise => {
                 self.best = plan;
                 self.violation = violation;
@@ -149,7 +152,7 @@ fn merge(steps: &mut Vec<Step>, from: usize, to: usize) {
 /// Whether somebody takes part in what happens.
 fn concerns(action: Action, person: Person) -> bool {
     match action {
-        Action::SitDown(one)
+        Action::SitDown(one, _)
         | Action::Wish(one, _)
         | Action::CrashClient(one)
         | Action::CutServer(one)

@@ -14,7 +14,7 @@ use crate::net::Weather;
 use crate::world::{ClientId, World};
 
 use super::checker::{Checker, Promise, Violation};
-use super::faults::Fault;
+use super::faults::{Fault, Planted};
 use super::model::Life;
 use super::plan::{Action, Guess, Person, Plan, Reply, Sky, Whom, Wish, account_name};
 use super::report;
@@ -68,7 +68,7 @@ struct Trial<'a> {
     checker: Checker,
     seats: BTreeMap<Person, ClientId>,
     texts: usize,
-    fault: Option<Fault>,
+    fault: Option<Planted>,
     listener: Option<Listener<'a>>,
 }
 
@@ -76,12 +76,13 @@ type Checked = Result<(), Violation>;
 
 impl<'a> Trial<'a> {
     fn new(plan: &'a Plan, fault: Option<Fault>, listener: Option<Listener<'a>>) -> Self {
+        let fault = fault.map(Planted::new);
         let mut config = plan.settings.config();
         if let Some(fault) = &fault {
             fault.misconfigure(&mut config);
         }
         let names: Vec<String> = plan.accounts().collect();
-        let accounts: Vec<Name> = (0..names.len()).map(|number| name_of(number)).collect();
+        let accounts: Vec<Name> = (0..names.len()).map(name_of).collect();
         let mut world = World::with_accounts(plan.seed, config, names);
         world.watch();
         world.net.weather = plan.sky.into();
@@ -134,7 +135,7 @@ impl<'a> Trial<'a> {
     fn act(&mut self, action: Action) -> Checked {
         match action {
             Action::Peace => return self.make_peace(),
-            Action::SitDown(person) => self.sit_down(person),
+            Action::SitDown(person, guess) => self.sit_down(person, guess),
             Action::Wish(person, wish) => self.wish(person, wish),
             Action::CrashClient(person) => {
                 if let Some(client) = self.client(person) {
@@ -191,12 +192,12 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn sit_down(&mut self, person: Person) {
+    fn sit_down(&mut self, person: Person, guess: Guess) {
         if self.client(person).is_none() {
             let name = account_name(self.plan.account_of(person));
             let client = self.world.sit_down(&name);
             self.seats.insert(person, client);
-            self.wish(person, Wish::LogIn(Guess::Right));
+            self.wish(person, Wish::LogIn(guess));
         }
     }
 
@@ -346,7 +347,7 @@ impl<'a> Trial<'a> {
             let next = accounts
                 .iter()
                 .find(|name| Some(**name) > model.user(client))
-                .or(accounts.first());
+                .or_else(|| accounts.first());
             if let Some(to) = next.copied().filter(|to| Some(*to) != model.user(client)) {
                 let text = self.text(1);
                 let _ = self.world.command(client, Command::Message { to, text });

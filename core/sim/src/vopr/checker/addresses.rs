@@ -7,7 +7,7 @@ use crate::observation::{Observation, Observed};
 use crate::vopr::model::Model;
 use crate::world::{ClientId, SERVER};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Addresses;
 
 impl Watcher for Addresses {

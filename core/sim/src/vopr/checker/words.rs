@@ -121,13 +121,7 @@ fn check_word(sight: &Sight<'_>, op: &Op, outcome: Outcome, model: &Model) -> Ch
             },
         ) => {
             let reached = usize::try_from(delivered + stored + refused).unwrap_or(usize::MAX);
-            promise!(
-                reached < model.accounts.len().max(1),
-                OneFinalWord,
-                "{user} is told of {reached} recipients, of {} accounts",
-                model.accounts.len()
-            );
-            Ok(())
+            check_reached(user, op, reached, model)
         }
         (Operation::GetAddress { .. }, Outcome::Asked) => Ok(()),
         (
@@ -142,6 +136,32 @@ fn check_word(sight: &Sight<'_>, op: &Op, outcome: Outcome, model: &Model) -> Ch
             format!("{user} is told {outcome:?} of {operation:?}"),
         )),
     }
+}
+
+/// A broadcast goes to all who were online all the time and have not blocked its author, and to nobody who was away.
+fn check_reached(user: Name, op: &Op, reached: usize, model: &Model) -> Check {
+    let others = || model.accounts.iter().filter(|other| **other != user);
+    let presence = |other: &Name| model.presence.get(other);
+    let was_constant = |other: &Name| presence(other).is_none_or(|p| p.since < op.wished);
+    let is_online = |other: &Name| presence(other).is_some_and(|presence| presence.online);
+    let may_block = |other: &Name| model.blocks.was_possible_since(*other, user, op.wished);
+    let blocks = |other: &Name| {
+        let since = model.blocks.at_server_since(*other, user);
+        since.is_some_and(|since| since < op.wished)
+    };
+    let least = others()
+        .filter(|other| was_constant(other) && is_online(other) && !may_block(other))
+        .count();
+    let most = others()
+        .filter(|other| (!was_constant(other) || is_online(other)) && !blocks(other))
+        .count();
+    let is_certain = !model.forgot_since(op.wished);
+    promise!(
+        !is_certain || (least..=most).contains(&reached),
+        OneFinalWord,
+        "{user} is told of {reached} recipients, and {least} to {most} were there"
+    );
+    Ok(())
 }
 
 /// Whether a refusal has a reason.
