@@ -8,8 +8,12 @@ use core::time::Duration;
 pub const FRAME_LEN_MAX: usize = 64 * 1024;
 /// The longest frame from somebody who has not logged in.
 pub const LOGIN_FRAME_LEN_MAX: usize = 1024;
-/// Bytes of a frame that are not its payload: version, kind, session, counter and token.
-pub const FRAME_OVERHEAD: usize = 2 + 16 + 8 + 16;
+/// What the protection of a channel may add to a payload.
+pub const SEAL_LEN_MAX: usize = 16;
+/// What it may add to a login.
+pub const LOGIN_SEAL_LEN_MAX: usize = 96;
+/// Bytes of a frame that are not its payload: version, kind, session, counter and seal.
+pub const FRAME_OVERHEAD: usize = 2 + 16 + 8 + SEAL_LEN_MAX;
 /// What fits into one sealed frame.
 pub const PAYLOAD_LEN_MAX: usize = FRAME_LEN_MAX - FRAME_OVERHEAD;
 
@@ -45,6 +49,10 @@ pub const INTRODUCTIONS_MAX: usize = 500;
 pub const NOTICES_MAX: usize = 2 * (QUESTIONS_MAX + INTRODUCTIONS_MAX);
 /// Delivery receipts that wait for one user; more are dropped, as a receipt is a courtesy.
 pub const RECEIPTS_MAX: usize = 1_000;
+/// Records that go to the store at once; more go the next time.
+pub const RECORDS_PER_BATCH: usize = 1_000;
+/// Records that wait for a failing store; then nobody new is let in.
+pub const RECORDS_MAX: usize = 65_536;
 /// Password checks under way; more are refused for now.
 pub const PASSWORD_CHECKS_MAX: usize = 1_024;
 /// (account, source) pairs whose failed logins are remembered.
@@ -92,7 +100,8 @@ const _: () = assert!(
     "a page of names fits a frame"
 );
 const _: () = assert!(
-    PASSWORD_LEN_MAX + NAME_LEN_MAX + OWN_CANDIDATES_MAX * 20 + 128 <= LOGIN_FRAME_LEN_MAX,
+    PASSWORD_LEN_MAX + NAME_LEN_MAX + OWN_CANDIDATES_MAX * 20 + 128 + LOGIN_SEAL_LEN_MAX
+        <= LOGIN_FRAME_LEN_MAX,
     "a login fits the frame of a stranger"
 );
 const _: () = assert!(

@@ -190,6 +190,7 @@ fn unblocking_holds_also_when_the_server_has_forgotten_the_block() {
     w.types(alice, "block bob");
     w.settle();
     w.crash_server();
+    w.store.forget();
     w.start_server();
     w.run(Duration::from_secs(60));
     w.look_away();

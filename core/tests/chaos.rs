@@ -52,7 +52,7 @@ impl Party {
         let (seat, other) = (self.seats[who], NAMES[whom]);
         self.sent += 1;
         let text = format!("t{:04}", self.sent);
-        match self.dice.below(20) {
+        match self.dice.below(22) {
             0..=9 => w.types(seat, &format!("message {other} {text}")),
             10 | 11 => w.types(seat, &format!("broadcast {text}")),
             12..=15 => {
@@ -64,6 +64,12 @@ impl Party {
             16 => w.net.weather.breaks_per_mille = [0, 50, 300][self.dice.below(3)],
             17 => w.cut_from_server(seat),
             18 => w.heal_to_server(seat),
+            19 => {
+                w.crash_server();
+                w.run(Duration::from_millis(700));
+                w.start_server();
+            }
+            20 => w.store.takes = Duration::from_millis([0, 5, 400][self.dice.below(3)]),
             _ => {
                 let pair = (seat, self.seats[whom]);
                 if self.dice.below(2) == 0 {

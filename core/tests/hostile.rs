@@ -7,7 +7,7 @@
 )]
 
 use proptest::prelude::*;
-use simplechat_core::channel::{Channel, SessionKeys};
+use simplechat_core::channel::{Channel, SessionKeys, plain};
 use simplechat_core::id::{InstanceId, Seq, SessionId};
 use simplechat_core::limits::FRAME_LEN_MAX;
 use simplechat_core::rng::SeededSecrets;
@@ -114,7 +114,7 @@ fn a_stranger_s_call_is_told_once() {
     let mut w = World::new(2);
     let bob = w.join("bob");
     w.look_away();
-    let mut stranger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(9)));
+    let mut stranger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(9)), plain());
     for _ in 0..3 {
         let frame = stranger.seal(b"hello");
         w.stranger_sends(Some(bob), &[&frame]);
@@ -168,7 +168,7 @@ fn logged_in(w: &mut World) -> Channel {
     let bytes = Frame::Login(&encode(&login(40_000))).to_bytes();
     let (received, _) = w.stranger_sends(None, &[&bytes]);
     match frame_of_login(&received) {
-        LoginAnswer::Welcome(welcome) => Channel::new(welcome.keys),
+        LoginAnswer::Welcome(welcome) => Channel::new(welcome.keys, plain()),
         LoginAnswer::Refused(refusal) => panic!("{refusal}"),
     }
 }
@@ -196,7 +196,7 @@ fn a_captured_frame_does_nothing_a_second_time() {
 fn a_frame_with_another_s_token_is_not_believed() {
     let mut w = World::new(6);
     let channel = logged_in(&mut w);
-    let mut forger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(3)));
+    let mut forger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(3)), plain());
     let mut frame = forger.seal(&payload_of(&Request::Logout));
     frame[6..22].copy_from_slice(&channel.id().0);
     let (received, _) = w.stranger_sends(None, &[&frame]);

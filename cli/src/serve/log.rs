@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use simplechat_core::server::event::{Arrival, Departure, Event};
-use tracing::{Level, debug, info, warn};
+use tracing::{Level, debug, error, info, warn};
 
 use crate::settings::LogLevel;
 
@@ -116,6 +116,8 @@ fn write(event: &Event) {
             Departure::LoggedOut => info!(%user, "logged out"),
             Departure::TimedOut => info!(%user, "silent for too long, and logged out"),
         },
+        Event::StoreFailing => error!("the store keeps nothing: it is tried again"),
+        Event::StoreWorking => info!("the store keeps what it is given again"),
         Event::Refused { from, fault } => debug!(%from, %fault, "connection refused"),
         Event::Stopping => info!("shutting down"),
         Event::Stopped { undelivered } => info!(undelivered, "ended"),

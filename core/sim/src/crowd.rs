@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use simplechat_core::channel::Channel;
+use simplechat_core::channel::{Channel, plain};
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config;
@@ -106,7 +106,8 @@ impl Crowd {
         let Ok(LoginAnswer::Welcome(welcome)) = wire::item::decode(body) else {
             panic!("{body:?} is a welcome");
         };
-        self.channels.insert(number, Channel::new(welcome.keys));
+        self.channels
+            .insert(number, Channel::new(welcome.keys, plain()));
     }
 
     fn accept(&mut self, number: usize) -> ConnId {
@@ -133,6 +134,11 @@ impl Crowd {
                 Output::Effect(Effect::CheckPassword { id, .. }) => {
                     let verdict = Verdict::Right;
                     let done = Input::EffectDone(Done::PasswordChecked { id, verdict });
+                    self.server.handle_input(now, done);
+                }
+                Output::Effect(Effect::Store { id, .. }) => {
+                    let result = Ok(());
+                    let done = Input::EffectDone(Done::Stored { id, result });
                     self.server.handle_input(now, done);
                 }
                 Output::Connect { conn, .. } => {

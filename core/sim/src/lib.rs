@@ -2,14 +2,17 @@
 //! network, and no socket, thread or sleep.
 //!
 //! [`World`] is what tests use: it runs the machines as a driver would, and logs what each person does and sees.
-//! [`net`] carries their bytes, late, in pieces, over connections that race, break and hang. The same seed gives the same
-//! world, to the byte.
+//! [`net`] carries their bytes, late, in pieces, over connections that race, break and hang. An [`attacker`] may play back
+//! what was on the network; then the machines use a [`test_channel`]. The same seed gives the same world, to the byte.
 
+pub mod attacker;
 pub mod crowd;
 pub mod dice;
 pub mod net;
 pub mod observation;
 pub mod script;
+pub mod store;
+pub mod test_channel;
 pub mod vopr;
 pub mod world;
 

@@ -1,11 +1,14 @@
 //! A world: a server, clients, their network and their people, run one step after the other.
 
 mod agenda;
+mod attack;
+mod hosts;
 mod run;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use simplechat_core::client::Client;
@@ -17,20 +20,25 @@ use simplechat_core::machine::{ConnId, Machine};
 use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config as ServerConfig;
+use simplechat_core::server::record::Record;
 use simplechat_core::server::{self, Server, Verdict};
 use simplechat_core::text::Password;
-use simplechat_core::time::{Moment, Timestamp, WallTime};
+use simplechat_core::time::{Moment, Timestamp};
 
 use crate::dice::Dice;
 use crate::net::{HostId, Net};
 use crate::observation::{Observation, Observed};
 use crate::script;
+use crate::store::Store;
+use crate::test_channel::TestChannel;
 use agenda::Agenda;
 
-/// The place of every world's server on the network.
+/// The server's place on the network.
 pub const SERVER: HostId = HostId(0);
 /// Somebody with a socket of their own and nothing else.
 const STRANGER: HostId = HostId(usize::MAX);
+/// Where the clients of a world listen.
+const CLIENT_PORT: u16 = 40_000;
 /// 2027-01-15 08:00 UTC.
 const WALL_START: u64 = 1_800_000_000_000;
 
@@ -76,6 +84,7 @@ struct Stranger {
 #[derive(Debug)]
 enum Chore {
     Check(EffectId, Name, Verdict),
+    Store { id: EffectId, records: Vec<Record> },
     Show(ClientId, EffectId),
 }
 
@@ -90,6 +99,8 @@ pub struct World {
     accounts: BTreeMap<Name, String>,
     server: Option<Server>,
     server_events: Vec<server::event::Event>,
+    /// What the server has stored.
+    pub store: Store,
     /// How long checking a password takes.
     pub check_takes: Duration,
     seats: Vec<Seat>,
@@ -97,6 +108,10 @@ pub struct World {
     chores_made: u64,
     stranger: Stranger,
     strangers: u64,
+    attacks: u64,
+    /// What protects frames, if it is not the plain one.
+    channel: Option<TestChannel>,
+    hosts: BTreeMap<HostId, hosts::Host>,
     /// `None` when nobody reads it.
     log: Option<String>,
     /// What happened since the last look; `None` when nobody looks.
@@ -112,10 +127,11 @@ pub fn server_address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 5150))
 }
 
-fn client_address(id: ClientId) -> SocketAddr {
+/// Where a client is until it moves.
+fn first_address(id: ClientId) -> SocketAddr {
     let number = u16::try_from(id.0 + 1).unwrap_or(u16::MAX);
     let [high, low] = number.to_be_bytes();
-    SocketAddr::from(([10, 0, 1 + high, low], 40_000))
+    SocketAddr::from(([10, 0, 1 + high, low], CLIENT_PORT))
 }
 
 impl World {
@@ -128,10 +144,9 @@ impl World {
     /// The same with other settings.
     #[must_use]
     pub fn with_config(seed: u64, config: ServerConfig) -> Self {
-        let names = [
-            "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy",
-        ];
-        Self::with_accounts(seed, config, names.map(str::to_owned))
+        let mut world = Self::unborn(seed, config);
+        world.start_server();
+        world
     }
 
     /// The same with other accounts; each one's password is its name.
@@ -141,11 +156,25 @@ impl World {
         config: ServerConfig,
         names: impl IntoIterator<Item = String>,
     ) -> Self {
-        let accounts = names
+        let mut world = Self::unborn(seed, config);
+        world.accounts = names
             .into_iter()
             .filter_map(|name| Some((name.parse().ok()?, name)))
             .collect();
-        let mut world = Self {
+        world.start_server();
+        world
+    }
+
+    /// A world in which no server runs yet.
+    fn unborn(seed: u64, config: ServerConfig) -> Self {
+        let names = [
+            "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy",
+        ];
+        let accounts = names
+            .iter()
+            .filter_map(|name| Some((name.parse().ok()?, (*name).to_owned())))
+            .collect();
+        Self {
             now: Timestamp::from_secs(1_000),
             dice: Dice::new(seed),
             net: Net::new(),
@@ -153,20 +182,22 @@ impl World {
             accounts,
             server: None,
             server_events: Vec::new(),
+            store: Store::default(),
             check_takes: Duration::from_millis(1),
             seats: Vec::new(),
             chores: BTreeMap::new(),
             chores_made: 0,
             stranger: Stranger::default(),
             strangers: 0,
+            attacks: 0,
+            channel: None,
+            hosts: BTreeMap::new(),
             log: Some(String::new()),
             observed: None,
             agenda: Agenda::default(),
             steps: 0,
             spun: (Timestamp::ZERO, 0),
-        };
-        world.start_server();
-        world
+        }
     }
 
     /// Adds accounts `user0`, `user1`, …; to be called before the server starts anew or at once after its start.
@@ -211,34 +242,50 @@ impl World {
     /// The time and date of this world.
     #[must_use]
     pub fn moment(&self) -> Moment {
-        Moment {
-            at: self.now,
-            wall: WallTime(WALL_START + self.now.as_micros() / 1_000),
-        }
+        self.moment_on(STRANGER)
     }
 
-    /// Starts a server that knows its accounts and nothing else.
+    /// Starts a server that knows its accounts and what the one before had stored.
     pub fn start_server(&mut self) {
         let seed = self.dice.seed();
         let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
         let names: Vec<_> = self.accounts.keys().copied().collect();
-        let server = Server::new(self.config.clone(), names, seed, secrets, self.moment());
-        self.server = Some(server);
+        let now = self.moment_on(SERVER);
+        let mut server = Server::new(self.config.clone(), names, seed, secrets, now);
+        if let Some(channel) = &self.channel {
+            server = server.protected_by(Arc::new(channel.for_new_device()));
+        }
+        self.server = Some(server.restore(self.store.records()));
         self.net.place(SERVER, server_address());
         self.note("server", "starts");
         self.observe(Observation::ServerStarted);
         self.drain_server();
     }
 
-    /// The server is gone, with all that it had in memory.
+    /// The server is gone, with all that it had in memory. What it had just given to the store is lost, or is kept
+    /// without its having heard so.
     pub fn crash_server(&mut self) {
         if self.server.take().is_some() {
             self.net.remove(self.now, SERVER);
-            self.chores
-                .retain(|_, chore| matches!(chore, Chore::Show(..)));
+            self.forget_sleep(SERVER);
+            self.drop_chores_of_server();
             self.agenda.set(SERVER, None);
             self.note("server", "crashes");
             self.observe(Observation::ServerCrashed);
+        }
+    }
+
+    /// The server's machine is no more, and hears of no effect.
+    fn drop_chores_of_server(&mut self) {
+        let gone = self
+            .chores
+            .extract_if(.., |_, chore| !matches!(chore, Chore::Show(..)));
+        for (_, chore) in gone {
+            if let Chore::Store { records, .. } = chore
+                && self.dice.below(2) == 0
+            {
+                let _ = self.store.keep(records);
+            }
         }
     }
 
@@ -248,7 +295,7 @@ impl World {
     ///
     /// When there is no server, or it refuses: the test is wrong.
     pub fn operate(&mut self, command: server::Command) {
-        let moment = self.moment();
+        let moment = self.moment_on(SERVER);
         let server = self.server.as_mut().expect("a server runs");
         server
             .handle_command(moment, command)
@@ -258,7 +305,7 @@ impl World {
 
     /// The operator asks the server to do something, if one runs and takes it.
     pub fn try_operate(&mut self, command: server::Command) {
-        let moment = self.moment();
+        let moment = self.moment_on(SERVER);
         if let Some(server) = self.server.as_mut()
             && server.handle_command(moment, command).is_ok()
         {
@@ -290,11 +337,15 @@ impl World {
     /// Sits somebody down before a client that is not logged in yet. The label names them in the log.
     pub fn sit_down(&mut self, label: &str) -> ClientId {
         let id = ClientId(self.seats.len());
-        let listener = client_address(id);
-        let config = ClientConfig::new(vec![server_address()], listener);
+        let listener = first_address(id);
+        let anywhere = SocketAddr::from(([0, 0, 0, 0], listener.port()));
+        let config = ClientConfig::new(vec![server_address()], anywhere);
         let seed = self.dice.seed();
         let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
-        let machine = Client::new(config, seed, secrets, self.moment());
+        let mut machine = Client::new(config, seed, secrets, self.moment_on(id.host()));
+        if let Some(channel) = &self.channel {
+            machine = machine.protected_by(Arc::new(channel.for_new_device()));
+        }
         self.net.place(id.host(), listener);
         self.seats.push(Seat {
             label: label.to_owned(),
@@ -370,7 +421,11 @@ impl World {
     ///
     /// When the client refuses on the spot.
     pub fn command(&mut self, id: ClientId, command: Command) -> Result<(), Rejected> {
-        let moment = self.moment();
+        assert!(
+            !self.is_asleep(id.host()),
+            "nobody types while the host sleeps"
+        );
+        let moment = self.moment_on(id.host());
         self.note_seat(id, || format!("> {}", script::show_command(&command)));
         let watched = self.observed.is_some().then(|| command.clone());
         let result = self.seat_mut(id).machine.handle_command(moment, command);
@@ -421,15 +476,22 @@ impl World {
         self.command(id, command).expect_err("the client refuses")
     }
 
+    /// Where a client is on the network.
+    fn address_of(&self, id: ClientId) -> SocketAddr {
+        let home = self.net.home(id.host());
+        home.unwrap_or_else(|| first_address(id))
+    }
+
     /// The network shows a client at the address of another one, as behind one router.
     pub fn share_address(&mut self, id: ClientId, with: ClientId) {
-        self.net.masquerade(id.host(), client_address(with).ip());
+        let router = self.address_of(with).ip();
+        self.net.masquerade(id.host(), router);
     }
 
     /// A stranger connects to the server (`None`) or to a client's listener and sends bytes, in these pieces with a
     /// moment between them. Gives what came back, and whether the connection was ended.
     pub fn stranger_sends(&mut self, to: Option<ClientId>, pieces: &[&[u8]]) -> (Vec<u8>, bool) {
-        let address = to.map_or_else(server_address, client_address);
+        let address = to.map_or_else(server_address, |id| self.address_of(id));
         self.stranger = Stranger::default();
         self.strangers += 1;
         let conn = ConnId::Dialled(self.strangers);
@@ -450,8 +512,9 @@ impl World {
     /// A client is gone without a word.
     pub fn crash(&mut self, id: ClientId) {
         self.seat_mut(id).ended = true;
-        self.agenda.set(id.host(), None);
         self.net.remove(self.now, id.host());
+        self.forget_sleep(id.host());
+        self.agenda.set(id.host(), None);
         self.note_seat(id, || "crashes".into());
         self.observe(Observation::ClientCrashed { client: id });
     }
@@ -483,7 +546,8 @@ impl World {
 
     /// Something listens at a client's port again.
     pub fn open_listener(&mut self, id: ClientId) {
-        self.net.place(id.host(), client_address(id));
+        let address = self.address_of(id);
+        self.net.place(id.host(), address);
     }
 
     /// The screen of a client takes nothing until [`Self::loosen_screen`].

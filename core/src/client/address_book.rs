@@ -213,7 +213,7 @@ impl AddressBook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::SessionKeys;
+    use crate::channel::{SessionKeys, plain};
     use crate::id::InstanceId;
     use crate::rng::SeededSecrets;
     use crate::time::WallTime;
@@ -223,7 +223,8 @@ mod tests {
     }
 
     fn channel(seed: u64) -> Channel {
-        Channel::new(SessionKeys::generate(&mut SeededSecrets::new(seed)))
+        let keys = SessionKeys::generate(&mut SeededSecrets::new(seed));
+        Channel::new(keys, plain())
     }
 
     fn private(seq: u64) -> PrivateMessage {

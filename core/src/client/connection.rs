@@ -1,11 +1,13 @@
 //! Connections and what each of them is for: calls that we get, and calls that we make.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::Client;
 use super::event::AwayCause;
 use super::link::Exchange;
+use crate::channel::LoginExchange;
 use crate::id::{Seq, SessionId};
 use crate::machine::{ConnId, ConnectFailure};
 use crate::wire::Challenge;
@@ -52,6 +54,8 @@ pub(super) enum Connection {
 #[derive(Debug)]
 pub(super) struct LoginConnection {
     pub(super) deframer: Deframer,
+    /// What opens the answer, once the request is sent.
+    pub(super) exchange: Option<Box<dyn LoginExchange>>,
     /// The session, once there is one: then this connection waits for word of our listener.
     pub(super) session: Option<SessionId>,
 }

@@ -36,7 +36,7 @@ impl Client {
         }
         self.forget_question(peer);
         let candidates = introduction.candidates.as_slice().to_vec();
-        let channel = Channel::new(introduction.keys);
+        let channel = Channel::new(introduction.keys, self.protection.clone());
         self.timers.cancel(TimerKind::Peer(peer));
         self.book.introduce(peer, channel, candidates);
         self.search(peer);
@@ -245,7 +245,7 @@ impl Client {
             None => self.former.channel(sealed.session)?,
         };
         let opened = channel.open(sealed).ok()?;
-        decode(Items::new(opened.payload).next()?.ok()?).ok()
+        decode(Items::new(&opened.payload).next()?.ok()?).ok()
     }
 
     fn on_peer_found(&mut self, link: SessionId, address: SocketAddr) {
@@ -293,13 +293,13 @@ impl Client {
         };
         let name = peer.name;
         let payload = opened.payload;
-        match Items::new(payload).next().map(|item| decode(item?)) {
+        match Items::new(&payload).next().map(|item| decode(item?)) {
             Some(Ok(PeerPush::Probe { challenge })) => {
                 self.answer_peer(conn, sealed.session, &PeerAnswer::Probed { challenge });
                 self.on_peer_heard(name);
             }
             Some(Ok(PeerPush::Private(_))) => {
-                self.on_private_messages(conn, sealed.session, name, payload);
+                self.on_private_messages(conn, sealed.session, name, &payload);
                 self.on_peer_heard(name);
             }
             Some(Ok(PeerPush::Bye { reason })) => {

@@ -108,7 +108,7 @@ impl Client {
         self.close(conn);
         self.on_server_heard();
         let mut stopping = false;
-        for item in Items::new(opened.payload).flatten() {
+        for item in Items::new(&opened.payload).flatten() {
             match decode(item) {
                 Ok(Answer::Outcome { seq, outcome }) => {
                     let frame = opened.counter;

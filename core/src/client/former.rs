@@ -155,7 +155,7 @@ impl Client {
         let not_in_book = PeerAnswer::NotInBook {
             reason: former.reason,
         };
-        match Items::new(opened.payload).next().map(|item| decode(item?)) {
+        match Items::new(&opened.payload).next().map(|item| decode(item?)) {
             Some(Ok(PeerPush::Bye { .. })) => self.answer_peer(conn, link, &PeerAnswer::Bye),
             Some(Ok(PeerPush::Private(_))) => {
                 let is_first = !core::mem::replace(&mut former.has_refused, true);

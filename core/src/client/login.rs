@@ -25,6 +25,7 @@ impl Client {
         };
         let connection = LoginConnection {
             deframer: Deframer::default(),
+            exchange: None,
             session: None,
         };
         let conn = self.dial(to, Connection::Login(connection));
@@ -54,19 +55,32 @@ impl Client {
             cause,
             candidates: Bounded::first_of([own]),
         };
-        let body = encode(&LoginRequest::Password(login));
-        self.send(conn, Frame::Login(&body).to_bytes());
+        let request = encode(&LoginRequest::Password(login));
+        let (sealed, exchange) = self.protection.seal_login(&mut *self.secrets, &request);
+        if let Some(Connection::Login(login)) = self.connections.get_mut(&conn) {
+            login.exchange = Some(exchange);
+        }
+        self.send(conn, Frame::Login(&sealed).to_bytes());
     }
 
     pub(super) fn on_login_answer(&mut self, conn: ConnId, body: &[u8]) {
-        match (self.link.state, decode(body)) {
-            (State::LoggingIn { conn: current, .. }, Ok(answer)) if current == conn => match answer
-            {
-                LoginAnswer::Welcome(welcome) => self.on_welcome(conn, welcome),
-                LoginAnswer::Refused(refusal) => self.on_login_refused(conn, refusal),
-            },
+        let is_current =
+            matches!(self.link.state, State::LoggingIn { conn: current, .. } if current == conn);
+        match self.open_login_answer(conn, body) {
+            Some(LoginAnswer::Welcome(welcome)) if is_current => self.on_welcome(conn, welcome),
+            Some(LoginAnswer::Refused(refusal)) if is_current => {
+                self.on_login_refused(conn, refusal);
+            }
             _ => self.on_finished(conn),
         }
+    }
+
+    fn open_login_answer(&mut self, conn: ConnId, body: &[u8]) -> Option<LoginAnswer> {
+        let Some(Connection::Login(login)) = self.connections.get_mut(&conn) else {
+            return None;
+        };
+        let answer = login.exchange.as_mut()?.open_answer(body)?;
+        decode(&answer).ok()
     }
 
     fn on_welcome(&mut self, conn: ConnId, welcome: Welcome) {
@@ -80,7 +94,7 @@ impl Client {
             Occasion::Again
         };
         self.link.session = Some(Session {
-            channel: Channel::new(welcome.keys),
+            channel: Channel::new(welcome.keys, self.protection.clone()),
             heartbeat_interval: Duration::from_millis(welcome.heartbeat_interval_ms.into())
                 .max(HEARTBEAT_INTERVAL_MIN),
             timeout: Duration::from_millis(welcome.timeout_ms.into()),
@@ -138,9 +152,10 @@ impl Client {
         let opened = session
             .filter(|session| session.channel.id() == sealed.session)
             .and_then(|session| session.channel.open(sealed).ok());
-        let answer = opened
-            .and_then(|opened| Items::new(opened.payload).next())
-            .and_then(|item| decode(item.ok()?).ok());
+        let answer = opened.and_then(|opened| {
+            let item = Items::new(&opened.payload).next()?.ok()?;
+            decode(item).ok()
+        });
         if let Some(Answer::ListenerChecked { reach }) = answer
             && reach == Reach::Unreachable
         {

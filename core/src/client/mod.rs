@@ -35,9 +35,11 @@ mod questions;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
+use crate::channel::{Protection, plain};
 use crate::id::{EffectId, InstanceId, Seq, SessionId};
 use crate::limits::OUTPUTS_MAX;
 use crate::lru::LruMap;
@@ -132,6 +134,7 @@ pub struct Client {
     clock: Moment,
     rng: Rng,
     secrets: Box<dyn SecretSource>,
+    protection: Arc<dyn Protection>,
     instance: InstanceId,
     /// Who logs in, once the user has said so.
     user: Option<(Name, Password)>,
@@ -170,6 +173,7 @@ impl Client {
             clock: now,
             rng,
             secrets,
+            protection: plain(),
             instance,
             user: None,
             link: Link::new(),
@@ -189,6 +193,13 @@ impl Client {
             outputs: VecDeque::new(),
             phase: Phase::Running,
         }
+    }
+
+    /// The same client, whose frames are protected in another way than [`plain`].
+    #[must_use]
+    pub fn protected_by(mut self, protection: Arc<dyn Protection>) -> Self {
+        self.protection = protection;
+        self
     }
 
     fn tick(&mut self, now: Moment) {

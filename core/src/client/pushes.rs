@@ -33,7 +33,7 @@ impl Client {
         let Ok(opened) = session.channel.open(sealed) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
-        let mut items = Items::new(opened.payload);
+        let mut items = Items::new(&opened.payload);
         match items.next().map(|item| decode(item?)) {
             Some(Ok(Push::Probe { challenge })) => {
                 self.answer_push(conn, &PushAnswer::Probed { challenge });

@@ -51,12 +51,18 @@ impl Account {
         }
     }
 
+    /// Whether there is a client that is to be told what concerns it, now or when it comes back.
+    pub(super) const fn has_client(&self) -> bool {
+        self.latest_login.is_some()
+    }
+
     /// Tells the user's client, now or when it comes back.
     pub(super) fn notify(&mut self, notice: Notice) {
         match &mut self.session {
             Some(session) => session.lane.notify(notice),
-            None if self.latest_login.is_some() => push_notice(&mut self.missed, notice),
-            None => {}
+            // Without a client there is nobody who would want to know.
+            None if self.latest_login.is_none() => {}
+            None => push_notice(&mut self.missed, notice),
         }
     }
 }
@@ -85,6 +91,11 @@ impl Accounts {
 
     pub(super) fn find(&self, name: Name) -> Option<AccountId> {
         self.by_name.get(&name).copied()
+    }
+
+    pub(super) fn find_mut(&mut self, name: Name) -> Option<&mut Account> {
+        let id = self.find(name)?;
+        Some(self.get_mut(id))
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = AccountId> + use<> {

@@ -3,14 +3,16 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use super::introduction::{Asked, Pair, Visibility};
-use super::lane::{Notice, Subject};
+use super::introduction::{Asked, Pair};
+use super::lane::Notice;
+use super::record::{Record, Subject, Visibility};
 use super::session::{Listener, Session};
 use super::{AccountId, Server};
 use crate::channel::SessionKeys;
 use crate::id::SessionId;
 use crate::limits::{CLIENT_PORT_MIN, INTRODUCTIONS_MAX, QUESTIONS_MAX};
 use crate::name::Name;
+use crate::time::WallTime;
 use crate::wire::EndReason;
 use crate::wire::item::Bounded;
 use crate::wire::push::{Introduction, Push};
@@ -32,13 +34,16 @@ impl Server {
             Visibility::Shown
         };
         match self.introductions.ask(self.clock.at, pair, visibility) {
-            Asked::Open(Visibility::Shown) => {
-                self.put_question(pair, self.config.question_expiry);
-                self.pump(asked);
+            Asked::Open(visibility) => {
+                self.record_question(pair, visibility);
+                if visibility == Visibility::Shown {
+                    self.put_question(pair, self.config.question_expiry);
+                    self.pump(asked);
+                }
                 Ok(())
             }
-            Asked::Open(Visibility::Hidden) => Ok(()),
             Asked::Crossed => {
+                self.record_closed(pair.crossing());
                 self.introduce(asker, asked);
                 Ok(())
             }
@@ -52,18 +57,14 @@ impl Server {
     pub(super) fn accept(&mut self, asked: AccountId, name: Name) -> Result<(), Refusal> {
         let asker = self.other(asked, name)?;
         self.check_introductions(asked)?;
-        if !self.introductions.answer(Pair { asked, asker }) {
-            return Err(Refusal::NoQuestion);
-        }
+        self.answer_question(Pair { asked, asker })?;
         self.introduce(asker, asked);
         Ok(())
     }
 
     pub(super) fn deny(&mut self, asked: AccountId, name: Name) -> Result<(), Refusal> {
         let asker = self.other(asked, name)?;
-        if !self.introductions.answer(Pair { asked, asker }) {
-            return Err(Refusal::NoQuestion);
-        }
+        self.answer_question(Pair { asked, asker })?;
         let by = self.accounts.get(asked).name;
         let notice = Notice {
             subject: Subject::OwnQuestion(by),
@@ -71,6 +72,34 @@ impl Server {
         };
         self.notify(asker, notice);
         Ok(())
+    }
+
+    fn answer_question(&mut self, pair: Pair) -> Result<(), Refusal> {
+        if !self.introductions.answer(pair) {
+            return Err(Refusal::NoQuestion);
+        }
+        self.record_closed(pair);
+        Ok(())
+    }
+
+    fn record_question(&mut self, pair: Pair, visibility: Visibility) {
+        let expiry = u64::try_from(self.config.question_expiry.as_millis()).unwrap_or(u64::MAX);
+        let record = Record::Asked {
+            asker: self.accounts.get(pair.asker).name,
+            asked: self.accounts.get(pair.asked).name,
+            visibility,
+            expires: WallTime(self.clock.wall.0.saturating_add(expiry)),
+        };
+        self.record(record);
+    }
+
+    /// A question is open no more.
+    pub(super) fn record_closed(&mut self, pair: Pair) {
+        let record = Record::QuestionClosed {
+            asker: self.accounts.get(pair.asker).name,
+            asked: self.accounts.get(pair.asked).name,
+        };
+        self.record(record);
     }
 
     pub(super) fn remove_address(&mut self, user: AccountId, name: Name) -> Result<(), Refusal> {
@@ -104,6 +133,7 @@ impl Server {
     }
 
     pub(super) fn on_question_expired(&mut self, pair: Pair, visibility: Visibility) {
+        self.record_closed(pair);
         if visibility == Visibility::Shown {
             self.tell_question_closed(pair.asked, pair.asker);
         }
@@ -141,6 +171,13 @@ impl Server {
     fn introduce(&mut self, a: AccountId, b: AccountId) {
         let keys = SessionKeys::generate(&mut *self.secrets);
         self.introductions.introduce(a, b, keys.id);
+        let (names, link) = (self.names_of(a, b), keys.id);
+        let (a_name, b_name) = names;
+        self.record(Record::Introduced {
+            a: a_name,
+            b: b_name,
+            link,
+        });
         self.acquaint(a, b);
         for (user, peer, keys) in [(a, b, keys.clone()), (b, a, keys.mirrored())] {
             let name = self.accounts.get(peer).name;
@@ -194,7 +231,11 @@ impl Server {
         link: SessionId,
         reason: EndReason,
     ) {
-        let name = self.accounts.get(user).name;
+        let (name, peer_name) = self.names_of(user, peer);
+        self.record(Record::Parted {
+            a: name,
+            b: peer_name,
+        });
         let notice = Notice {
             subject: Subject::Introduction(name),
             push: Push::IntroductionEnded {
@@ -206,8 +247,17 @@ impl Server {
         self.notify(peer, notice);
     }
 
-    /// Tells a user's client, now or when it comes back.
+    fn names_of(&self, a: AccountId, b: AccountId) -> (Name, Name) {
+        (self.accounts.get(a).name, self.accounts.get(b).name)
+    }
+
+    /// Tells a user's client, now or when it comes back, also after a restart of the server.
     fn notify(&mut self, user: AccountId, notice: Notice) {
+        let owner = self.accounts.get_mut(user);
+        if owner.has_client() {
+            let (to, subject, push) = (owner.name, notice.subject, notice.push.clone());
+            self.record(Record::Notice { to, subject, push });
+        }
         self.accounts.get_mut(user).notify(notice);
         self.pump(user);
     }

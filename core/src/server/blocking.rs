@@ -2,7 +2,8 @@
 
 use super::blacklist::NotAdded;
 use super::intake::Fate;
-use super::introduction::{Pair, Visibility};
+use super::introduction::Pair;
+use super::record::{Record, Visibility};
 use super::{AccountId, Server};
 use crate::limits::BLACKLIST_MAX;
 use crate::name::Name;
@@ -20,6 +21,10 @@ impl Server {
             },
         })?;
         let own_name = owner.name;
+        self.records.record(Record::Blocked {
+            by: own_name,
+            user: name,
+        });
         // What they wrote and the user does not have yet never arrives.
         let discarded = owner.mailbox.discard_from(blocked);
         if let Some(session) = &mut owner.session {
@@ -41,8 +46,11 @@ impl Server {
             asked: blocked,
             asker: user,
         };
-        if self.introductions.withdraw(own_question) == Some(Visibility::Shown) {
-            self.tell_question_closed(blocked, user);
+        if let Some(visibility) = self.introductions.withdraw(own_question) {
+            self.record_closed(own_question);
+            if visibility == Visibility::Shown {
+                self.tell_question_closed(blocked, user);
+            }
         }
         self.end_introduction(user, blocked, EndReason::Removed);
         Ok(())
@@ -50,10 +58,12 @@ impl Server {
 
     pub(super) fn unblock(&mut self, user: AccountId, name: Name) -> Result<(), Refusal> {
         let blocked = self.other(user, name)?;
-        if self.accounts.get_mut(user).blacklist.remove(blocked) {
-            Ok(())
-        } else {
-            Err(Refusal::NotBlocked)
+        let owner = self.accounts.get_mut(user);
+        if !owner.blacklist.remove(blocked) {
+            return Err(Refusal::NotBlocked);
         }
+        let by = owner.name;
+        self.record(Record::Unblocked { by, user: name });
+        Ok(())
     }
 }

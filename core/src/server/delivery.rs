@@ -6,6 +6,8 @@ use super::connection::Connection;
 use super::event::Event;
 use super::intake::Fate;
 use super::lane::Next;
+use super::mailbox::Keeping;
+use super::record::Record;
 use super::session::Listener;
 use super::{AccountId, Server, TimerKind};
 use crate::id::{BatchNumber, SessionId};
@@ -36,8 +38,11 @@ impl Server {
         };
         let (id, to) = (session.channel.id(), session.address());
         let conn = self.dial(to);
-        if let Some(session) = &mut self.accounts.get_mut(account).session {
-            session.lane.sending(conn);
+        let owner = self.accounts.get_mut(account);
+        if let Some(session) = &mut owner.session
+            && let Some(through) = session.lane.sending(conn)
+        {
+            owner.mailbox.mark_seen(through);
         }
         let delivery = Connection::Delivery {
             account,
@@ -95,8 +100,21 @@ impl Server {
             .map(|through| owner.mailbox.take_up_to(through))
             .unwrap_or_default();
         let to = owner.name;
+        for subject in taken.told {
+            if subject.outlives_the_server() {
+                self.record(Record::Told { to, subject });
+            }
+        }
+        if let Some(through) = taken.through
+            && delivered
+                .iter()
+                .any(|entry| entry.keeping != Keeping::Passing)
+        {
+            let through = through.0;
+            self.record(Record::Taken { to, through });
+        }
         for entry in delivered {
-            if entry.stored && entry.audience == Audience::You {
+            if entry.keeping == Keeping::Stored && entry.audience == Audience::You {
                 self.tell_delivered(entry.origin, to);
             }
             self.resolve_copy(entry.origin, Fate::Delivered);
@@ -137,16 +155,7 @@ impl Server {
 
     /// Messages that waited for their recipient's client as long as their senders should wait are stored.
     pub(super) fn store_overdue(&mut self, account: AccountId) {
-        let overdue = self.clock.at - self.config.store_after;
-        let mailbox = &mut self.accounts.get_mut(account).mailbox;
-        let stored = mailbox.store_accepted_up_to(overdue);
-        if let Some(oldest) = mailbox.oldest_unstored() {
-            let store_at = oldest + self.config.store_after;
-            self.timers.set(TimerKind::Store(account), store_at);
-        }
-        for origin in stored {
-            self.resolve_copy(origin, Fate::Stored);
-        }
+        self.store_messages(account, self.clock.at - self.config.store_after);
     }
 
     /// Something genuine and new came from a client.
@@ -302,7 +311,7 @@ impl Server {
         }
         let opened = current.channel.open(sealed).ok()?;
         self.heartbeats.heard(self.clock.at, account);
-        let item = Items::new(opened.payload).next()?.ok()?;
+        let item = Items::new(&opened.payload).next()?.ok()?;
         decode(item).ok()
     }
 

@@ -40,6 +40,10 @@ pub enum Event {
         /// Why.
         departure: Departure,
     },
+    /// The store did not keep what it was given. It is tried again; until then messages to users who are away are refused.
+    StoreFailing,
+    /// The store keeps what it is given again.
+    StoreWorking,
     /// A connection brought what no client of ours sends.
     Refused {
         /// From where.

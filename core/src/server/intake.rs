@@ -79,6 +79,38 @@ impl Intake {
         }
     }
 
+    /// The intake of a client whose operations an earlier life of the server had these outcomes for.
+    pub(super) fn restored(
+        lowest_unanswered: Seq,
+        outcomes: impl IntoIterator<Item = (Seq, Outcome)>,
+    ) -> Self {
+        let mut intake = Self::new(lowest_unanswered);
+        intake.slots = outcomes
+            .into_iter()
+            .map(|(seq, outcome)| {
+                let state = State::Final(outcome);
+                let waiting = None;
+                (seq, Slot { state, waiting })
+            })
+            .collect();
+        intake
+    }
+
+    /// The number from which on the client wants to know outcomes.
+    pub(super) const fn lowest_unanswered(&self) -> Seq {
+        self.lowest_unanswered
+    }
+
+    /// The final outcomes that the client may not know.
+    pub(super) fn outcomes(&self) -> impl Iterator<Item = (Seq, Outcome)> {
+        self.slots
+            .iter()
+            .filter_map(|(seq, slot)| match slot.state {
+                State::Final(outcome) => Some((*seq, outcome)),
+                State::Held(_) | State::Pending | State::Counting { .. } => None,
+            })
+    }
+
     /// The client knows the outcomes of all operations below `seq`. A server that lost its memory goes on from there.
     pub(super) fn confirm_below(&mut self, seq: Seq) {
         if seq > self.lowest_unanswered {
@@ -107,14 +139,18 @@ impl Intake {
 
     /// The next operation whose turn it is.
     pub(super) fn pop_ready(&mut self) -> Option<(Seq, Operation)> {
-        let seq = self.next;
-        let slot = self.slots.get_mut(&seq)?;
-        let State::Held(operation) = core::mem::replace(&mut slot.state, State::Pending) else {
-            debug_assert!(false, "what is not held is below the next number");
-            return None;
-        };
-        self.next = seq.next();
-        Some((seq, operation))
+        loop {
+            let seq = self.next;
+            let slot = self.slots.get_mut(&seq)?;
+            self.next = seq.next();
+            match core::mem::replace(&mut slot.state, State::Pending) {
+                State::Held(operation) => return Some((seq, operation)),
+                // An earlier life of the server did it.
+                done @ (State::Pending | State::Counting { .. } | State::Final(_)) => {
+                    slot.state = done;
+                }
+            }
+        }
     }
 
     /// A broadcast went to so many, and could not go to so many more; its word is final when all is decided.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::AccountId;
+use super::record::Visibility;
 use crate::id::SessionId;
 use crate::limits::{INTRODUCTIONS_MAX, QUESTIONS_MAX};
 use crate::time::Timestamp;
@@ -21,11 +22,14 @@ pub(super) struct Pair {
     pub(super) asker: AccountId,
 }
 
-/// Whether the addressee of a question is shown it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Visibility {
-    Shown,
-    Hidden,
+impl Pair {
+    /// The question the other way.
+    pub(super) const fn crossing(self) -> Self {
+        Self {
+            asked: self.asker,
+            asker: self.asked,
+        }
+    }
 }
 
 /// What became of a question.
@@ -75,11 +79,7 @@ impl Introductions {
 
     /// One user asks another, who may be shown it or not.
     pub(super) fn ask(&mut self, now: Timestamp, pair: Pair, visibility: Visibility) -> Asked {
-        let crossing = Pair {
-            asked: pair.asker,
-            asker: pair.asked,
-        };
-        if self.remove(crossing).is_some() {
+        if self.remove(pair.crossing()).is_some() {
             return Asked::Crossed;
         }
         if self.questions.contains_key(&pair) {
@@ -94,16 +94,19 @@ impl Introductions {
             visibility
         };
         let expires = now + self.expiry;
-        self.questions.insert(
-            pair,
-            Question {
-                visibility,
-                expires,
-            },
-        );
+        self.open(pair, visibility, expires);
+        Asked::Open(visibility)
+    }
+
+    /// A question is open until it is answered or that time has come.
+    pub(super) fn open(&mut self, pair: Pair, visibility: Visibility, expires: Timestamp) {
+        let question = Question {
+            visibility,
+            expires,
+        };
+        self.questions.insert(pair, question);
         self.by_asker.insert((pair.asker, pair.asked));
         self.deadlines.set(pair, expires);
-        Asked::Open(visibility)
     }
 
     /// The addressee answers: whether there was such a question to answer.

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::mailbox::{Mailbox, Place};
+use super::record::Subject;
 use crate::backoff::Backoff;
 use crate::id::{BatchNumber, Seq};
 use crate::limits::{NOTICES_MAX, RECEIPTS_MAX};
@@ -23,19 +24,6 @@ use crate::wire::push::{Presence, Push};
 
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LONGEST: Duration = Duration::from_secs(15);
-
-/// What a notice is about: a later one on the same subject takes the place of an earlier one that still waits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Subject {
-    /// The user's question for this name's address.
-    OwnQuestion(Name),
-    /// This name's question for the user's address.
-    Question(Name),
-    /// What is between the user and this name.
-    Introduction(Name),
-    /// The session or the server.
-    Server,
-}
 
 /// Something to tell, that must not get lost.
 #[derive(Clone, Debug)]
@@ -60,6 +48,8 @@ pub(super) enum Next<'a> {
 pub(super) struct Taken {
     /// All messages up to this place were in it or in those before.
     pub(super) through: Option<Place>,
+    /// On what it was told something and nothing newer waits.
+    pub(super) told: Vec<Subject>,
 }
 
 #[derive(Debug)]
@@ -171,9 +161,10 @@ impl Lane {
         }
     }
 
-    /// The batch is on its way.
-    pub(super) fn sending(&mut self, conn: ConnId) {
+    /// The batch is on its way. Gives the last message in it.
+    pub(super) fn sending(&mut self, conn: ConnId) -> Option<Place> {
         self.state = State::Sending(conn);
+        self.batch.as_ref().and_then(|batch| batch.through)
     }
 
     /// The client has a batch. `None` if it is not the one that is on its way.
@@ -181,8 +172,12 @@ impl Lane {
         let batch = self.batch.take_if(|batch| batch.number == number)?;
         self.state = State::Idle;
         self.backoff.reset();
+        let is_news =
+            |subject: &Subject| !self.notices.iter().any(|newer| newer.subject == *subject);
+        let told = batch.notices.iter().map(|notice| notice.subject);
         Some(Taken {
             through: batch.through,
+            told: told.filter(is_news).collect(),
         })
     }
 

@@ -142,7 +142,9 @@ impl Lockout {
             self.check_budget(now, name)?;
         }
         let attempts_max = self.config.attempts_max;
-        let count = self.counts.entry(self.key(attempt), Count::default);
+        let count = self
+            .counts
+            .entry(self.key(attempt.name, attempt.source), Count::default);
         if let Some(until) = count.locked_until {
             if now < until {
                 return Err(Denied::Locked(until.since(now)));
@@ -163,7 +165,7 @@ impl Lockout {
     /// The password was right: the count starts anew, and the source is known from now on.
     pub fn succeed(&mut self, now: Timestamp, attempt: Attempt) {
         self.resolve_budget(attempt);
-        let key = self.key(attempt);
+        let key = self.key(attempt.name, attempt.source);
         let count = self.counts.entry(key, Count::default);
         count.unresolved = count.unresolved.saturating_sub(1);
         count.failed = 0;
@@ -171,12 +173,45 @@ impl Lockout {
         if count.unresolved == 0 {
             self.counts.remove(&key);
         }
-        let known = self.known.entry(attempt.name).or_default();
-        known.retain(|(source, _)| *source != attempt.source);
+        self.note_known(now, attempt.name, attempt.source);
+    }
+
+    /// Notes that the account has logged in from this source.
+    pub(super) fn note_known(&mut self, at: Timestamp, name: Name, source: Source) {
+        let known = self.known.entry(name).or_default();
+        known.retain(|(earlier, _)| *earlier != source);
         if known.len() == KNOWN_SOURCES_MAX {
             known.pop_front();
         }
-        known.push_back((attempt.source, now));
+        known.push_back((source, at));
+    }
+
+    /// Whether a name is locked for a source: until when, and whether for that source alone.
+    pub(super) fn locked(
+        &self,
+        now: Timestamp,
+        name: Name,
+        source: Source,
+    ) -> Option<(Timestamp, Option<Source>)> {
+        let key = self.key(name, source);
+        let until = self.counts.peek(&key)?.locked_until?;
+        (now < until).then_some((until, key.1))
+    }
+
+    /// Locks a name again as it was before a restart, for no longer than a new lock would hold.
+    pub(super) fn restore_lock(
+        &mut self,
+        now: Timestamp,
+        name: Name,
+        source: Option<Source>,
+        rest: Duration,
+    ) {
+        if rest.is_zero() {
+            return;
+        }
+        let count = self.counts.entry((name, source), Count::default);
+        count.failed = self.config.attempts_max;
+        count.locked_until = Some(now + rest.min(self.config.block_time));
     }
 
     /// The password was wrong. Gives how many attempts are left before the lock.
@@ -191,7 +226,9 @@ impl Lockout {
             }
             budget.failures.push_back(now);
         }
-        let count = self.counts.entry(self.key(attempt), Count::default);
+        let count = self
+            .counts
+            .entry(self.key(attempt.name, attempt.source), Count::default);
         count.unresolved = count.unresolved.saturating_sub(1);
         count.failed = count.failed.saturating_add(1);
         if count.failed >= self.config.attempts_max {
@@ -200,10 +237,10 @@ impl Lockout {
         self.config.attempts_max.saturating_sub(count.failed)
     }
 
-    fn key(&self, attempt: Attempt) -> (Name, Option<Source>) {
+    fn key(&self, name: Name, source: Source) -> (Name, Option<Source>) {
         match self.config.rule {
-            LockoutRule::AccountAndSource => (attempt.name, Some(attempt.source)),
-            LockoutRule::Account => (attempt.name, None),
+            LockoutRule::AccountAndSource => (name, Some(source)),
+            LockoutRule::Account => (name, None),
         }
     }
 

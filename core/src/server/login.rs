@@ -1,22 +1,25 @@
 //! Logging in and out: from a login's first byte to a session, and how sessions end.
 
-use core::net::SocketAddr;
+use alloc::boxed::Box;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::account::LatestLogin;
 use super::connection::Connection;
 use super::event::{Arrival, Departure, Event};
-use super::intake::{Fate, Intake};
-use super::lane::{Lane, Subject};
+use super::intake::Intake;
+use super::lane::Lane;
 use super::lockout::{Attempt, Denied, Source};
+use super::record::Record;
 use super::session::{Listener, Origination, Session};
 use super::shutdown::Phase;
 use super::{AccountId, Effect, Output, Server, TimerKind, Verdict};
-use crate::channel::{Channel, SessionKeys};
+use crate::channel::{Channel, LoginExchange, OpenedLogin, SessionKeys};
 use crate::id::{EffectId, LoginNumber};
 use crate::limits::{CLIENT_PORT_MIN, PASSWORD_CHECKS_MAX};
 use crate::machine::ConnId;
-use crate::time::whole_secs_up;
+use crate::name::Name;
+use crate::time::{WallTime, whole_secs_up};
 use crate::wire::EndReason;
 use crate::wire::frame::{Frame, RefusalCode};
 use crate::wire::item::{Payload, decode, encode};
@@ -32,6 +35,8 @@ pub(super) struct PendingLogin {
     remote: SocketAddr,
     local: SocketAddr,
     login: Login,
+    /// Seals the answer.
+    exchange: Box<dyn LoginExchange>,
     attempt: Attempt,
 }
 
@@ -43,7 +48,12 @@ impl Server {
         local: SocketAddr,
         body: &[u8],
     ) {
-        let login = match decode(body) {
+        let opened = self.protection.open_login(&mut *self.secrets, body);
+        let OpenedLogin { request, exchange } = match opened {
+            Ok(opened) => opened,
+            Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
+        };
+        let login = match decode(&request) {
             Ok(LoginRequest::Password(login)) => login,
             Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
         };
@@ -62,12 +72,13 @@ impl Server {
                     remote,
                     local,
                     login,
+                    exchange,
                     attempt,
                 };
                 self.checks.insert(id, pending);
                 self.output(Output::Effect(check));
             }
-            Err(refusal) => self.refuse_login(conn, remote, &login, refusal),
+            Err(refusal) => self.refuse_login(conn, remote, login.name, exchange, refusal),
         }
     }
 
@@ -80,7 +91,7 @@ impl Server {
         if login.port < CLIENT_PORT_MIN {
             return Err(LoginRefusal::Port(login.port));
         }
-        if self.checks.len() >= PASSWORD_CHECKS_MAX {
+        if self.checks.len() >= PASSWORD_CHECKS_MAX || self.records.is_full() {
             return Err(LoginRefusal::Busy { seconds });
         }
         self.lockout
@@ -97,16 +108,16 @@ impl Server {
         &mut self,
         conn: ConnId,
         from: SocketAddr,
-        login: &Login,
+        user: Name,
+        mut exchange: Box<dyn LoginExchange>,
         refusal: LoginRefusal,
     ) {
-        let user = login.name;
         self.event(Event::LoginRefused {
             user,
             from,
             refusal,
         });
-        let answer = encode(&LoginAnswer::Refused(refusal));
+        let answer = exchange.seal_answer(&encode(&LoginAnswer::Refused(refusal)));
         self.send(conn, Frame::Login(&answer).to_bytes());
         self.close(conn);
     }
@@ -120,8 +131,9 @@ impl Server {
         let account = self.accounts.find(pending.login.name);
         let (Verdict::Right, Some(account)) = (verdict, account) else {
             let attempts_left = self.lockout.fail(now, pending.attempt);
+            self.record_lockout(pending.login.name, remote.ip());
             let refusal = LoginRefusal::WrongCredentials { attempts_left };
-            return self.refuse_login(conn, remote, &pending.login, refusal);
+            return self.refuse_login(conn, remote, pending.login.name, pending.exchange, refusal);
         };
         self.lockout.succeed(now, pending.attempt);
         if !self.connections.contains_key(&conn) {
@@ -129,11 +141,36 @@ impl Server {
             return;
         }
         if self.phase != Phase::Running {
-            return self.refuse_login(conn, remote, &pending.login, LoginRefusal::Stopping);
+            return self.refuse_login(
+                conn,
+                remote,
+                pending.login.name,
+                pending.exchange,
+                LoginRefusal::Stopping,
+            );
         }
         match self.login_number(account, &pending.login) {
             Some(number) => self.start_session(account, number, pending),
-            None => self.refuse_login(conn, remote, &pending.login, LoginRefusal::TakenOver),
+            None => self.refuse_login(
+                conn,
+                remote,
+                pending.login.name,
+                pending.exchange,
+                LoginRefusal::TakenOver,
+            ),
+        }
+    }
+
+    /// A lockout holds over a restart too.
+    fn record_lockout(&mut self, name: Name, from: IpAddr) {
+        let now = self.clock.at;
+        if let Some((until, source)) = self.lockout.locked(now, name, Source::of(from)) {
+            let rest = u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
+            self.record(Record::LockedOut {
+                name,
+                from: source.map(|_| from),
+                until: WallTime(self.clock.wall.0.saturating_add(rest)),
+            });
         }
     }
 
@@ -163,6 +200,7 @@ impl Server {
             remote,
             local,
             login,
+            mut exchange,
             ..
         } = pending;
         let arrival = self.end_previous_session(account, &login);
@@ -171,6 +209,14 @@ impl Server {
         let id = keys.id;
         let owner = self.accounts.get_mut(account);
         owner.latest_login = Some(LatestLogin { number, instance });
+        let user = owner.name;
+        self.records.record(Record::LoggedIn {
+            user,
+            instance,
+            number,
+            from: remote.ip(),
+            at: self.clock.wall,
+        });
         owner
             .intakes
             .entry(instance, || Intake::new(login.lowest_unanswered))
@@ -184,12 +230,13 @@ impl Server {
             own_candidates: login.candidates,
             login_conn: conn,
         };
-        let mut session = Session::new(Channel::new(keys.mirrored()), lane, origination);
+        let channel = Channel::new(keys.mirrored(), self.protection.clone());
+        let mut session = Session::new(channel, lane, origination);
         for missed in owner.missed.drain(..) {
             session.lane.notify(missed);
         }
         owner.session = Some(session);
-        let (user, kept) = (owner.name, owner.mailbox.len());
+        let kept = owner.mailbox.len();
         self.sessions.insert(id, account);
         self.online.insert(user, account);
         self.heartbeats.start(self.clock.at, account);
@@ -204,7 +251,7 @@ impl Server {
             kept: u32::try_from(kept).unwrap_or(u32::MAX),
             time: self.clock.wall,
         };
-        let answer = encode(&LoginAnswer::Welcome(welcome));
+        let answer = exchange.seal_answer(&encode(&LoginAnswer::Welcome(welcome)));
         self.send(conn, Frame::Login(&answer).to_bytes());
         self.event(Event::LoggedIn {
             user,
@@ -254,7 +301,10 @@ impl Server {
     pub(super) fn log_out(&mut self, account: AccountId) {
         if self.detach_session(account).is_some() {
             self.end_introductions(account, EndReason::LoggedOut);
-            self.accounts.get_mut(account).missed.clear();
+            let owner = self.accounts.get_mut(account);
+            owner.missed.clear();
+            let user = owner.name;
+            self.record(Record::LoggedOut { user });
             self.depart(account, Departure::LoggedOut);
         }
     }
@@ -271,21 +321,18 @@ impl Server {
     fn detach_session(&mut self, account: AccountId) -> Option<Session> {
         let owner = self.accounts.get_mut(account);
         let mut session = owner.session.take()?;
-        let stored = owner.mailbox.store_accepted_up_to(self.clock.at);
         if let Some(intake) = owner.intakes.peek_mut(&session.instance) {
             intake.drop_held();
         }
         let lane_conn = session.lane.connection();
         owner.missed = session.lane.take_notices();
-        // Open questions are asked anew, and what was told of the server is history.
         owner
             .missed
-            .retain(|notice| !matches!(notice.subject, Subject::Question(_) | Subject::Server));
+            .retain(|notice| notice.subject.outlives_the_server());
         self.online.remove(&owner.name);
         self.sessions.remove(&session.channel.id());
         self.heartbeats.stop(account);
         for timer in [
-            TimerKind::Store(account),
             TimerKind::Rest(account),
             TimerKind::Lazy(account),
             TimerKind::Probe(account),
@@ -302,9 +349,7 @@ impl Server {
         {
             self.close(conn);
         }
-        for origin in stored {
-            self.resolve_copy(origin, Fate::Stored);
-        }
+        self.store_messages(account, self.clock.at);
         self.note_handed_over(account);
         Some(session)
     }

@@ -1,8 +1,8 @@
 //! A user's mailbox: the messages on their way to them, in the order in which the server took them.
 //!
 //! Every message goes through it. While its recipient is online a message stands here only until the client has it; one
-//! that stays longer, or whose recipient is away, is *stored*. From here they leave in order, which keeps the order
-//! between each two people whatever their connections do.
+//! that stays longer, or whose recipient is away, goes to the store, and is *stored* once that has kept it. From here
+//! they leave in order, which keeps the order between each two people whatever their connections do.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -33,7 +33,7 @@ impl Default for MailboxLimits {
 
 /// A message's place in its mailbox: later ones have higher places.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub(super) struct Place(u64);
+pub(super) struct Place(pub(super) u64);
 
 /// Which operation of which client a message came from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -41,6 +41,17 @@ pub(super) struct Origin {
     pub(super) account: AccountId,
     pub(super) instance: InstanceId,
     pub(super) seq: Seq,
+}
+
+/// How well a message is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// Only here, until its recipient's client has it or is too slow.
+    Passing,
+    /// On its way to the store.
+    Storing,
+    /// In the store, and its sender knows.
+    Stored,
 }
 
 /// A message for one recipient.
@@ -51,8 +62,7 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
     pub(super) audience: Audience,
     pub(super) accepted: Timestamp,
-    /// Whether it is kept for a recipient who did not have it in time, and its sender knows.
-    pub(super) stored: bool,
+    pub(super) keeping: Keeping,
 }
 
 /// There is no room for another message.
@@ -65,8 +75,10 @@ pub(super) struct Mailbox {
     entries: BTreeMap<Place, Entry>,
     bytes: usize,
     next: Place,
-    /// All messages before this place are stored.
-    stored_before: Place,
+    /// No message before this place is passing.
+    passing_from: Place,
+    /// No message from this place on has been sent to a client.
+    unseen_from: Place,
 }
 
 impl Mailbox {
@@ -87,11 +99,22 @@ impl Mailbox {
         self.bytes = bytes;
         let place = self.next;
         self.next = Place(place.0 + 1);
-        if entry.stored && self.stored_before == place {
-            self.stored_before = self.next;
-        }
         self.entries.insert(place, entry);
         Ok(())
+    }
+
+    /// Puts a message back to where it stood in an earlier life of the server.
+    pub(super) fn restore(&mut self, place: Place, entry: Entry) {
+        self.bytes += entry.item.len();
+        self.next = self.next.max(Place(place.0.saturating_add(1)));
+        self.passing_from = self.next;
+        if let Some(twice) = self.entries.insert(place, entry) {
+            self.bytes -= twice.item.len();
+        }
+    }
+
+    pub(super) fn get(&self, place: Place) -> Option<&Entry> {
+        self.entries.get(&place)
     }
 
     /// Messages after `place` (all, for `None`), in order.
@@ -111,26 +134,49 @@ impl Mailbox {
         self.entries.last_key_value().map(|(place, _)| *place)
     }
 
-    /// When the oldest message that is not stored yet was taken.
-    pub(super) fn oldest_unstored(&self) -> Option<Timestamp> {
-        let (_, entry) = self.entries.range(self.stored_before..).next()?;
+    /// When the oldest passing message was taken.
+    pub(super) fn oldest_passing(&self) -> Option<Timestamp> {
+        let (_, entry) = self.entries.range(self.passing_from..).next()?;
         Some(entry.accepted)
     }
 
-    /// Stores all messages that were taken up to a time, and says whose they are.
-    pub(super) fn store_accepted_up_to(&mut self, time: Timestamp) -> Vec<Origin> {
-        let mut origins = Vec::new();
-        for (place, entry) in self.entries.range_mut(self.stored_before..) {
-            if entry.accepted > time {
+    /// Marks all passing messages that were taken up to a time as on their way to the store, and gives them.
+    pub(super) fn start_storing(&mut self, accepted_up_to: Timestamp) -> Vec<(Place, Arc<[u8]>)> {
+        let mut storing = Vec::new();
+        for (place, entry) in self.entries.range_mut(self.passing_from..) {
+            if entry.accepted > accepted_up_to {
                 break;
             }
-            self.stored_before = Place(place.0 + 1);
-            if !entry.stored {
-                entry.stored = true;
-                origins.push(entry.origin);
+            self.passing_from = Place(place.0 + 1);
+            if entry.keeping == Keeping::Passing {
+                entry.keeping = Keeping::Storing;
+                storing.push((*place, entry.item.clone()));
             }
         }
-        origins
+        storing
+    }
+
+    /// The store has kept a message. Gives whose it is, if it still stands here.
+    pub(super) fn stored(&mut self, place: Place) -> Option<Origin> {
+        let entry = self.entries.get_mut(&place)?;
+        entry.keeping = Keeping::Stored;
+        Some(entry.origin)
+    }
+
+    /// The messages up to a place are being sent to a client, which may show them whatever we hear of it.
+    pub(super) fn mark_seen(&mut self, through: Place) {
+        self.unseen_from = self.unseen_from.max(Place(through.0 + 1));
+    }
+
+    /// Takes a message out that was written to this user alone and that no client can have shown.
+    pub(super) fn take_back_unseen(&mut self, place: Place) -> Option<Entry> {
+        let entry = self.entries.get(&place)?;
+        if place < self.unseen_from || entry.audience != Audience::You {
+            return None;
+        }
+        let entry = self.entries.remove(&place)?;
+        self.bytes -= entry.item.len();
+        Some(entry)
     }
 
     /// Takes out the messages up to a place: their recipient has them.
@@ -177,7 +223,7 @@ mod tests {
             },
             audience: Audience::You,
             accepted: Timestamp::from_millis(at),
-            stored: false,
+            keeping: Keeping::Passing,
         }
     }
 
@@ -208,11 +254,38 @@ mod tests {
         for (seq, at) in [(1, 10), (2, 20), (3, 30)] {
             mailbox.push(entry(1, seq, 1, at), LIMITS).unwrap();
         }
-        assert_eq!(mailbox.oldest_unstored(), Some(Timestamp::from_millis(10)));
-        let stored = mailbox.store_accepted_up_to(Timestamp::from_millis(20));
-        assert_eq!(stored.iter().map(|o| o.seq.0).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(mailbox.store_accepted_up_to(Timestamp::from_millis(20)), []);
-        assert_eq!(mailbox.oldest_unstored(), Some(Timestamp::from_millis(30)));
+        assert_eq!(mailbox.oldest_passing(), Some(Timestamp::from_millis(10)));
+        let storing = mailbox.start_storing(Timestamp::from_millis(20));
+        let origins = storing.iter().map(|(place, _)| mailbox.stored(*place));
+        let seqs: Vec<_> = origins.flatten().map(|origin| origin.seq.0).collect();
+        assert_eq!(seqs, [1, 2]);
+        assert_eq!(mailbox.start_storing(Timestamp::from_millis(20)), []);
+        assert_eq!(mailbox.oldest_passing(), Some(Timestamp::from_millis(30)));
+    }
+
+    #[test]
+    fn what_was_taken_meanwhile_is_not_stored() {
+        let mut mailbox = Mailbox::default();
+        mailbox.push(entry(1, 1, 1, 0), LIMITS).unwrap();
+        let place = mailbox.last().unwrap();
+        assert_eq!(mailbox.start_storing(Timestamp::ZERO).len(), 1);
+        let _ = mailbox.take_up_to(place);
+        assert_eq!(mailbox.stored(place), None);
+    }
+
+    #[test]
+    fn what_comes_after_a_restart_stands_behind_what_was_kept() {
+        let mut mailbox = Mailbox::default();
+        let kept = Entry {
+            keeping: Keeping::Stored,
+            ..entry(1, 7, 1, 0)
+        };
+        mailbox.restore(Place(41), kept);
+        assert_eq!(mailbox.oldest_passing(), None);
+        mailbox.push(entry(1, 8, 1, 5), LIMITS).unwrap();
+        assert_eq!(mailbox.last(), Some(Place(42)));
+        assert_eq!(seqs(mailbox.iter()), [7, 8]);
+        assert_eq!(mailbox.oldest_passing(), Some(Timestamp::from_millis(5)));
     }
 
     proptest! {

@@ -1,20 +1,21 @@
 //! The server's machine: who is logged in, what goes to whom, and what is kept for whom.
 //!
 //! The rules are small machines of their own, each in the module that bears its name: [`lockout`], `heartbeat`,
-//! `blacklist`, `introduction`, `mailbox`, `intake` (operations once and in order) and `lane` (what waits for one
-//! client). The rest composes them:
+//! `blacklist`, `introduction`, `mailbox`, `intake` (operations once and in order), `lane` (what waits for one client) and
+//! `record_queue` (what waits for the store). The rest composes them:
 //!
 //! ```text
 //! connection ─ login ─────────────── session starts, takes over, ends
 //!            └ requests ─ operations ─ router (message, broadcast)
 //!                                    ├ blocking (block, unblock)
 //!                                    └ addresses (getaddress, accept, deny, removeaddress)
-//! delivery (lanes to listeners) · presence (alerts, who is online) · shutdown
+//! delivery (lanes to listeners) · presence (alerts, who is online) · storing, restore · shutdown
 //! ```
 
 pub mod config;
 pub mod event;
 pub mod lockout;
+pub mod record;
 
 mod account;
 mod addresses;
@@ -29,16 +30,21 @@ mod lane;
 mod login;
 mod mailbox;
 mod presence;
+mod record_queue;
 mod requests;
+mod restore;
 mod router;
 mod session;
 mod shutdown;
+mod storing;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use crate::channel::{Protection, plain};
 use crate::id::{EffectId, SessionId};
 use crate::limits::OUTPUTS_MAX;
 use crate::machine::{ConnId, Deadline, Input, Machine};
@@ -57,7 +63,10 @@ use introduction::Introductions;
 use lockout::Lockout;
 use login::PendingLogin;
 pub use mailbox::MailboxLimits;
+use record::Record;
+use record_queue::RecordQueue;
 use shutdown::Phase;
+pub use storing::StoreFailed;
 
 /// An account, by its place in the table: on the hot path an account is a number, not a name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -98,6 +107,13 @@ pub enum Effect {
         /// The password that was given.
         password: Password,
     },
+    /// Keep these records, all or none, behind those of earlier batches. The next batch comes when this one is done.
+    Store {
+        /// Comes back with the result.
+        id: EffectId,
+        /// What to keep.
+        records: Vec<Record>,
+    },
 }
 
 /// The result of work outside the machine.
@@ -109,6 +125,13 @@ pub enum Done {
         id: EffectId,
         /// What came of it.
         verdict: Verdict,
+    },
+    /// Records were stored, so that nothing but the loss of the store itself loses them; or none of them was.
+    Stored {
+        /// Which batch it was.
+        id: EffectId,
+        /// What came of it.
+        result: Result<(), StoreFailed>,
     },
 }
 
@@ -128,6 +151,8 @@ pub type Output = crate::machine::Output<Effect, Event>;
 enum TimerKind {
     /// Messages for this user have waited long enough to be stored.
     Store(AccountId),
+    /// The store has rested after a failure.
+    StoreAgain,
     /// The lane to this user may try again.
     Rest(AccountId),
     /// This user may be told again who came and went.
@@ -146,6 +171,7 @@ impl TimerKind {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Store(_) => "store messages",
+            Self::StoreAgain => "try the store again",
             Self::Rest(_) => "retry a delivery",
             Self::Lazy(_) => "tell presence",
             Self::Probe(_) => "give up a probe",
@@ -165,6 +191,7 @@ pub struct Server {
     started: Timestamp,
     rng: Rng,
     secrets: Box<dyn SecretSource>,
+    protection: Arc<dyn Protection>,
     accounts: Accounts,
     /// Users online by name, for lists in order.
     online: BTreeMap<Name, AccountId>,
@@ -176,6 +203,7 @@ pub struct Server {
     effects: u64,
     heartbeats: Heartbeats,
     introductions: Introductions,
+    records: RecordQueue,
     timers: Timers<TimerKind>,
     outputs: VecDeque<Output>,
     phase: Phase,
@@ -196,6 +224,7 @@ impl Server {
             started: now.at,
             rng: Rng::new(seed),
             secrets,
+            protection: plain(),
             accounts: Accounts::new(accounts),
             online: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -206,11 +235,19 @@ impl Server {
             effects: 0,
             heartbeats: Heartbeats::new(config.timeout),
             introductions: Introductions::new(config.question_expiry),
+            records: RecordQueue::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             phase: Phase::Running,
             config,
         }
+    }
+
+    /// The same server, whose frames are protected in another way than [`plain`].
+    #[must_use]
+    pub fn protected_by(mut self, protection: Arc<dyn Protection>) -> Self {
+        self.protection = protection;
+        self
     }
 
     /// How many users are online.
@@ -266,6 +303,7 @@ impl Server {
         while let Some(kind) = self.timers.pop_due(now) {
             match kind {
                 TimerKind::Store(account) => self.store_overdue(account),
+                TimerKind::StoreAgain => self.records.wake(),
                 TimerKind::Rest(account) | TimerKind::Lazy(account) => self.wake_lane(account),
                 TimerKind::Probe(account) => self.on_probe_overdue(account),
                 TimerKind::Answer(conn) => self.finish_exchange(conn),
@@ -304,8 +342,10 @@ impl Machine for Server {
             Input::EffectDone(Done::PasswordChecked { id, verdict }) => {
                 self.on_password_checked(id, verdict);
             }
+            Input::EffectDone(Done::Stored { id, result }) => self.on_stored(id, result),
             Input::Timeout => self.on_timeout(),
         }
+        self.flush_records();
     }
 
     fn handle_command(&mut self, now: Moment, command: Command) -> Result<(), Rejected> {

@@ -5,6 +5,7 @@ use alloc::collections::BTreeSet;
 use super::event::Fault;
 use super::intake::{Fate, Submitted};
 use super::mailbox::Origin;
+use super::record_queue::Waiting;
 use super::shutdown::Phase;
 use super::{AccountId, Server, TimerKind};
 use crate::id::{InstanceId, QueryNumber, Seq, SessionId};
@@ -59,7 +60,7 @@ impl Server {
             answers: Payload::default(),
             waiting: BTreeSet::new(),
         };
-        let asked = match self.take_items(conn, exchange, payload) {
+        let asked = match self.take_items(conn, exchange, &payload) {
             Ok(asked) => asked,
             Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
         };
@@ -160,30 +161,43 @@ impl Server {
                 instance,
                 seq,
             };
-            let outcome = match operation {
-                Operation::Message { to, text } => self.message(origin, to, text),
-                Operation::Broadcast { text } => self.broadcast(origin, text),
-                Operation::Block { user } => Some(decided(self.block(account, user))),
-                Operation::Unblock { user } => Some(decided(self.unblock(account, user))),
-                Operation::GetAddress { user } => Some(
-                    self.ask_address(account, user)
-                        .map_or_else(Outcome::Refused, |()| Outcome::Asked),
-                ),
-                Operation::Accept { user } => Some(decided(self.accept(account, user))),
-                Operation::Deny { user } => Some(decided(self.deny(account, user))),
-                Operation::RemoveAddress { user } => {
-                    Some(decided(self.remove_address(account, user)))
+            let recorded = self.records.recorded();
+            match self.perform(origin, operation) {
+                Some(outcome) if self.records.recorded() > recorded => {
+                    self.records.wait(Waiting::Operation { origin, outcome });
                 }
-                Operation::Skip => Some(Outcome::Done),
-            };
-            if let Some(outcome) = outcome {
-                self.resolve(origin, outcome);
+                Some(outcome) => self.resolve(origin, outcome),
+                None => {}
             }
         }
     }
 
+    /// Does an operation. `None` while a message is on its way.
+    fn perform(&mut self, origin: Origin, operation: Operation) -> Option<Outcome> {
+        let user = origin.account;
+        if self.records.is_failing() && operation.changes_what_is_kept() {
+            return Some(Outcome::Refused(Refusal::NotKept));
+        }
+        match operation {
+            Operation::Message { to, text } => self.message(origin, to, text),
+            Operation::Broadcast { text } => self.broadcast(origin, text),
+            Operation::Block { user: other } => Some(decided(self.block(user, other))),
+            Operation::Unblock { user: other } => Some(decided(self.unblock(user, other))),
+            Operation::GetAddress { user: other } => Some(
+                self.ask_address(user, other)
+                    .map_or_else(Outcome::Refused, |()| Outcome::Asked),
+            ),
+            Operation::Accept { user: other } => Some(decided(self.accept(user, other))),
+            Operation::Deny { user: other } => Some(decided(self.deny(user, other))),
+            Operation::RemoveAddress { user: other } => {
+                Some(decided(self.remove_address(user, other)))
+            }
+            Operation::Skip => Some(Outcome::Done),
+        }
+    }
+
     /// The final word on an operation, for the connection that waits for it.
-    fn resolve(&mut self, origin: Origin, outcome: Outcome) {
+    pub(super) fn resolve(&mut self, origin: Origin, outcome: Outcome) {
         let resolved = self
             .intake(origin.account, origin.instance)
             .and_then(|intake| intake.resolve(origin.seq, outcome));

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::mailbox::{Entry, Full, Origin};
+use super::mailbox::{Entry, Full, Keeping, Origin};
 use super::{AccountId, Server, TimerKind};
 use crate::name::Name;
 use crate::text::Text;
@@ -19,14 +19,19 @@ impl Server {
             Err(refusal) => return Some(Outcome::Refused(refusal)),
         };
         let item = self.encode_delivery(origin, Audience::You, text);
+        let is_online = self.accounts.get(recipient).session.is_some();
+        if !is_online && self.records.is_failing() {
+            return Some(Outcome::Refused(Refusal::NotKept));
+        }
         if let Err(Full) = self.enqueue(recipient, origin, Audience::You, item) {
             return Some(Outcome::Refused(Refusal::MailboxFull));
         }
         self.acquaint(origin.account, recipient);
-        if self.accounts.get(recipient).session.is_none() {
-            return Some(Outcome::Stored);
+        if is_online {
+            self.pump(recipient);
+        } else {
+            self.store_messages(recipient, self.clock.at);
         }
-        self.pump(recipient);
         None
     }
 
@@ -115,21 +120,18 @@ impl Server {
         item: Arc<[u8]>,
     ) -> Result<(), Full> {
         let accepted = self.clock.at;
-        let account = self.accounts.get_mut(recipient);
-        let is_online = account.session.is_some();
         let entry = Entry {
             item,
             origin,
             audience,
             accepted,
-            stored: !is_online,
+            keeping: Keeping::Passing,
         };
-        account.mailbox.push(entry, self.config.mailbox)?;
-        if is_online {
-            let store_at = accepted + self.config.store_after;
-            self.timers
-                .set_if_unset(TimerKind::Store(recipient), store_at);
-        }
+        let mailbox = &mut self.accounts.get_mut(recipient).mailbox;
+        mailbox.push(entry, self.config.mailbox)?;
+        let store_at = accepted + self.config.store_after;
+        self.timers
+            .set_if_unset(TimerKind::Store(recipient), store_at);
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::event::Event;
-use super::lane::{Notice, Subject};
+use super::lane::Notice;
+use super::record::Subject;
 use super::{AccountId, Output, Rejected, Server, TimerKind};
 use crate::wire::push::Push;
 
@@ -22,6 +23,8 @@ pub(super) enum Phase {
     Telling {
         unfinished: BTreeSet<AccountId>,
     },
+    /// All is said that can be said; the last records are on their way to the store.
+    Storing,
     Stopped,
 }
 
@@ -71,6 +74,19 @@ impl Server {
         let all_told = unfinished.is_empty();
         self.phase = Phase::Telling { unfinished };
         if all_told {
+            self.stop_once_stored();
+        }
+    }
+
+    /// There is nobody left to tell anything.
+    fn stop_once_stored(&mut self) {
+        self.phase = Phase::Storing;
+        self.proceed_stopping();
+    }
+
+    /// Ends if nothing but the store was waited for and it has everything.
+    pub(super) fn proceed_stopping(&mut self) {
+        if self.phase == Phase::Storing && self.records.is_empty() {
             self.stop();
         }
     }
@@ -107,10 +123,10 @@ impl Server {
             }
             Phase::Telling { unfinished } => {
                 if unfinished.remove(&account) && unfinished.is_empty() {
-                    self.stop();
+                    self.stop_once_stored();
                 }
             }
-            Phase::Running | Phase::Stopped => {}
+            Phase::Running | Phase::Storing | Phase::Stopped => {}
         }
     }
 

@@ -91,6 +91,21 @@ pub enum Operation {
     Skip,
 }
 
+impl Operation {
+    /// Whether it cannot be done without the server's store; a message can, if its recipient is there.
+    pub(crate) const fn changes_what_is_kept(&self) -> bool {
+        match self {
+            Self::Block { .. }
+            | Self::Unblock { .. }
+            | Self::GetAddress { .. }
+            | Self::Accept { .. }
+            | Self::Deny { .. }
+            | Self::RemoveAddress { .. } => true,
+            Self::Message { .. } | Self::Broadcast { .. } | Self::Skip => false,
+        }
+    }
+}
+
 /// An item from the server to a client that asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
@@ -220,6 +235,9 @@ pub enum Refusal {
         /// The limit.
         max: u32,
     },
+    /// The server's store keeps nothing just now, and without it this cannot be done.
+    #[error("the server cannot keep anything now: try again later")]
+    NotKept,
     /// A reason of a later version.
     #[error("the server says no, for a reason that this version does not know ({code})")]
     Other {
@@ -247,6 +265,7 @@ impl From<Refusal> for (u8, u32) {
             Refusal::NoQuestion => (11, 0),
             Refusal::NotIntroduced => (12, 0),
             Refusal::TooManyIntroductions { max } => (13, max),
+            Refusal::NotKept => (14, 0),
             Refusal::Other { code, detail } => (code, detail),
         }
     }
@@ -269,6 +288,7 @@ impl From<(u8, u32)> for Refusal {
             11 => Self::NoQuestion,
             12 => Self::NotIntroduced,
             13 => Self::TooManyIntroductions { max: detail },
+            14 => Self::NotKept,
             code => Self::Other { code, detail },
         }
     }

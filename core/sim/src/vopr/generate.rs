@@ -2,7 +2,9 @@
 
 use crate::dice::Dice;
 
-use super::plan::{Action, Guess, Millis, Person, Plan, Reply, Settings, Sky, Step, Whom, Wish};
+use super::plan::{
+    Action, Guess, Millis, Person, Plan, Reply, Settings, Sky, Step, Way, Whom, Wish,
+};
 
 /// Makes the plan of a seed.
 #[must_use]
@@ -121,7 +123,13 @@ impl Generator {
         Sky {
             latency: Millis(self.pick(&[5, 5, 1, 50, 300])),
             jitter: Millis(self.pick(&[5, 5, 50, 500, 2_000])),
+            set_up: Millis(self.pick(&[0, 0, 5, 300])),
+            pieces_max: self.pick(&[1, 2, 2, 5]),
+            joins_per_mille: self.pick(&[0, 0, 300]),
             breaks_per_mille: self.pick(&[0, 0, 20, 100, 300]),
+            losses_per_mille: self.pick(&[0, 0, 0, 30, 100]),
+            failed_dials_per_mille: self.pick(&[0, 0, 0, 30, 100]),
+            hung_dials_per_mille: self.pick(&[0, 0, 0, 20, 50]),
         }
     }
 
@@ -196,19 +204,31 @@ impl Generator {
         }
         let other = self.person();
         let crashes = self.unkindness == Unkindness::All;
-        match self.dice.below(30) {
+        match self.dice.below(42) {
             0..3 => Action::CutServer(person),
-            3..7 => Action::HealServer(person),
-            7..10 => Action::CutPeers(person, other),
-            10..14 => Action::HealPeers(person, other),
-            14..16 => Action::StickScreen(person),
-            16..19 => Action::LoosenScreen(person),
-            19 => Action::CloseListener(person),
-            20 | 21 => Action::OpenListener(person),
-            22 | 23 => Action::Weather(self.sky()),
-            24 | 25 if crashes => Action::CrashClient(person),
-            26 if crashes => Action::CrashServer,
-            27 if crashes => Action::ShutDownServer,
+            3 => Action::CutOneWay(person, self.pick(&[Way::ToServer, Way::FromServer])),
+            4..8 => Action::HealServer(person),
+            8..11 => Action::CutPeers(person, other),
+            11..15 => Action::HealPeers(person, other),
+            15 | 16 => Action::StickScreen(person),
+            17..20 => Action::LoosenScreen(person),
+            20 => Action::CloseListener(person),
+            21 | 22 => Action::OpenListener(person),
+            23 | 24 => Action::Weather(self.sky()),
+            25 => Action::Sleep(person),
+            26 | 27 => Action::Wake(person),
+            28 if crashes => Action::SleepServer,
+            29 if crashes => Action::WakeServer,
+            30 => Action::SetClock(person, self.pick(&[-3_600_000, -1, 1, 60_000, 86_400_000])),
+            31 if crashes => {
+                Action::SetServerClock(self.pick(&[-86_400_000, -1_000, 1_000, 86_400_000]))
+            }
+            32 | 33 if crashes => Action::CrashClient(person),
+            34 if crashes => Action::CrashServer,
+            35 if crashes => Action::ShutDownServer,
+            36 => Action::StoreTakes(Millis(self.pick(&[0, 5, 400, 3_000]))),
+            37 if crashes => Action::FailStore,
+            38 => Action::MendStore,
             _ => Action::StartServer,
         }
     }

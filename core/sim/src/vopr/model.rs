@@ -107,8 +107,6 @@ pub struct Model {
     pub consents: Consents,
     /// Who is online, as the server told its operator.
     pub presence: BTreeMap<Name, Presence>,
-    /// When a server last lost its memory.
-    pub forgot: Timestamp,
 }
 
 impl Model {
@@ -122,7 +120,6 @@ impl Model {
             blocks: Blocks::default(),
             consents: Consents::new(settings.question_expiry.into()),
             presence: BTreeMap::new(),
-            forgot: Timestamp::ZERO,
         }
     }
 
@@ -130,12 +127,6 @@ impl Model {
     #[must_use]
     pub fn user(&self, client: ClientId) -> Option<Name> {
         self.clients.get(&client)?.user
-    }
-
-    /// Whether the server lost its memory at or after a time.
-    #[must_use]
-    pub fn forgot_since(&self, time: Timestamp) -> bool {
-        self.forgot >= time
     }
 
     /// Whether nothing of `other` may be shown at a client.
@@ -152,8 +143,7 @@ impl Model {
     pub fn apply(&mut self, observed: &Observed) {
         let at = observed.at;
         match &observed.what {
-            // This is the one place that says what a server loses: all that it has. To be tightened when it keeps a store.
-            Observation::ServerCrashed | Observation::ServerEnded => self.server_forgets(at),
+            Observation::ServerCrashed | Observation::ServerEnded => self.server_is_gone(at),
             Observation::Operator(event) => self.apply_operator(at, event),
             Observation::SatDown { client } => {
                 self.clients.insert(*client, Client::new());
@@ -211,9 +201,8 @@ impl Model {
         running.next().is_none().then_some((*first.0, first.1))
     }
 
-    fn server_forgets(&mut self, at: Timestamp) {
-        self.forgot = at;
-        self.blocks.server_forgets();
+    /// This is the one place that says what is lost with a server: its sessions, and nothing else that it ever said.
+    fn server_is_gone(&mut self, at: Timestamp) {
         for presence in self.presence.values_mut() {
             *presence = Presence {
                 online: false,
@@ -229,6 +218,8 @@ impl Model {
             Operator::LoginRefused { .. }
             | Operator::ListenerUnreachable { .. }
             | Operator::Refused { .. }
+            | Operator::StoreFailing
+            | Operator::StoreWorking
             | Operator::Stopping
             | Operator::Stopped { .. } => return,
         };
@@ -429,7 +420,6 @@ impl Model {
     }
 
     fn apply_outcome(&mut self, at: Timestamp, id: ClientId, outcome: Outcome) {
-        let forgot = self.forgot;
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
@@ -447,12 +437,10 @@ impl Model {
             }
             Operation::Unblock { user: other } => self.blocks.unblock_done(at, user, other),
             Operation::GetAddress { user: other } => {
-                self.consents
-                    .asked(at, user, other, op.wished, outcome, forgot);
+                self.consents.asked(at, user, other, op.wished, outcome);
             }
             Operation::Accept { user: other } => {
-                self.consents
-                    .said_yes(at, user, other, op.wished, outcome, forgot);
+                self.consents.said_yes(at, user, other, op.wished, outcome);
             }
             Operation::Deny { user: other } => {
                 self.consents.said_no(at, user, other, op.wished, outcome);

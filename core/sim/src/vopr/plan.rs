@@ -78,15 +78,19 @@ pub enum Wish {
     EndOfInput,
 }
 
-/// How unkind the network is.
+/// How unkind the network is, as in [`Weather`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are those of the weather")]
 pub struct Sky {
-    /// The shortest time that anything takes.
     pub latency: Millis,
-    /// Up to so much more.
     pub jitter: Millis,
-    /// Of 1000 connections, so many break.
+    pub set_up: Millis,
+    pub pieces_max: usize,
+    pub joins_per_mille: u32,
     pub breaks_per_mille: u32,
+    pub losses_per_mille: u32,
+    pub failed_dials_per_mille: u32,
+    pub hung_dials_per_mille: u32,
 }
 
 impl Sky {
@@ -94,7 +98,13 @@ impl Sky {
     pub const CLEAR: Self = Self {
         latency: Millis(5),
         jitter: Millis(5),
+        set_up: Millis(0),
+        pieces_max: 2,
+        joins_per_mille: 0,
         breaks_per_mille: 0,
+        losses_per_mille: 0,
+        failed_dials_per_mille: 0,
+        hung_dials_per_mille: 0,
     };
 }
 
@@ -103,9 +113,23 @@ impl From<Sky> for Weather {
         Self {
             latency: sky.latency.into(),
             jitter: sky.jitter.into(),
+            set_up: sky.set_up.into(),
+            pieces_max: sky.pieces_max,
+            joins_per_mille: sky.joins_per_mille,
             breaks_per_mille: sky.breaks_per_mille,
+            losses_per_mille: sky.losses_per_mille,
+            failed_dials_per_mille: sky.failed_dials_per_mille,
+            hung_dials_per_mille: sky.hung_dials_per_mille,
         }
     }
+}
+
+/// Which way between somebody and the server is lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "to and from the server")]
+pub enum Way {
+    ToServer,
+    FromServer,
 }
 
 /// Something that happens.
@@ -125,6 +149,8 @@ pub enum Action {
     StartServer,
     /// What somebody and the server send each other is lost.
     CutServer(Person),
+    /// One way of the two.
+    CutOneWay(Person, Way),
     /// It arrives again.
     HealServer(Person),
     /// What two people's clients send each other is lost.
@@ -139,6 +165,24 @@ pub enum Action {
     StickScreen(Person),
     /// It does again.
     LoosenScreen(Person),
+    /// Somebody's host sleeps: its client hears nothing, and nobody hears of it.
+    Sleep(Person),
+    /// It wakes.
+    Wake(Person),
+    /// The server's host sleeps.
+    SleepServer,
+    /// It wakes.
+    WakeServer,
+    /// Somebody's wall clock is set, forward or back, by so many milliseconds.
+    SetClock(Person, i64),
+    /// The server's is.
+    SetServerClock(i64),
+    /// The server's store takes so long from now on.
+    StoreTakes(Millis),
+    /// The server's store keeps nothing.
+    FailStore,
+    /// It does again.
+    MendStore,
     /// The weather changes.
     Weather(Sky),
     /// Checking a password takes so long from now on.

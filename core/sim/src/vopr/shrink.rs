@@ -98,8 +98,17 @@ impl Shrinker {
     /// Usual settings, and a kind network.
     fn calm(&mut self) {
         self.try_change(|plan| plan.sky = Sky::CLEAR);
-        self.try_change(|plan| plan.sky.breaks_per_mille = 0);
         self.try_change(|plan| plan.sky.jitter = Millis(0));
+        self.try_change(|plan| plan.sky.set_up = Millis(0));
+        self.try_change(|plan| plan.sky.latency = Millis(5));
+        self.try_change(|plan| {
+            plan.sky.pieces_max = 1;
+            plan.sky.joins_per_mille = 0;
+        });
+        self.try_change(|plan| plan.sky.breaks_per_mille = 0);
+        self.try_change(|plan| plan.sky.losses_per_mille = 0);
+        self.try_change(|plan| plan.sky.failed_dials_per_mille = 0);
+        self.try_change(|plan| plan.sky.hung_dials_per_mille = 0);
         self.try_change(|plan| plan.settings = Settings::default());
         let usual = Settings::default();
         self.try_change(|plan| plan.settings.attempts_max = usual.attempts_max);
@@ -160,13 +169,23 @@ fn concerns(action: Action, person: Person) -> bool {
         | Action::CloseListener(one)
         | Action::OpenListener(one)
         | Action::StickScreen(one)
-        | Action::LoosenScreen(one) => one == person,
+        | Action::LoosenScreen(one)
+        | Action::CutOneWay(one, _)
+        | Action::Sleep(one)
+        | Action::Wake(one)
+        | Action::SetClock(one, _) => one == person,
         Action::CutPeers(one, other) | Action::HealPeers(one, other) => {
             one == person || other == person
         }
         Action::CrashServer
         | Action::ShutDownServer
         | Action::StartServer
+        | Action::SleepServer
+        | Action::WakeServer
+        | Action::SetServerClock(_)
+        | Action::StoreTakes(_)
+        | Action::FailStore
+        | Action::MendStore
         | Action::Weather(_)
         | Action::CheckTakes(_)
         | Action::Peace => false,

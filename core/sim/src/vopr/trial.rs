@@ -10,13 +10,13 @@ use simplechat_core::server;
 use simplechat_core::text::{Password, Text};
 use simplechat_core::time::Timestamp;
 
-use crate::net::Weather;
-use crate::world::{ClientId, World};
+use crate::store::Health;
+use crate::world::{ClientId, SERVER, World};
 
 use super::checker::{Checker, Promise, Violation};
 use super::faults::{Fault, Planted};
 use super::model::Life;
-use super::plan::{Action, Guess, Person, Plan, Reply, Sky, Whom, Wish, account_name};
+use super::plan::{Action, Guess, Person, Plan, Reply, Way, Whom, Wish, account_name};
 use super::report;
 
 /// What a trial took.
@@ -144,7 +144,7 @@ impl<'a> Trial<'a> {
             }
             Action::CrashServer => self.world.crash_server(),
             Action::ShutDownServer => {
-                if self.world.has_server() {
+                if self.world.has_server() && !self.world.is_asleep(SERVER) {
                     self.world.try_operate(server::Command::Shutdown);
                 }
             }
@@ -152,6 +152,34 @@ impl<'a> Trial<'a> {
             Action::Weather(sky) => self.world.net.weather = sky.into(),
             Action::CheckTakes(millis) => self.world.check_takes = millis.into(),
             Action::CutServer(person) => self.with(person, World::cut_from_server),
+            Action::CutOneWay(person, way) => self.with(person, |world, client| {
+                let (from, to) = match way {
+                    Way::ToServer => (client.host(), SERVER),
+                    Way::FromServer => (SERVER, client.host()),
+                };
+                world.net.cut_one_way(from, to);
+            }),
+            Action::Sleep(person) => self.with(person, |world, client| {
+                world.put_to_sleep(client.host());
+            }),
+            Action::Wake(person) => {
+                if let Some(client) = self.seats.get(&person) {
+                    self.world.wake(client.host());
+                }
+            }
+            Action::SleepServer => {
+                if self.world.has_server() {
+                    self.world.put_to_sleep(SERVER);
+                }
+            }
+            Action::WakeServer => self.world.wake(SERVER),
+            Action::SetClock(person, by) => self.with(person, |world, client| {
+                world.jump_wall_clock(client.host(), by);
+            }),
+            Action::SetServerClock(by) => self.world.jump_wall_clock(SERVER, by),
+            Action::StoreTakes(millis) => self.world.store.takes = millis.into(),
+            Action::FailStore => self.world.store.health = Health::Failing,
+            Action::MendStore => self.world.store.health = Health::Working,
             Action::HealServer(person) => self.with(person, World::heal_to_server),
             Action::CutPeers(one, other) => self.with_both(one, other, World::cut_between),
             Action::HealPeers(one, other) => self.with_both(one, other, World::heal_between),
@@ -169,10 +197,11 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The client that somebody sits before, if it still runs.
+    /// The client that somebody sits before, if it still runs and is not asleep.
     fn client(&self, person: Person) -> Option<ClientId> {
         let client = self.seats.get(&person).copied()?;
-        (!self.world.has_ended(client)).then_some(client)
+        let is_there = !self.world.has_ended(client) && !self.world.is_asleep(client.host());
+        is_there.then_some(client)
     }
 
     fn with(&mut self, person: Person, act: impl Fn(&mut World, ClientId)) {
@@ -193,7 +222,8 @@ impl<'a> Trial<'a> {
     }
 
     fn sit_down(&mut self, person: Person, guess: Guess) {
-        if self.client(person).is_none() {
+        let seat = self.seats.get(&person);
+        if seat.is_none_or(|client| self.world.has_ended(*client)) {
             let name = account_name(self.plan.account_of(person));
             let client = self.world.sit_down(&name);
             self.seats.insert(person, client);
@@ -292,6 +322,7 @@ impl<'a> Trial<'a> {
 
     /// Mends everything, and sees to it that what was promised comes true.
     fn make_peace(&mut self) -> Checked {
+        self.world.wake(SERVER);
         // A server that is shutting down ends first.
         self.pass(Duration::from(self.plan.settings.shutdown_deadline) + Duration::from_secs(1))?;
         self.mend();
@@ -310,7 +341,9 @@ impl<'a> Trial<'a> {
     }
 
     fn mend(&mut self) {
-        self.world.net.weather = Weather::from(Sky::CLEAR);
+        self.world.net.calm();
+        self.world.store.health = Health::Working;
+        self.world.store.takes = Duration::ZERO;
         self.world.check_takes = Duration::from_millis(1);
         self.start_server();
         let running: Vec<_> = self
@@ -320,12 +353,9 @@ impl<'a> Trial<'a> {
             .filter(|client| !self.world.has_ended(*client))
             .collect();
         for client in &running {
-            self.world.heal_to_server(*client);
+            self.world.wake(client.host());
             self.world.open_listener(*client);
             self.world.loosen_screen(*client);
-            for other in &running {
-                self.world.heal_between(*client, *other);
-            }
         }
     }
 

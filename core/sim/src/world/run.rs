@@ -8,6 +8,7 @@ use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::server::{self, Effect, Verdict};
 use simplechat_core::time::{Moment, Timestamp};
 
+use super::attack::ATTACKER;
 use super::{Chore, ClientId, SERVER, STRANGER, World};
 use crate::net::{Delivery, HostId};
 use crate::observation::Observation;
@@ -49,6 +50,11 @@ impl World {
         true
     }
 
+    /// Whether a client's machine is told what happens.
+    fn runs(&self, id: ClientId) -> bool {
+        !self.seat(id).ended && !self.is_asleep(id.host())
+    }
+
     fn watch_for_spinning(&mut self) {
         self.spun = if self.spun.0 == self.now {
             (self.now, self.spun.1 + 1)
@@ -59,7 +65,7 @@ impl World {
     }
 
     fn run_chore(&mut self) -> bool {
-        let (now, moment) = (self.now, self.moment());
+        let now = self.now;
         let Some(entry) = self
             .chores
             .first_entry()
@@ -67,19 +73,24 @@ impl World {
         else {
             return false;
         };
-        match entry.remove() {
+        let chore = entry.remove();
+        let Some(chore) = self.keep_for_sleeper(chore) else {
+            return true;
+        };
+        match chore {
             Chore::Check(id, name, verdict) => {
-                if let Some(server) = &mut self.server {
-                    let done = server::Done::PasswordChecked { id, verdict };
-                    server.handle_input(moment, Input::EffectDone(done));
-                    self.observe(Observation::PasswordChecked { name, verdict });
-                    self.drain_server();
-                }
+                self.observe(Observation::PasswordChecked { name, verdict });
+                self.tell_server(server::Done::PasswordChecked { id, verdict });
+            }
+            Chore::Store { id, records } => {
+                let result = self.store.keep(records);
+                self.tell_server(server::Done::Stored { id, result });
             }
             Chore::Show(client, _) if self.seat(client).ended => {}
             Chore::Show(client, id) => {
-                let done = client::Done::Shown { id };
                 self.observe(Observation::Read { client, effect: id });
+                let done = client::Done::Shown { id };
+                let moment = self.moment_on(client.host());
                 self.seat_mut(client)
                     .machine
                     .handle_input(moment, Input::EffectDone(done));
@@ -89,11 +100,19 @@ impl World {
         true
     }
 
+    fn tell_server(&mut self, done: server::Done) {
+        let moment = self.moment_on(SERVER);
+        if let Some(server) = &mut self.server {
+            server.handle_input(moment, Input::EffectDone(done));
+            self.drain_server();
+        }
+    }
+
     fn run_net(&mut self) -> bool {
         let Some((host, conn, delivery)) = self.net.pop_due(self.now) else {
             return false;
         };
-        let moment = self.moment();
+        let moment = self.moment_on(host);
         if host == STRANGER {
             match delivery {
                 Delivery::Bytes(bytes) => self.stranger.received.extend(bytes),
@@ -102,6 +121,8 @@ impl World {
                 }
                 Delivery::Accepted { .. } | Delivery::Connected { .. } => {}
             }
+        } else if host == ATTACKER {
+            self.deliver_to_attacker(conn, &delivery);
         } else if host == SERVER {
             if matches!(delivery, Delivery::Bytes(_)) {
                 self.note_heard(conn);
@@ -127,21 +148,40 @@ impl World {
     }
 
     fn run_timeout(&mut self) {
-        let moment = self.moment();
         let due = self.agenda.next().filter(|(at, _)| *at <= self.now);
-        match due.map(|(_, host)| host) {
-            Some(SERVER) => {
+        let Some((_, host)) = due else {
+            return;
+        };
+        let moment = self.moment_on(host);
+        match ClientId::at(host) {
+            Some(id) => {
+                time_out(&mut self.seat_mut(id).machine, moment);
+                self.drain_client(id);
+            }
+            None => {
                 if let Some(server) = &mut self.server {
                     time_out(server, moment);
                 }
                 self.drain_server();
             }
-            Some(host) => {
-                let id = ClientId(host.0 - 1);
-                time_out(&mut self.seat_mut(id).machine, moment);
-                self.drain_client(id);
-            }
-            None => {}
+        }
+    }
+
+    /// Notes when a machine wants to be woken. Who sleeps or has ended does not.
+    pub(super) fn note_deadline(&mut self, host: HostId) {
+        let deadline = match ClientId::at(host) {
+            _ if self.is_asleep(host) => None,
+            Some(id) if self.runs(id) => self.seat(id).machine.poll_timeout(),
+            Some(_) => None,
+            None => self.server.as_ref().and_then(Machine::poll_timeout),
+        };
+        self.agenda.set(host, deadline.map(|deadline| deadline.at));
+    }
+
+    fn note_dial(&mut self, from: HostId, to: SocketAddr) {
+        if self.observed.is_some() {
+            let to = self.net.listener_at(to);
+            self.observe(Observation::Dialled { from, to });
         }
     }
 
@@ -160,14 +200,16 @@ impl World {
                     };
                     self.add_chore(self.check_takes, Chore::Check(id, name, verdict));
                 }
+                Output::Effect(Effect::Store { id, records }) => {
+                    self.add_chore(self.store.takes, Chore::Store { id, records });
+                }
                 Output::Event(event) if self.observed.is_some() => {
                     self.observe(Observation::Operator(event));
                 }
                 Output::Event(event) => self.server_events.push(event),
                 Output::Stop => {
                     self.server = None;
-                    self.chores
-                        .retain(|_, chore| matches!(chore, Chore::Show(..)));
+                    self.drop_chores_of_server();
                     // What was sent until now arrives; then nobody listens there.
                     self.net.retire(SERVER);
                     self.note("server", "ends");
@@ -185,16 +227,7 @@ impl World {
                 }
             }
         }
-        let deadline = self.server.as_ref().and_then(Machine::poll_timeout);
-        self.agenda
-            .set(SERVER, deadline.map(|deadline| deadline.at));
-    }
-
-    fn note_dial(&mut self, from: HostId, to: SocketAddr) {
-        if self.observed.is_some() {
-            let to = self.net.listener_at(to);
-            self.observe(Observation::Dialled { from, to });
-        }
+        self.note_deadline(SERVER);
     }
 
     pub(super) fn drain_client(&mut self, id: ClientId) {
@@ -240,13 +273,7 @@ impl World {
                 Output::Close { conn } => self.net.close(self.now, &mut self.dice, host, conn),
             }
         }
-        let seat = self.seat(id);
-        let deadline = if seat.ended {
-            None
-        } else {
-            seat.machine.poll_timeout()
-        };
-        self.agenda.set(host, deadline.map(|deadline| deadline.at));
+        self.note_deadline(host);
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::*;
-use crate::channel::{Channel, SessionKeys};
+use crate::channel::{Channel, SessionKeys, plain};
 use crate::rng::SeededSecrets;
 use crate::wire::frame::Frame;
 use crate::wire::item::{Items, decode};
@@ -32,11 +32,11 @@ fn send(outbox: &mut Outbox, conn: ConnId) -> Vec<(u64, bool)> {
 
 fn frame() -> Counter {
     let keys = SessionKeys::generate(&mut SeededSecrets::new(0));
-    let bytes = Channel::new(keys.mirrored()).seal(b"");
+    let bytes = Channel::new(keys.mirrored(), plain()).seal(b"");
     let Ok(Frame::Session(sealed)) = Frame::parse(&bytes) else {
         panic!("{bytes:?} is no sealed frame");
     };
-    Channel::new(keys).open(&sealed).unwrap().counter
+    Channel::new(keys, plain()).open(&sealed).unwrap().counter
 }
 
 fn answer(outbox: &mut Outbox, seq: u64) {

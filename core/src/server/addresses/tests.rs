@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use super::*;
-use crate::channel::Channel;
+use crate::channel::{Channel, plain};
 use crate::id::InstanceId;
 use crate::machine::ConnId;
 use crate::rng::SeededSecrets;
@@ -26,7 +26,7 @@ fn session(remote: &str, local: &str, own: &[&str]) -> Session {
         own_candidates: Bounded::first_of(own.iter().map(|own| own.parse().unwrap())),
         login_conn: ConnId::Accepted(1),
     };
-    let mut session = Session::new(Channel::new(keys), lane, origination);
+    let mut session = Session::new(Channel::new(keys, plain()), lane, origination);
     session.listener = Listener::Reachable;
     session
 }

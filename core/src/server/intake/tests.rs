@@ -148,3 +148,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_an_earlier_life_answered_is_not_done_again() {
+    let outcomes = [(Seq(2), Outcome::Stored), (Seq(3), Outcome::Done)];
+    let mut intake = Intake::restored(Seq(1), outcomes);
+    assert_eq!(submit(&mut intake, 2), Submitted::Answered(Outcome::Stored));
+    assert_eq!(submit(&mut intake, 4), Submitted::Waiting(None));
+    assert_eq!(ready(&mut intake), [0; 0], "the first is missing");
+    assert_eq!(submit(&mut intake, 1), Submitted::Waiting(None));
+    assert_eq!(ready(&mut intake), [1, 4]);
+    assert_eq!(intake.outcomes().collect::<Vec<_>>(), outcomes);
+}

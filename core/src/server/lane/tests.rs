@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use super::*;
 use crate::id::InstanceId;
 use crate::server::AccountId;
-use crate::server::mailbox::{Entry, MailboxLimits, Origin};
+use crate::server::mailbox::{Entry, Keeping, MailboxLimits, Origin};
 use crate::wire::item::{Items, decode};
 use crate::wire::push::{Audience, Delivery};
 
@@ -41,7 +41,7 @@ fn put(mailbox: &mut Mailbox, seq: u64, text: &str) {
         origin,
         audience: Audience::You,
         accepted: at(0),
-        stored: false,
+        keeping: Keeping::Passing,
     };
     mailbox.push(entry, MailboxLimits::default()).unwrap();
 }

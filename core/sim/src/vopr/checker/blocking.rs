@@ -69,7 +69,7 @@ impl Watcher for Blocking {
 impl Blocking {
     fn note(&mut self, user: Name, presence: Presence, model: &Model) {
         for other in model.accounts.iter().filter(|other| **other != user) {
-            if model.blocks.at_server_since(user, *other).is_none() {
+            if model.blocks.sure_since(user, *other).is_none() {
                 self.untold.entry((user, *other)).or_default()[place(presence)] += 1;
             }
         }
@@ -83,7 +83,7 @@ impl Blocking {
         model: &Model,
     ) -> Check {
         let untold = &mut self.untold.entry((user, viewer)).or_default()[place(presence)];
-        let is_blocked = model.blocks.at_server_since(user, viewer).is_some();
+        let is_blocked = model.blocks.sure_since(user, viewer).is_some();
         promise!(
             *untold > 0 || !is_blocked,
             Blocked,
@@ -119,7 +119,7 @@ fn check_online(sight: &Sight<'_>, users: &[Name], model: &Model) -> Check {
         let is_listed = users.contains(user);
         let blocked = model
             .blocks
-            .at_server_since(*user, viewer)
+            .sure_since(*user, viewer)
             .is_some_and(was_constant);
         promise!(
             !(blocked && is_listed),

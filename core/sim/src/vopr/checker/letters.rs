@@ -121,12 +121,10 @@ fn check_once(letter: &Letter, sight: &Sight<'_>, model: &Model) -> Check {
         "{user} is shown {title} at another client, after it was delivered"
     );
     if let Some((_, Outcome::Refused(refusal))) = letter.word {
-        // An earlier server may have taken it before it lost its memory.
-        promise!(
-            model.forgot_since(letter.wished),
-            Once,
-            "{user} is shown {title}, which was refused ({refusal})"
-        );
+        return Err((
+            super::Promise::Once,
+            format!("{user} is shown {title}, which was refused ({refusal})"),
+        ));
     }
     Ok(())
 }
@@ -136,9 +134,6 @@ fn check_kept(letter: &Letter, model: &Model) -> Check {
     let Some((_, outcome)) = letter.word else {
         return Ok(());
     };
-    if model.forgot_since(letter.wished) {
-        return Ok(());
-    }
     let title = title(letter);
     let may_have_blocked = |user: Name| {
         model

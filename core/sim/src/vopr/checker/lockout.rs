@@ -42,11 +42,15 @@ impl Watcher for Lockout {
             }) => {
                 self.check_refusal(at, *user, from.ip(), *refusal, model)?;
             }
+            // Who is taken over is told so first.
+            Observation::Dialled { .. } => {
+                self.right = right;
+                return Ok(());
+            }
             Observation::PasswordChecked {
                 name,
                 verdict: Verdict::Right,
             } => self.right = Some(*name),
-            Observation::ServerCrashed | Observation::ServerEnded => *self = Self::default(),
             _ => {}
         }
         // Who knew the password was gone before they could be told: their failures are forgotten all the same.

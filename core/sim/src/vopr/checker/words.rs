@@ -94,7 +94,7 @@ fn check_word(sight: &Sight<'_>, op: &Op, outcome: Outcome, model: &Model) -> Ch
             );
             let blocked = model
                 .blocks
-                .at_server_since(*to, user)
+                .sure_since(*to, user)
                 .filter(|since| *since <= op.wished);
             promise!(
                 blocked.is_none(),
@@ -146,7 +146,7 @@ fn check_reached(user: Name, op: &Op, reached: usize, model: &Model) -> Check {
     let is_online = |other: &Name| presence(other).is_some_and(|presence| presence.online);
     let may_block = |other: &Name| model.blocks.was_possible_since(*other, user, op.wished);
     let blocks = |other: &Name| {
-        let since = model.blocks.at_server_since(*other, user);
+        let since = model.blocks.sure_since(*other, user);
         since.is_some_and(|since| since < op.wished)
     };
     let least = others()
@@ -155,9 +155,8 @@ fn check_reached(user: Name, op: &Op, reached: usize, model: &Model) -> Check {
     let most = others()
         .filter(|other| (!was_constant(other) || is_online(other)) && !blocks(other))
         .count();
-    let is_certain = !model.forgot_since(op.wished);
     promise!(
-        !is_certain || (least..=most).contains(&reached),
+        (least..=most).contains(&reached),
         OneFinalWord,
         "{user} is told of {reached} recipients, and {least} to {most} were there"
     );
@@ -192,6 +191,8 @@ fn check_refusal(user: Name, op: &Op, refusal: Refusal, model: &Model) -> Check 
             matches!(operation, Operation::Accept { .. } | Operation::Deny { .. })
         }
         Refusal::NotIntroduced => matches!(operation, Operation::RemoveAddress { .. }),
+        // The store may have failed at any time.
+        Refusal::NotKept => true,
         Refusal::Yourself
         | Refusal::BlacklistFull { .. }
         | Refusal::TooManyIntroductions { .. }

@@ -13,8 +13,6 @@ use crate::world::ClientId;
 struct Sure {
     by: ClientId,
     since: Timestamp,
-    /// Whether the server that was told of it still runs.
-    at_server: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,11 +77,7 @@ impl Blocks {
             outcome,
             Outcome::Done | Outcome::Refused(Refusal::AlreadyBlocked)
         ) {
-            block.sure = Some(Sure {
-                by,
-                since: at,
-                at_server: true,
-            });
+            block.sure = Some(Sure { by, since: at });
         }
     }
 
@@ -92,14 +86,6 @@ impl Blocks {
         block.possible_until = at;
         block.wishes_to_end = block.wishes_to_end.saturating_sub(1);
         block.sure = None;
-    }
-
-    pub(super) fn server_forgets(&mut self) {
-        for block in self.all.values_mut() {
-            if let Some(sure) = &mut block.sure {
-                sure.at_server = false;
-            }
-        }
     }
 
     /// Whether nothing of `other` may be shown at this client of `user`: the one that blocked, or one that logged in since.
@@ -112,7 +98,7 @@ impl Blocks {
         other: Name,
     ) -> bool {
         self.sure(user, other)
-            .is_some_and(|sure| sure.by == client || (sure.at_server && login > sure.since))
+            .is_some_and(|sure| sure.by == client || login > sure.since)
     }
 
     /// Somebody whom `user` has blocked.
@@ -124,12 +110,10 @@ impl Blocks {
         sure.next().map(|((_, other), _)| *other)
     }
 
-    /// Since when the server must know that `user` has blocked `other`.
+    /// Since when it is sure that `user` has blocked `other`.
     #[must_use]
-    pub fn at_server_since(&self, user: Name, other: Name) -> Option<Timestamp> {
-        self.sure(user, other)
-            .filter(|sure| sure.at_server)
-            .map(|sure| sure.since)
+    pub fn sure_since(&self, user: Name, other: Name) -> Option<Timestamp> {
+        self.sure(user, other).map(|sure| sure.since)
     }
 
     /// Whether `user` may have blocked `other` at some time since then.

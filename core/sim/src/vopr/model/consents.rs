@@ -87,7 +87,7 @@ impl Consents {
         self.say(user, asker, Kind::Answer, at);
     }
 
-    /// The final word on a question: it is put, and expires; or it is not, unless a server before this one put it.
+    /// The final word on a question: it is put, and expires; or it is not.
     pub(super) fn asked(
         &mut self,
         at: Timestamp,
@@ -95,7 +95,6 @@ impl Consents {
         other: Name,
         wished: Timestamp,
         outcome: Outcome,
-        forgot: Timestamp,
     ) {
         let until = if outcome == Outcome::Asked {
             at + self.expiry
@@ -105,7 +104,7 @@ impl Consents {
         self.end(user, other, Kind::Question, wished, |yes| {
             yes.until = Some(until);
             yes.put = (outcome == Outcome::Asked).then_some(at);
-            outcome == Outcome::Asked || forgot >= wished
+            outcome == Outcome::Asked
         });
     }
 
@@ -117,11 +116,10 @@ impl Consents {
         asker: Name,
         wished: Timestamp,
         outcome: Outcome,
-        forgot: Timestamp,
     ) {
         self.end(user, asker, Kind::Answer, wished, |yes| {
             yes.until = Some(at);
-            outcome == Outcome::Done || forgot >= wished
+            outcome == Outcome::Done
         });
     }
 
@@ -184,12 +182,5 @@ impl Consents {
         let put = questions(self.said(user, peer)) + questions(self.said(peer, user));
         let introduced = self.introduced.get(&(client, peer)).copied().unwrap_or(0);
         self.meet(user, peer) && introduced < put
-    }
-
-    /// When one of the two last said yes to the other.
-    #[must_use]
-    pub fn last_said(&self, user: Name, other: Name) -> Timestamp {
-        let both = self.said(user, other).iter().chain(self.said(other, user));
-        both.map(|yes| yes.from).max().unwrap_or(Timestamp::ZERO)
     }
 }

@@ -1,0 +1,173 @@
+//! Records: what a server has a store keep, so that one that starts again goes on where the last one was.
+//!
+//! The records of one server's life, in their order, are its log. A store may keep the log as it is or only what it comes
+//! to; [`Server::restore`](super::Server::restore) is what each record means. Records of one batch are stored all or none,
+//! and batches in their order.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{InstanceId, LoginNumber, Seq, SessionId};
+use crate::name::Name;
+use crate::time::WallTime;
+use crate::wire::push::{Delivery, Push};
+use crate::wire::request::Outcome;
+
+/// A change of what is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// A message is in a mailbox.
+    Kept {
+        /// Whose mailbox.
+        to: Name,
+        /// Where in it: messages leave in the order of their places.
+        place: u64,
+        /// The message.
+        message: Delivery,
+    },
+    /// The messages of a mailbox up to a place have been delivered.
+    Taken {
+        /// Whose mailbox.
+        to: Name,
+        /// The last one delivered.
+        through: u64,
+    },
+    /// What a client instance was or will be answered, in place of what was kept of it before. Its other numbers from the
+    /// lowest unanswered one on have left no trace, and are done when they come again.
+    Outcomes {
+        /// Whose client.
+        user: Name,
+        /// Which client.
+        instance: InstanceId,
+        /// It knows the outcomes of all numbers below.
+        lowest_unanswered: Seq,
+        /// The outcomes from there on.
+        outcomes: Vec<(Seq, Outcome)>,
+    },
+    /// A client has logged in. Notices for another one are forgotten.
+    LoggedIn {
+        /// Whose client.
+        user: Name,
+        /// Which client.
+        instance: InstanceId,
+        /// The number of its login.
+        number: LoginNumber,
+        /// Where it came from, which is known to the account from now on.
+        from: IpAddr,
+        /// When.
+        at: WallTime,
+    },
+    /// Logins were refused so often that they are locked out.
+    LockedOut {
+        /// The name that was given, which may be no account.
+        name: Name,
+        /// From where; `None` if from everywhere.
+        from: Option<IpAddr>,
+        /// Until when.
+        until: WallTime,
+    },
+    /// A client has logged out, and notices for it are forgotten.
+    LoggedOut {
+        /// Whose client.
+        user: Name,
+    },
+    /// A user has blocked another: what the other sent and was not delivered is gone, and what the other asks is hidden.
+    Blocked {
+        /// Who blocked.
+        by: Name,
+        /// Whom.
+        user: Name,
+    },
+    /// A user has taken that back.
+    Unblocked {
+        /// Who had blocked.
+        by: Name,
+        /// Whom.
+        user: Name,
+    },
+    /// A question for an address is open.
+    Asked {
+        /// Who asks.
+        asker: Name,
+        /// Who is asked.
+        asked: Name,
+        /// Whether they are shown it.
+        visibility: Visibility,
+        /// Until when it may be answered.
+        expires: WallTime,
+    },
+    /// A question is open no more.
+    QuestionClosed {
+        /// Who asked.
+        asker: Name,
+        /// Who was asked.
+        asked: Name,
+    },
+    /// Two users are introduced.
+    Introduced {
+        /// One.
+        a: Name,
+        /// The other.
+        b: Name,
+        /// The session of their pair.
+        link: SessionId,
+    },
+    /// Two users are introduced no more.
+    Parted {
+        /// One.
+        a: Name,
+        /// The other.
+        b: Name,
+    },
+    /// A user's client has to be told something, in place of what it was to be told on the same subject.
+    Notice {
+        /// Whose client.
+        to: Name,
+        /// On what.
+        subject: Subject,
+        /// What.
+        push: Push,
+    },
+    /// A user's client has been told the notice on a subject.
+    Told {
+        /// Whose client.
+        to: Name,
+        /// On what.
+        subject: Subject,
+    },
+}
+
+/// What a notice is about: a later one on the same subject takes the place of an earlier one that still waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Subject {
+    /// The user's question for this name's address.
+    OwnQuestion(Name),
+    /// This name's question for the user's address.
+    Question(Name),
+    /// What is between the user and this name.
+    Introduction(Name),
+    /// The session or the server.
+    Server,
+}
+
+impl Subject {
+    /// Whether a notice on it is still of use to a client that comes back after the server did.
+    pub(super) const fn outlives_the_server(self) -> bool {
+        match self {
+            Self::OwnQuestion(_) | Self::Introduction(_) => true,
+            // Open questions are asked anew, and what was told of the server is history.
+            Self::Question(_) | Self::Server => false,
+        }
+    }
+}
+
+/// Whether the addressee of a question is shown it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Visibility {
+    /// The addressee may answer it.
+    Shown,
+    /// It stays open for the asker alone.
+    Hidden,
+}

@@ -1,0 +1,157 @@
+//! Restoring: what each record means to a server that starts where another one ended.
+
+use core::time::Duration;
+
+use super::account::LatestLogin;
+use super::intake::Intake;
+use super::introduction::Pair;
+use super::lane::{Notice, push_notice};
+use super::lockout::Source;
+use super::mailbox::{Entry, Keeping, Origin, Place};
+use super::record::Record;
+use super::{AccountId, Server};
+use crate::name::Name;
+use crate::time::WallTime;
+use crate::wire::item::encode;
+use crate::wire::push::{Delivery, Push};
+
+impl Server {
+    /// The server as the records of earlier ones make it, with nobody online. To be called before anything else, with the
+    /// records in their order. What they say of names that are no accounts any more is ignored.
+    #[must_use]
+    pub fn restore(mut self, records: impl IntoIterator<Item = Record>) -> Self {
+        for record in records {
+            // `None`: it is about an account that is no more.
+            let _: Option<()> = self.apply(record);
+        }
+        self
+    }
+
+    fn apply(&mut self, record: Record) -> Option<()> {
+        match record {
+            Record::Kept { to, place, message } => self.apply_kept(to, Place(place), message)?,
+            Record::Taken { to, through } => {
+                let mailbox = &mut self.accounts.find_mut(to)?.mailbox;
+                let _ = mailbox.take_up_to(Place(through));
+            }
+            Record::Outcomes {
+                user,
+                instance,
+                lowest_unanswered,
+                outcomes,
+            } => {
+                let intakes = &mut self.accounts.find_mut(user)?.intakes;
+                let intake = intakes.entry(instance, || Intake::new(lowest_unanswered));
+                *intake = Intake::restored(lowest_unanswered, outcomes);
+            }
+            Record::LoggedIn {
+                user,
+                instance,
+                number,
+                from,
+                at,
+            } => {
+                self.apply_login(user, LatestLogin { number, instance })?;
+                let at = self.clock.at - self.since(at);
+                self.lockout.note_known(at, user, Source::of(from));
+            }
+            Record::LockedOut { name, from, until } => {
+                let (source, rest) = (from.map(Source::of), self.until(until));
+                self.lockout.restore_lock(self.clock.at, name, source, rest);
+            }
+            Record::LoggedOut { user } => self.accounts.find_mut(user)?.missed.clear(),
+            Record::Blocked { by, user } => self.apply_block(by, user)?,
+            Record::Unblocked { by, user } => {
+                let user = self.accounts.find(user)?;
+                self.accounts.find_mut(by)?.blacklist.remove(user);
+            }
+            Record::Asked {
+                asker,
+                asked,
+                visibility,
+                expires,
+            } => {
+                let pair = self.pair(asker, asked)?;
+                // Clocks may have been set: it is never open for longer than a new one.
+                let rest = self.until(expires).min(self.config.question_expiry);
+                self.introductions
+                    .open(pair, visibility, self.clock.at + rest);
+            }
+            Record::QuestionClosed { asker, asked } => {
+                self.introductions.withdraw(self.pair(asker, asked)?);
+            }
+            Record::Introduced { a, b, link } => {
+                let (a, b) = self.both(a, b)?;
+                self.introductions.introduce(a, b, link);
+            }
+            Record::Parted { a, b } => {
+                let (a, b) = self.both(a, b)?;
+                self.introductions.end(a, b);
+            }
+            Record::Notice { to, subject, push } => {
+                let missed = &mut self.accounts.find_mut(to)?.missed;
+                push_notice(missed, Notice { subject, push });
+            }
+            Record::Told { to, subject } => {
+                let missed = &mut self.accounts.find_mut(to)?.missed;
+                missed.retain(|notice| notice.subject != subject);
+            }
+        }
+        Some(())
+    }
+
+    fn apply_kept(&mut self, to: Name, place: Place, message: Delivery) -> Option<()> {
+        let (to, account) = self.both(to, message.from)?;
+        let entry = Entry {
+            origin: Origin {
+                account,
+                instance: message.instance,
+                seq: message.seq,
+            },
+            audience: message.audience,
+            accepted: self.clock.at,
+            keeping: Keeping::Stored,
+            item: encode(&Push::Message(message)).into(),
+        };
+        self.accounts.get_mut(to).mailbox.restore(place, entry);
+        Some(())
+    }
+
+    fn apply_login(&mut self, user: Name, login: LatestLogin) -> Option<()> {
+        let owner = self.accounts.find_mut(user)?;
+        let previous = owner.latest_login.replace(login);
+        if previous.is_none_or(|previous| previous.instance != login.instance) {
+            owner.missed.clear();
+        }
+        Some(())
+    }
+
+    fn apply_block(&mut self, by: Name, user: Name) -> Option<()> {
+        let pair = self.pair(user, by)?;
+        let owner = self.accounts.get_mut(pair.asked);
+        // It was not full when this was recorded, so it is not full now.
+        let _ = owner.blacklist.add(pair.asker);
+        let _ = owner.mailbox.discard_from(pair.asker);
+        self.introductions.hide(pair);
+        Some(())
+    }
+
+    fn both(&self, a: Name, b: Name) -> Option<(AccountId, AccountId)> {
+        Some((self.accounts.find(a)?, self.accounts.find(b)?))
+    }
+
+    fn pair(&self, asker: Name, asked: Name) -> Option<Pair> {
+        let (asker, asked) = self.both(asker, asked)?;
+        Some(Pair { asked, asker })
+    }
+
+    /// How long until a time of day, which may have passed.
+    fn until(&self, time: WallTime) -> Duration {
+        Duration::from_millis(time.0.saturating_sub(self.clock.wall.0))
+    }
+
+    /// How long since a time of day.
+    fn since(&self, time: WallTime) -> Duration {
+        Duration::from_millis(self.clock.wall.0.saturating_sub(time.0))
+    }
+}

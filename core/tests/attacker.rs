@@ -1,0 +1,263 @@
+//! An attacker who hears every byte and plays back what they like, against machines behind a channel that does what
+//! encryption will do: nothing that they try has any effect but noise.
+#![allow(
+    clippy::missing_assert_message,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests"
+)]
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use simplechat_core::server::config::Config;
+use simplechat_core::server::event::{Arrival, Event};
+use simplechat_sim::dice::Dice;
+use simplechat_sim::net::Weather;
+use simplechat_sim::{ClientId, World, script};
+
+const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
+
+/// People who chat, and somebody who attacks them.
+struct Siege {
+    world: World,
+    dice: Dice,
+    seats: Vec<ClientId>,
+    /// What each has seen.
+    diaries: Vec<Vec<String>>,
+    /// What was typed: the text, its author, and the beginning of the line that its readers see.
+    typed: BTreeMap<String, String>,
+}
+
+impl Siege {
+    fn new(seed: u64) -> Self {
+        Self::of(World::with_attacker(seed, Config::default()), seed)
+    }
+
+    fn of(mut world: World, seed: u64) -> Self {
+        let seats = NAMES.map(|name| world.join(name)).to_vec();
+        for (a, b) in [(0, 1), (1, 2), (2, 3), (3, 0)] {
+            world.introduce(seats[a], seats[b]);
+        }
+        world.look_away();
+        world.operator_saw();
+        Self {
+            world,
+            dice: Dice::new(seed ^ 0x5eed),
+            diaries: seats.iter().map(|_| Vec::new()).collect(),
+            seats,
+            typed: BTreeMap::new(),
+        }
+    }
+
+    /// Somebody says something, unless they sleep.
+    fn chat(&mut self) {
+        let who = self.dice.below(NAMES.len());
+        let seat = self.seats[who];
+        if self.world.is_asleep(seat.host()) {
+            return;
+        }
+        let (me, whom) = (NAMES[who], NAMES[(who + 1) % NAMES.len()]);
+        let text = format!("t{:04}", self.typed.len());
+        let (line, seen_as) = match self.dice.below(4) {
+            0 => (format!("broadcast {text}"), format!("{me} to all: ")),
+            1 => (
+                format!("private {whom} {text}"),
+                format!("{me} privately: "),
+            ),
+            _ => (format!("message {whom} {text}"), format!("{me}: ")),
+        };
+        if self.world.command(seat, script::parse(&line)).is_ok() {
+            self.typed.insert(text, seen_as);
+        }
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        self.world.run(duration);
+        for (seat, diary) in self.seats.iter().zip(&mut self.diaries) {
+            diary.extend(self.world.saw(*seat));
+        }
+    }
+
+    fn attack_for_a_while(&mut self, attacks: usize) {
+        for _ in 0..attacks {
+            self.world.attack();
+            let pause = self.dice.fraction_of(Duration::from_millis(200));
+            self.pass(pause);
+        }
+    }
+
+    /// Every text was shown at most once to each, under the name of who typed it, as what it was, and in order.
+    fn check_texts(&self, what: &str) {
+        for (me, diary) in NAMES.iter().zip(&self.diaries) {
+            let mut latest: BTreeMap<(&str, bool), &str> = BTreeMap::new();
+            for line in diary {
+                let Some((seen_as, text)) = line.split_at_checked(line.len().saturating_sub(5))
+                else {
+                    continue;
+                };
+                if !seen_as.ends_with(": ") || !text.starts_with('t') {
+                    continue;
+                }
+                let typed_as = self.typed.get(text).map(String::as_str);
+                assert_eq!(typed_as, Some(seen_as), "{what}: {me} saw {line}");
+                let author = seen_as.split([' ', ':']).next().unwrap();
+                let row = (author, seen_as.contains("privately"));
+                let before = latest.insert(row, text);
+                assert!(
+                    before.is_none_or(|before| before < text),
+                    "{what}: {me} saw {line} after {before:?}"
+                );
+            }
+        }
+    }
+
+    /// Nobody's client ended, and nobody took anything over, left or was refused for what somebody else did.
+    fn check_nobody_is_moved(&mut self, what: &str) {
+        for (seat, me) in self.seats.iter().zip(NAMES) {
+            assert!(!self.world.has_ended(*seat), "{what}: {me} goes on");
+        }
+        for diary in &self.diaries {
+            for line in diary {
+                let is_harmful = line.starts_with("ended")
+                    || line.contains("gone (")
+                    || line.contains("elsewhere")
+                    || line.contains("refused, ");
+                assert!(!is_harmful, "{what}: {line}");
+            }
+        }
+        for event in self.world.operator_saw() {
+            let is_takeover = matches!(
+                event,
+                Event::LoggedIn {
+                    arrival: Arrival::TookOver,
+                    ..
+                }
+            );
+            assert!(!is_takeover, "{what}: {event:?}");
+        }
+        assert_eq!(
+            self.world.calls_to_attacker(),
+            0,
+            "{what}: nobody believes that a user is where the attacker is"
+        );
+    }
+}
+
+/// How much a machine remembers: the entries of all its tables, as it lists them itself.
+fn footprint(machine: &impl Debug) -> usize {
+    format!("{machine:#?}").lines().count()
+}
+
+#[test]
+fn in_kind_weather_an_attacker_is_not_even_noticed() {
+    for seed in 0..20 {
+        let what = format!("seed {seed}");
+        let mut siege = Siege::new(seed);
+        for _ in 0..60 {
+            siege.chat();
+            siege.attack_for_a_while(3);
+        }
+        siege.pass(Duration::from_secs(30));
+        siege.check_texts(&what);
+        siege.check_nobody_is_moved(&what);
+        assert_eq!(siege.world.server().online(), NAMES.len(), "{what}");
+        let lines = siege.diaries.concat();
+        for line in &lines {
+            let is_chat = line.contains(": ") || line.starts_with("delivered later");
+            let is_noise = line == "refused a stranger at 10.66.6.6";
+            assert!(is_chat || is_noise, "{what}: {line}");
+        }
+        for (text, seen_as) in &siege.typed {
+            let seen = format!("{seen_as}{text}");
+            let readers = if seen.contains("to all") { 3 } else { 1 };
+            let times = lines.iter().filter(|line| **line == seen).count();
+            assert_eq!(times, readers, "{what}: {seen}");
+        }
+    }
+}
+
+#[test]
+fn in_a_storm_what_never_arrived_is_of_no_use_to_an_attacker() {
+    for seed in 0..20 {
+        let what = format!("seed {seed}");
+        let mut siege = Siege::new(seed);
+        siege.world.net.weather = Weather::stormy();
+        for round in 0..60 {
+            siege.chat();
+            let sleeper = siege.seats[siege.dice.below(NAMES.len())];
+            match siege.dice.below(12) {
+                0 => siege.world.put_to_sleep(sleeper.host()),
+                1 | 2 => siege.world.wake(sleeper.host()),
+                3 if round % 5 == 0 => {
+                    siege.world.crash_server();
+                    siege.attack_for_a_while(3);
+                    siege.world.start_server();
+                }
+                _ => {}
+            }
+            siege.attack_for_a_while(4);
+        }
+        for seat in siege.seats.clone() {
+            siege.world.wake(seat.host());
+        }
+        siege.world.net.calm();
+        siege.attack_for_a_while(50);
+        siege.pass(Duration::from_secs(100));
+        siege.check_texts(&what);
+        siege.check_nobody_is_moved(&what);
+        assert_eq!(siege.world.server().online(), NAMES.len(), "{what}");
+    }
+}
+
+#[test]
+fn no_table_grows_with_the_number_of_attacks() {
+    let mut siege = Siege::new(1);
+    for _ in 0..40 {
+        siege.chat();
+        siege.attack_for_a_while(1);
+    }
+    let rest = Duration::from_secs(30);
+    siege.pass(rest);
+    let remembered = |siege: &Siege| {
+        let clients = siege.seats.iter().map(|seat| siege.world.client(*seat));
+        (
+            footprint(siege.world.server()),
+            clients.map(footprint).collect::<Vec<_>>(),
+        )
+    };
+    let before = remembered(&siege);
+    siege.attack_for_a_while(1_000);
+    let during = footprint(siege.world.server());
+    assert!(during > before.0, "some attacks hold a connection");
+    siege.pass(rest);
+    assert_eq!(remembered(&siege), before);
+    assert_eq!(siege.world.net.open_connections(), 0);
+}
+
+/// What the tests above would see if the channel did not hold.
+#[test]
+fn in_plain_text_the_attacker_is_believed() {
+    let believed = (0..10).filter(|seed| {
+        let mut world = World::new(*seed);
+        world.admit_attacker();
+        let mut siege = Siege::of(world, *seed);
+        siege.attack_for_a_while(100);
+        siege.world.calls_to_attacker() > 0
+    });
+    assert!(believed.count() > 0, "a login that is repeated is one");
+}
+
+#[test]
+fn the_same_seed_is_the_same_siege() {
+    let log = || {
+        let mut siege = Siege::new(3);
+        siege.world.net.weather = Weather::stormy();
+        for _ in 0..30 {
+            siege.chat();
+            siege.attack_for_a_while(3);
+        }
+        siege.world.log().to_owned()
+    };
+    assert_eq!(log(), log());
+}
