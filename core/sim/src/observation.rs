@@ -50,6 +50,16 @@ pub enum Observation {
         /// Who listens there, if anybody does.
         to: Option<HostId>,
     },
+    /// A host fell asleep: its machine hears nothing.
+    Slept {
+        /// Which.
+        host: HostId,
+    },
+    /// A host woke.
+    Woke {
+        /// Which.
+        host: HostId,
+    },
     /// Somebody sat down before a new client.
     SatDown {
         /// Which.

@@ -171,6 +171,8 @@ impl Model {
             Observation::Told { .. }
             | Observation::Shown { .. }
             | Observation::ServerStarted
+            | Observation::Slept { .. }
+            | Observation::Woke { .. }
             | Observation::PasswordChecked { .. }
             | Observation::ServerHeard { .. }
             | Observation::Dialled { .. }

@@ -46,6 +46,8 @@ pub fn line(observed: &Observed, model: &Model) -> Option<String> {
             let to = to.map_or_else(|| "nobody".to_owned(), |to| host(to, model));
             (host(*from, model), format!("dials {to}"))
         }
+        Observation::Slept { host: id } => (host(*id, model), "falls asleep".into()),
+        Observation::Woke { host: id } => (host(*id, model), "wakes".into()),
         Observation::SatDown { client: id } => (client(*id, model), "starts".into()),
         Observation::Wished {
             client: id,

@@ -8,6 +8,7 @@ use simplechat_core::time::{Moment, WallTime};
 
 use super::{Chore, ClientId, SERVER, WALL_START, World};
 use crate::net::{HostId, Listening};
+use crate::observation::Observation;
 
 /// What a world knows of a host beside its machine.
 #[derive(Debug, Default)]
@@ -52,6 +53,7 @@ impl World {
             self.net.put_to_sleep(host);
             self.agenda.set(host, None);
             self.note_host(host, "falls asleep");
+            self.observe(Observation::Slept { host });
         }
     }
 
@@ -62,6 +64,7 @@ impl World {
         };
         if let Wakefulness::Asleep(chores) = std::mem::take(&mut state.wakefulness) {
             self.note_host(host, "wakes");
+            self.observe(Observation::Woke { host });
             self.net.wake(self.now, host);
             for chore in chores {
                 self.add_chore(Duration::ZERO, chore);

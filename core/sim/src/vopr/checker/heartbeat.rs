@@ -10,7 +10,7 @@ use simplechat_core::time::Timestamp;
 use super::{Check, Watcher, promise};
 use crate::observation::{Observation, Observed};
 use crate::vopr::model::Model;
-use crate::world::ClientId;
+use crate::world::{ClientId, SERVER};
 
 /// So much later than the timeout the server may notice.
 const GRACE: Duration = Duration::from_secs(1);
@@ -19,12 +19,21 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Heartbeat {
     heard: BTreeMap<Name, Timestamp>,
+    /// A server that sleeps notices nothing, and what it missed when it wakes.
+    is_asleep: bool,
+    woke: Timestamp,
 }
 
 impl Watcher for Heartbeat {
     fn on(&mut self, observed: &Observed, model: &Model) -> Check {
         let at = observed.at;
         match &observed.what {
+            Observation::Slept { host } if *host == SERVER => self.is_asleep = true,
+            Observation::Woke { host } if *host == SERVER => {
+                self.is_asleep = false;
+                self.woke = at;
+            }
+            Observation::ServerCrashed => self.is_asleep = false,
             Observation::ServerHeard { from } => {
                 let Some(user) = ClientId::at(*from).and_then(|client| model.user(client)) else {
                     return Ok(());
@@ -64,9 +73,9 @@ impl Heartbeat {
             return Ok(());
         };
         let silent = at.since(*heard);
-        let allowed = Duration::from(model.settings.timeout) + GRACE;
+        let gone = (*heard + Duration::from(model.settings.timeout)).max(self.woke);
         promise!(
-            silent <= allowed,
+            self.is_asleep || at <= gone + GRACE,
             Heartbeat,
             "{user} is silent for {silent:?}, and still online"
         );
