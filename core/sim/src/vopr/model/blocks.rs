@@ -81,11 +81,22 @@ impl Blocks {
         }
     }
 
-    pub(super) fn unblock_done(&mut self, at: Timestamp, user: Name, other: Name) {
+    pub(super) fn unblock_done(
+        &mut self,
+        at: Timestamp,
+        user: Name,
+        other: Name,
+        outcome: Outcome,
+    ) {
         let block = self.entry(user, other);
         block.possible_until = at;
         block.wishes_to_end = block.wishes_to_end.saturating_sub(1);
-        block.sure = None;
+        if matches!(
+            outcome,
+            Outcome::Done | Outcome::Refused(Refusal::NotBlocked)
+        ) {
+            block.sure = None;
+        }
     }
 
     /// Whether nothing of `other` may be shown at this client of `user`: the one that blocked, or one that logged in since.
