@@ -23,7 +23,7 @@ use crate::world::ClientId;
 use super::plan::Settings;
 use blocks::Blocks;
 use consents::Consents;
-use letters::{LetterId, Letters, Route};
+use letters::{Letter, LetterId, Letters, Route};
 
 /// Where a client is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,6 +110,8 @@ pub struct Model {
     pub consents: Consents,
     /// Who is online, as the server told its operator.
     pub presence: BTreeMap<Name, Presence>,
+    /// When a server last went.
+    server_went: Timestamp,
 }
 
 impl Model {
@@ -123,6 +125,7 @@ impl Model {
             blocks: Blocks::default(),
             consents: Consents::new(settings.question_expiry.into()),
             presence: BTreeMap::new(),
+            server_went: Timestamp::ZERO,
         }
     }
 
@@ -130,6 +133,12 @@ impl Model {
     #[must_use]
     pub fn user(&self, client: ClientId) -> Option<Name> {
         self.clients.get(&client)?.user
+    }
+
+    /// Whether another server may have done a text before the one that gave its final word, and gone without a word.
+    #[must_use]
+    pub fn was_done_before(&self, letter: &Letter) -> bool {
+        self.server_went >= letter.wished
     }
 
     /// Whether nothing of `other` may be shown at a client.
@@ -208,6 +217,7 @@ impl Model {
 
     /// This is the one place that says what is lost with a server: its sessions, and nothing else that it ever said.
     fn server_is_gone(&mut self, at: Timestamp) {
+        self.server_went = at;
         for presence in self.presence.values_mut() {
             *presence = Presence {
                 online: false,
