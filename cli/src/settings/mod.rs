@@ -114,6 +114,17 @@ impl Settings {
         draft.finish().map_err(SettingsError::Wrong)
     }
 
+    /// The settings of what a file of that name holds, over the defaults.
+    ///
+    /// # Errors
+    ///
+    /// When anything in it is unknown, of the wrong type or impossible; then all of it is named with its place.
+    pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Self, SettingsError> {
+        let mut draft = Draft::default();
+        draft.apply_file(file_name, bytes);
+        draft.finish().map_err(SettingsError::Wrong)
+    }
+
     /// The settings as a settings file that explains each of them: of the defaults, the text of `simplechat config`.
     #[must_use]
     pub fn to_ron(&self) -> String {

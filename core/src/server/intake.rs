@@ -139,18 +139,20 @@ impl Intake {
 
     /// The next operation whose turn it is.
     pub(super) fn pop_ready(&mut self) -> Option<(Seq, Operation)> {
-        loop {
-            let seq = self.next;
-            let slot = self.slots.get_mut(&seq)?;
+        for (seq, slot) in self.slots.range_mut(self.next..) {
+            if *seq != self.next {
+                return None;
+            }
             self.next = seq.next();
             match core::mem::replace(&mut slot.state, State::Pending) {
-                State::Held(operation) => return Some((seq, operation)),
-                // An earlier life of the server did it.
+                State::Held(operation) => return Some((*seq, operation)),
+                // An earlier life of the server did it, or it is the last number that there is.
                 done @ (State::Pending | State::Counting { .. } | State::Final(_)) => {
                     slot.state = done;
                 }
             }
         }
+        None
     }
 
     /// A broadcast went to so many, and could not go to so many more; its word is final when all is decided.

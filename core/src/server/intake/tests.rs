@@ -160,3 +160,16 @@ fn what_an_earlier_life_answered_is_not_done_again() {
     assert_eq!(ready(&mut intake), [1, 4]);
     assert_eq!(intake.outcomes().collect::<Vec<_>>(), outcomes);
 }
+
+/// Found by fuzzing: behind the last number there is none.
+#[test]
+fn the_last_number_there_is_is_taken_once_too() {
+    let mut intake = Intake::new(Seq(u64::MAX));
+    assert_eq!(submit(&mut intake, u64::MAX), Submitted::Waiting(None));
+    assert_eq!(ready(&mut intake), [u64::MAX]);
+    intake.resolve(Seq(u64::MAX), Outcome::Stored);
+    let answered = Submitted::Answered(Outcome::Stored);
+    assert_eq!(submit(&mut intake, u64::MAX), answered);
+    assert_eq!(ready(&mut intake), [0; 0]);
+    assert_eq!(submit(&mut intake, u64::MAX), answered);
+}

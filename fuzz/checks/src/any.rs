@@ -1,0 +1,332 @@
+//! Any value that the wire can carry, made from a fuzzer's bytes.
+
+use std::net::{IpAddr, SocketAddr};
+
+use arbitrary::{Result, Unstructured};
+use simplechat_core::channel::SessionKeys;
+use simplechat_core::id::{BatchNumber, InstanceId, LoginNumber, QueryNumber, Seq, SessionId};
+use simplechat_core::name::Name;
+use simplechat_core::rng::SeededSecrets;
+use simplechat_core::text::{Password, Text};
+use simplechat_core::time::WallTime;
+use simplechat_core::wire::item::Bounded;
+use simplechat_core::wire::login::{
+    Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome,
+};
+use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
+use simplechat_core::wire::push::{
+    Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd,
+};
+use simplechat_core::wire::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
+use simplechat_core::wire::{Challenge, EndReason};
+
+/// Who may be talked of: few, so that a fuzzer makes them meet.
+pub(crate) const NAMES: [&str; 4] = ["alice", "bob", "carol", "nobody"];
+
+pub(crate) fn name(u: &mut Unstructured<'_>) -> Result<Name> {
+    u.choose(&NAMES).map(|known| named(known))
+}
+
+/// The name that is written like this.
+pub(crate) fn named(name: &str) -> Name {
+    name.parse().expect("a name of ours")
+}
+
+/// The password that is written like this.
+pub(crate) fn password(password: &str) -> Password {
+    Password::new(password.to_owned()).expect("a password of ours")
+}
+
+/// Short ones mostly, and now and then one that reaches a limit.
+pub(crate) fn text(u: &mut Unstructured<'_>) -> Result<Text> {
+    let text = match u.arbitrary::<u8>()? {
+        0xff => "x".repeat(9_000),
+        0xfe => "€\u{202e}\u{1b}[2J\n".repeat(100),
+        other => {
+            let len = usize::from(other % 8).min(u.len());
+            String::from_utf8_lossy(u.bytes(len)?).into_owned()
+        }
+    };
+    Ok(Text::new(text).unwrap_or_else(|_| "?".parse().expect("a text")))
+}
+
+/// Small numbers mostly, and the ends of their range.
+pub(crate) fn number(u: &mut Unstructured<'_>) -> Result<u64> {
+    Ok(match u.arbitrary::<u8>()? {
+        0xff => u64::MAX,
+        0xfe => u64::MAX - 1,
+        0xfd => u.arbitrary()?,
+        small => small.into(),
+    })
+}
+
+pub(crate) fn instance(u: &mut Unstructured<'_>) -> Result<InstanceId> {
+    Ok(InstanceId([u.int_in_range(0..=15)?; 16]))
+}
+
+fn seq(u: &mut Unstructured<'_>) -> Result<Seq> {
+    number(u).map(Seq)
+}
+
+fn challenge(u: &mut Unstructured<'_>) -> Result<Challenge> {
+    u.arbitrary().map(Challenge)
+}
+
+/// Keys of a few pairs and sessions.
+pub(crate) fn keys(u: &mut Unstructured<'_>) -> Result<SessionKeys> {
+    let seed = u.int_in_range(0..=7)?;
+    Ok(SessionKeys::generate(&mut SeededSecrets::new(seed)))
+}
+
+fn address(u: &mut Unstructured<'_>) -> Result<SocketAddr> {
+    let ip = if u.arbitrary()? {
+        IpAddr::from(u.arbitrary::<[u8; 16]>()?)
+    } else {
+        IpAddr::from(u.arbitrary::<[u8; 4]>()?)
+    };
+    Ok(SocketAddr::new(ip, u.arbitrary()?))
+}
+
+fn addresses<const N: usize>(u: &mut Unstructured<'_>) -> Result<Bounded<SocketAddr, N>> {
+    let count = u.int_in_range(0..=N)?;
+    let addresses: Result<Vec<_>> = (0..count).map(|_| address(u)).collect();
+    Ok(Bounded::first_of(addresses?))
+}
+
+pub(crate) fn login_request(u: &mut Unstructured<'_>) -> Result<LoginRequest> {
+    let name = name(u)?;
+    let cause = if u.ratio(1, 4)? {
+        LoginCause::Automatic(LoginNumber(number(u)?))
+    } else {
+        LoginCause::Person
+    };
+    // The right password, by the rule of the virtual world, or another one.
+    let password = if u.ratio(1, 8)? {
+        password("wrong")
+    } else {
+        password(name.as_str())
+    };
+    Ok(LoginRequest::Password(Login {
+        name,
+        password,
+        port: *u.choose(&[40_000, 40_001, 1_024, 80, 0])?,
+        instance: instance(u)?,
+        lowest_unanswered: if u.ratio(1, 4)? { seq(u)? } else { Seq::FIRST },
+        cause,
+        candidates: addresses(u)?,
+    }))
+}
+
+pub(crate) fn login_answer(u: &mut Unstructured<'_>) -> Result<LoginAnswer> {
+    if u.ratio(1, 4)? {
+        let refusal = (u.int_in_range(0..=7)?, u.arbitrary()?);
+        return Ok(LoginAnswer::Refused(LoginRefusal::from(refusal)));
+    }
+    Ok(LoginAnswer::Welcome(Welcome {
+        keys: keys(u)?,
+        login: LoginNumber(number(u)?),
+        heartbeat_interval_ms: *u.choose(&[30_000, 0, 1, u32::MAX])?,
+        timeout_ms: *u.choose(&[95_000, 0, 1, u32::MAX])?,
+        max_text: *u.choose(&[8_192, 0, 1, u32::MAX])?,
+        kept: u.arbitrary::<u8>()?.into(),
+        time: WallTime(number(u)?),
+    }))
+}
+
+/// How a server with the default settings greets.
+pub(crate) const fn welcome(keys: SessionKeys) -> Welcome {
+    Welcome {
+        keys,
+        login: LoginNumber(7),
+        heartbeat_interval_ms: 30_000,
+        timeout_ms: 95_000,
+        max_text: 8_192,
+        kept: 0,
+        time: WallTime(0),
+    }
+}
+
+pub(crate) fn request(u: &mut Unstructured<'_>) -> Result<Request> {
+    Ok(match u.int_in_range(0..=7)? {
+        0 => Request::Heartbeat,
+        1 => Request::LowestUnanswered { seq: seq(u)? },
+        2 => Request::ListOnline {
+            query: QueryNumber(u.arbitrary::<u8>()?.into()),
+            after: if u.arbitrary()? { Some(name(u)?) } else { None },
+        },
+        3 if u.ratio(1, 4)? => Request::Logout,
+        _ => Request::Submit {
+            seq: seq(u)?,
+            operation: operation(u)?,
+        },
+    })
+}
+
+fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
+    Ok(match u.int_in_range(0..=10)? {
+        0 => Operation::Broadcast { text: text(u)? },
+        1 => Operation::Block { user: name(u)? },
+        2 => Operation::Unblock { user: name(u)? },
+        3 => Operation::GetAddress { user: name(u)? },
+        4 => Operation::Accept { user: name(u)? },
+        5 => Operation::Deny { user: name(u)? },
+        6 => Operation::RemoveAddress { user: name(u)? },
+        7 => Operation::Skip,
+        _ => Operation::Message {
+            to: name(u)?,
+            text: text(u)?,
+        },
+    })
+}
+
+pub(crate) fn answer(u: &mut Unstructured<'_>) -> Result<Answer> {
+    Ok(match u.int_in_range(0..=9)? {
+        0 => Answer::Alive,
+        1 => {
+            let count = u.int_in_range(0..=4)?;
+            let users: Result<Vec<_>> = (0..count).map(|_| name(u)).collect();
+            Answer::Online {
+                query: QueryNumber(u.arbitrary::<u8>()?.into()),
+                users: Bounded::first_of(users?),
+                more: u.arbitrary()?,
+            }
+        }
+        2 => Answer::ListenerChecked {
+            reach: *u.choose(&[Reach::Reachable, Reach::Unreachable])?,
+        },
+        3 => Answer::LoggedOut,
+        4 => Answer::Stopping,
+        5 => Answer::Unsupported,
+        _ => Answer::Outcome {
+            seq: seq(u)?,
+            outcome: outcome(u)?,
+        },
+    })
+}
+
+fn outcome(u: &mut Unstructured<'_>) -> Result<Outcome> {
+    Ok(match u.int_in_range(0..=5)? {
+        0 => Outcome::Delivered,
+        1 => Outcome::Stored,
+        2 => Outcome::Broadcast {
+            delivered: u.arbitrary()?,
+            stored: u.arbitrary()?,
+            refused: u.arbitrary()?,
+        },
+        3 => Outcome::Asked,
+        4 => Outcome::Done,
+        _ => Outcome::Refused(Refusal::from((u.int_in_range(0..=15)?, u.arbitrary()?))),
+    })
+}
+
+fn end_reason(u: &mut Unstructured<'_>) -> Result<EndReason> {
+    let reasons = [
+        EndReason::Removed,
+        EndReason::LoggedOut,
+        EndReason::OtherClient,
+    ];
+    u.choose(&reasons).copied()
+}
+
+/// Any push but the first of a frame, which says what the frame is.
+pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
+    Ok(match u.int_in_range(0..=15)? {
+        0 => Push::Probe {
+            challenge: challenge(u)?,
+        },
+        1 => Push::Batch {
+            number: BatchNumber(number(u)?),
+        },
+        2 => Push::KeptStart {
+            count: u.arbitrary()?,
+        },
+        3 => Push::KeptEnd,
+        4 => Push::Presence {
+            user: name(u)?,
+            presence: *u.choose(&[Presence::Online, Presence::Offline])?,
+        },
+        5 => Push::AddressAsked {
+            by: name(u)?,
+            expires_in_ms: u.arbitrary()?,
+        },
+        6 => Push::QuestionClosed { by: name(u)? },
+        7 => Push::Introduced(Introduction {
+            peer: name(u)?,
+            keys: keys(u)?,
+            candidates: addresses(u)?,
+        }),
+        8 => Push::AddressDenied { by: name(u)? },
+        9 => Push::NoAnswer { from: name(u)? },
+        10 => Push::IntroductionEnded {
+            peer: name(u)?,
+            link: link(u)?,
+            reason: end_reason(u)?,
+        },
+        11 => Push::Delivered {
+            seq: seq(u)?,
+            to: name(u)?,
+        },
+        12 => Push::SessionEnded {
+            reason: *u.choose(&[SessionEnd::TakenOver, SessionEnd::TimedOut])?,
+        },
+        13 => Push::Stopping,
+        14 => Push::Undelivered {
+            to: name(u)?,
+            count: u.arbitrary()?,
+        },
+        _ => Push::Message(Delivery {
+            from: name(u)?,
+            instance: instance(u)?,
+            seq: seq(u)?,
+            sent: WallTime(number(u)?),
+            audience: *u.choose(&[Audience::You, Audience::Everyone])?,
+            text: text(u)?,
+        }),
+    })
+}
+
+fn link(u: &mut Unstructured<'_>) -> Result<SessionId> {
+    Ok(keys(u)?.id)
+}
+
+pub(crate) fn push_answer(u: &mut Unstructured<'_>) -> Result<PushAnswer> {
+    Ok(if u.arbitrary()? {
+        PushAnswer::Probed {
+            challenge: challenge(u)?,
+        }
+    } else {
+        PushAnswer::Taken {
+            number: BatchNumber(number(u)?),
+        }
+    })
+}
+
+pub(crate) fn peer_push(u: &mut Unstructured<'_>) -> Result<PeerPush> {
+    Ok(match u.int_in_range(0..=3)? {
+        0 => PeerPush::Probe {
+            challenge: challenge(u)?,
+        },
+        1 => PeerPush::Bye {
+            reason: end_reason(u)?,
+        },
+        _ => PeerPush::Private(PrivateMessage {
+            instance: instance(u)?,
+            seq: seq(u)?,
+            sent: WallTime(number(u)?),
+            text: text(u)?,
+        }),
+    })
+}
+
+pub(crate) fn peer_answer(u: &mut Unstructured<'_>) -> Result<PeerAnswer> {
+    Ok(match u.int_in_range(0..=3)? {
+        0 => PeerAnswer::Probed {
+            challenge: challenge(u)?,
+        },
+        1 => PeerAnswer::NotInBook {
+            reason: end_reason(u)?,
+        },
+        2 => PeerAnswer::Bye,
+        _ => PeerAnswer::Taken { seq: seq(u)? },
+    })
+}

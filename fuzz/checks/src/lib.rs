@@ -1,0 +1,37 @@
+//! What every fuzz target checks: plain functions of a fuzzer's bytes that panic when a promise is broken.
+//!
+//! They stand here, and not in `fuzz_targets`, so that the ordinary build compiles them and the ordinary tests replay the
+//! corpora without libFuzzer. `wire` has frames and items, `server` and `client` a machine alone with a hostile network
+//! (the `rig`), `world` all machines together, and `people` what people write. `any` makes values of the wire.
+#![forbid(unsafe_code)]
+
+mod any;
+mod client;
+mod people;
+mod rig;
+mod server;
+mod wire;
+mod world;
+
+pub use client::client;
+pub use people::{clean, command_line, credentials, settings};
+pub use server::server;
+pub use wire::{deframer, items, round_trip};
+pub use world::world;
+
+/// A target: its name, which is also that of its corpus, and what it checks.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 10] = [
+    ("clean", clean),
+    ("client", client),
+    ("command_line", command_line),
+    ("credentials", credentials),
+    ("deframer", deframer),
+    ("items", items),
+    ("round_trip", round_trip),
+    ("server", server),
+    ("settings", settings),
+    ("world", world),
+];

@@ -1,0 +1,4 @@
+//! See `simplechat_fuzz_checks::client`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| simplechat_fuzz_checks::client(data));
