@@ -27,9 +27,12 @@ struct Args {
     /// One world; the same seed is the same world
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "plan"])]
     seed: Option<u64>,
-    /// The worlds from one seed to another, as in 1..1000; without any, 1000 from a random one
+    /// The worlds from one seed to another, as in 1..1000, both included
     #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, conflicts_with = "plan")]
     seeds: Option<Seeds>,
+    /// So many worlds from a random seed on, when no seeds are given
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    worlds: u64,
     /// The world of a plan in a file, as printed for a failing one
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
@@ -167,7 +170,7 @@ fn run_many(args: &Args) -> ExitCode {
         let first = now.as_secs() * 1_000;
         Seeds {
             first,
-            last: first + 999,
+            last: first.saturating_add(args.worlds.saturating_sub(1)),
         }
     });
     println!("seeds {}..{}", seeds.first, seeds.last);

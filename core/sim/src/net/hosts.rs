@@ -129,8 +129,10 @@ impl Net {
             if end.stands && end.deaf {
                 end.deaf = false;
                 wire.fate = Fate::Over;
-                self.queue
-                    .retain(|_, (wire, to, _)| (*wire, *to) != (id, side));
+                // The deadline stays: should the news of the break be lost too, it ends the connection.
+                self.queue.retain(|_, (wire, to, delivery)| {
+                    (*wire, *to) != (id, side) || delivery.is_local()
+                });
                 let broken = Delivery::Closed(CloseReason::Reset);
                 self.enqueue(now, id, side, broken);
             }
