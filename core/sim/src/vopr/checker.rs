@@ -49,8 +49,6 @@ pub enum Promise {
     Books,
     /// Nothing waits for ever, and nothing runs in circles.
     Liveness,
-    /// Nothing grows without bound.
-    Bounded,
     /// The machines never panic.
     NoPanic,
 }

@@ -218,6 +218,7 @@ impl Model {
     /// This is the one place that says what is lost with a server: its sessions, and nothing else that it ever said.
     fn server_is_gone(&mut self, at: Timestamp) {
         self.server_went = at;
+        self.consents.server_is_gone();
         for presence in self.presence.values_mut() {
             *presence = Presence {
                 online: false,

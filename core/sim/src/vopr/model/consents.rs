@@ -43,6 +43,7 @@ pub struct Consents {
     said: BTreeMap<(Name, Name), Vec<Yes>>,
     agreed: BTreeSet<(Name, Name)>,
     introduced: BTreeMap<(ClientId, Name), usize>,
+    servers_gone: usize,
 }
 
 impl Consents {
@@ -52,6 +53,7 @@ impl Consents {
             said: BTreeMap::new(),
             agreed: BTreeSet::new(),
             introduced: BTreeMap::new(),
+            servers_gone: 0,
         }
     }
 
@@ -161,6 +163,11 @@ impl Consents {
         *self.introduced.entry((client, peer)).or_default() += 1;
     }
 
+    /// A server went, and may have introduced people without having kept it: the next one does so again.
+    pub(super) fn server_is_gone(&mut self) {
+        self.servers_gone += 1;
+    }
+
     /// Whether there ever was a time at which both agreed.
     #[must_use]
     pub fn agreed(&self, user: Name, other: Name) -> bool {
@@ -181,6 +188,6 @@ impl Consents {
         let questions = |said: &[Yes]| said.iter().filter(|yes| yes.kind == Kind::Question).count();
         let put = questions(self.said(user, peer)) + questions(self.said(peer, user));
         let introduced = self.introduced.get(&(client, peer)).copied().unwrap_or(0);
-        self.meet(user, peer) && introduced < put
+        self.meet(user, peer) && introduced < put + self.servers_gone
     }
 }
