@@ -87,6 +87,8 @@ pub const SHOWING_MAX: usize = 64;
 pub const FORMER_LINKS_MAX: usize = 64;
 /// Calls in unknown sessions that wait in a client for the keys to come.
 pub const PARKED_MAX: usize = 16;
+/// How many of them may come from one address, so that no single stranger takes all places.
+pub const PARKED_PER_ADDRESS_MAX: usize = 4;
 
 /// Outputs that may wait for a driver. Reaching it means that the driver does not drain them: our fault, so it panics.
 pub const OUTPUTS_MAX: usize = 4_000_000;

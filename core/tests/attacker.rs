@@ -13,7 +13,8 @@ use std::time::Duration;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::event::{Arrival, Event};
 use simplechat_sim::dice::Dice;
-use simplechat_sim::net::Weather;
+use simplechat_sim::net::{Listening, Weather};
+use simplechat_sim::world::{ATTACKER, SERVER};
 use simplechat_sim::{ClientId, World, script};
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
@@ -136,11 +137,35 @@ impl Siege {
             );
             assert!(!is_takeover, "{what}: {event:?}");
         }
-        assert_eq!(
-            self.world.calls_to_attacker(),
-            0,
-            "{what}: nobody believes that a user is where the attacker is"
-        );
+        for (seat, me) in self.seats.iter().zip(NAMES) {
+            let calls = self.world.net.dials(seat.host(), ATTACKER);
+            assert_eq!(calls, 0, "{what}: {me} looks for nobody at the attacker's");
+        }
+    }
+
+    /// When it is over, each hears the next.
+    fn check_everybody_is_reached(&mut self, what: &str) {
+        assert_eq!(self.world.server().online(), NAMES.len(), "{what}");
+        for (who, me) in NAMES.iter().enumerate() {
+            let whom = (who + 1) % NAMES.len();
+            let seat = self.seats[who];
+            for route in ["message", "private"] {
+                let text = format!("{route} {} t9{who:03}", NAMES[whom]);
+                self.world.types(seat, &text);
+            }
+            self.pass(Duration::from_secs(10));
+            for heard in [
+                format!("{me}: t9{who:03}"),
+                format!("{me} privately: t9{who:03}"),
+            ] {
+                assert!(self.diaries[whom].contains(&heard), "{what}: {heard}");
+            }
+        }
+    }
+
+    /// How often the server has looked for a client where the attacker is.
+    fn probes(&self) -> usize {
+        self.world.net.dials(SERVER, ATTACKER)
     }
 }
 
@@ -162,6 +187,7 @@ fn in_kind_weather_an_attacker_is_not_even_noticed() {
         siege.check_texts(&what);
         siege.check_nobody_is_moved(&what);
         assert_eq!(siege.world.server().online(), NAMES.len(), "{what}");
+        assert_eq!(siege.probes(), 0, "{what}: no login came from the attacker");
         let lines = siege.diaries.concat();
         for line in &lines {
             let is_chat = line.contains(": ") || line.starts_with("delivered later");
@@ -177,8 +203,11 @@ fn in_kind_weather_an_attacker_is_not_even_noticed() {
     }
 }
 
+/// Here the attacker brings frames that never arrived, too. Such a login is a login: its client gets another session, and
+/// the server looks for it where the attacker is, in vain.
 #[test]
-fn in_a_storm_what_never_arrived_is_of_no_use_to_an_attacker() {
+fn in_a_storm_an_attacker_may_deliver_what_was_lost_and_no_more() {
+    let mut probes = 0;
     for seed in 0..20 {
         let what = format!("seed {seed}");
         let mut siege = Siege::new(seed);
@@ -206,8 +235,10 @@ fn in_a_storm_what_never_arrived_is_of_no_use_to_an_attacker() {
         siege.pass(Duration::from_secs(100));
         siege.check_texts(&what);
         siege.check_nobody_is_moved(&what);
-        assert_eq!(siege.world.server().online(), NAMES.len(), "{what}");
+        siege.check_everybody_is_reached(&what);
+        probes += siege.probes();
     }
+    assert!(probes > 0, "some logins came from the attacker");
 }
 
 #[test]
@@ -235,6 +266,64 @@ fn no_table_grows_with_the_number_of_attacks() {
     assert_eq!(siege.world.net.open_connections(), 0);
 }
 
+#[test]
+fn who_sits_at_the_address_that_a_client_has_left_gets_nothing_done() {
+    for seed in 0..20 {
+        let what = format!("seed {seed}");
+        let mut siege = Siege::new(seed);
+        let (alice, bob) = (siege.seats[0], siege.seats[1]);
+        for _ in 0..10 {
+            siege.chat();
+            siege.pass(Duration::from_secs(1));
+        }
+        siege.world.attacker_takes_address_of(bob, Listening::There);
+        siege.world.types(alice, "message bob t9998");
+        siege.world.types(alice, "private bob t9999");
+        siege.pass(Duration::from_secs(300));
+        assert!(siege.probes() > 0, "{what}: they are called");
+        for line in ["message bob t9998: delivered", "private to bob: delivered"] {
+            let told = &siege.diaries[0];
+            let since = told.iter().rposition(|line| line.ends_with("waiting"));
+            let late = &told[since.unwrap_or(0)..];
+            assert!(!late.iter().any(|told| told == line), "{what}: {late:?}");
+        }
+        // What waited for bob is still there for him.
+        siege.world.crash(bob);
+        let bob = siege.world.join("bob");
+        siege.world.settle();
+        let seen = siege.world.saw(bob);
+        assert!(
+            seen.contains(&"alice: t9998".to_owned()),
+            "{what}: {seen:?}"
+        );
+    }
+}
+
+/// Calls that came before their keys wait for a moment. An attacker who keeps all places for that taken would have the
+/// server's check of a listener refused.
+#[test]
+fn a_flood_of_strange_calls_keeps_nobody_out_who_is_awaited() {
+    for seed in 0..40 {
+        let mut world = World::with_attacker(seed, Config::default());
+        let seats = NAMES.map(|name| world.join(name));
+        world.crash_server();
+        world.start_server();
+        world.look_away();
+        world.net.weather.jitter = Duration::from_millis(60);
+        for _ in 0..600 {
+            world.attack();
+            world.run(Duration::from_millis(60));
+        }
+        for (seat, me) in seats.into_iter().zip(NAMES) {
+            let seen = world.saw(seat);
+            let back = format!("logged in again as {me}, 0 kept");
+            assert!(seen.contains(&back), "seed {seed}: {seen:?}");
+            let unreachable = "listener at 40000 unreachable".to_owned();
+            assert!(!seen.contains(&unreachable), "seed {seed}: {me}: {seen:?}");
+        }
+    }
+}
+
 /// What the tests above would see if the channel did not hold.
 #[test]
 fn in_plain_text_the_attacker_is_believed() {
@@ -243,7 +332,7 @@ fn in_plain_text_the_attacker_is_believed() {
         world.admit_attacker();
         let mut siege = Siege::of(world, *seed);
         siege.attack_for_a_while(100);
-        siege.world.calls_to_attacker() > 0
+        siege.probes() > 0
     });
     assert!(believed.count() > 0, "a login that is repeated is one");
 }

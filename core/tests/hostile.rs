@@ -116,7 +116,7 @@ fn a_stranger_s_call_is_told_once() {
     w.look_away();
     let mut stranger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(9)), plain());
     for _ in 0..3 {
-        let frame = stranger.seal(b"hello");
+        let frame = stranger.seal_call(b"hello");
         w.stranger_sends(Some(bob), &[&frame]);
     }
     assert_eq!(w.saw(bob), ["refused a stranger at 10.0.1.1"]);
@@ -177,7 +177,7 @@ fn logged_in(w: &mut World) -> Channel {
 fn a_captured_frame_does_nothing_a_second_time() {
     let mut w = World::new(5);
     let mut channel = logged_in(&mut w);
-    let beat = channel.seal(&payload_of(&Request::Heartbeat));
+    let beat = channel.seal_call(&payload_of(&Request::Heartbeat));
     let (received, _) = w.stranger_sends(None, &[&beat]);
     assert!(matches!(
         Frame::parse(&frame(&received).unwrap()),
@@ -197,7 +197,7 @@ fn a_frame_with_another_s_token_is_not_believed() {
     let mut w = World::new(6);
     let channel = logged_in(&mut w);
     let mut forger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(3)), plain());
-    let mut frame = forger.seal(&payload_of(&Request::Logout));
+    let mut frame = forger.seal_call(&payload_of(&Request::Logout));
     frame[6..22].copy_from_slice(&channel.id().0);
     let (received, _) = w.stranger_sends(None, &[&frame]);
     assert_eq!(refusal(&received), RefusalCode::Malformed);
@@ -208,15 +208,15 @@ fn a_frame_with_another_s_token_is_not_believed() {
 fn genuine_frames_with_nonsense_in_them_are_refused_or_answered() {
     let mut w = World::new(7);
     let mut channel = logged_in(&mut w);
-    let (received, _) = w.stranger_sends(None, &[&channel.seal(&[9, 1])]);
+    let (received, _) = w.stranger_sends(None, &[&channel.seal_call(&[9, 1])]);
     assert_eq!(refusal(&received), RefusalCode::Malformed);
     // A kind of a later version is not an error.
-    let (received, _) = w.stranger_sends(None, &[&channel.seal(&[2, 99, 1])]);
+    let (received, _) = w.stranger_sends(None, &[&channel.seal_call(&[2, 99, 1])]);
     assert!(matches!(
         Frame::parse(&frame(&received).unwrap()),
         Ok(Frame::Session(_))
     ));
-    let (received, _) = w.stranger_sends(None, &[&channel.seal(&[])]);
+    let (received, _) = w.stranger_sends(None, &[&channel.seal_call(&[])]);
     assert!(
         frame(&received).is_some(),
         "nothing asked, nothing answered"
@@ -236,7 +236,7 @@ proptest! {
         let mut w = World::new(8);
         let (bob, carol) = (w.join("bob"), w.join("carol"));
         let mut channel = logged_in(&mut w);
-        let sealed = channel.seal(&payload);
+        let sealed = channel.seal_call(&payload);
         let login = Frame::Login(&payload).to_bytes();
         for bytes in [&raw, &sealed, &login] {
             let (head, tail) = bytes.split_at(cut.index(bytes.len() + 1));

@@ -279,3 +279,15 @@ fn a_broadcast_to_nobody_is_said() {
         ["broadcast hello?: 0 delivered, 0 stored, 0 refused"]
     );
 }
+
+/// Of the virtual world itself: a client that cannot be called any more goes on with its own calls.
+#[test]
+fn an_answer_comes_although_the_listener_closes_meanwhile() {
+    let mut w = World::new(20);
+    let (alice, _bob) = (w.join("alice"), w.join("bob"));
+    w.look_away();
+    w.types(alice, "message bob hi");
+    w.close_listener(alice);
+    w.settle();
+    assert_eq!(w.saw(alice), ["message bob hi: delivered"]);
+}

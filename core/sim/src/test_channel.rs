@@ -2,22 +2,23 @@
 //!
 //! **This is no cryptography.** Its hash is a few multiplications, and good for one thing: nobody who only shifts, cuts and
 //! flips recorded bytes produces a frame that opens. What it promises is what a real channel has to promise: a frame opens
-//! only with its key, session and counter; a login opens once, in the order in which its device sealed them, also after the
+//! only with its key, session, counter and turn; a login opens once, in the order in which its device sealed them, also after the
 //! server has restarted; an answer to a login opens only for who made it; and no secret is on the network as it is.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use simplechat_core::channel::{LoginExchange, OpenError, OpenedLogin, Protection, Token};
-use simplechat_core::id::SessionId;
+use simplechat_core::channel::{
+    Label, LoginExchange, OpenError, OpenedLogin, Protection, Token, Turn,
+};
 use simplechat_core::rng::SecretSource;
-use simplechat_core::wire::frame::SealedFrame;
 
 const TAG_LEN: usize = 16;
 const REQUEST: u8 = 1;
 const ANSWER: u8 = 2;
-const FRAME: u8 = 3;
+const FRAME_CALLS: u8 = 3;
+const FRAME_ANSWERS: u8 = 4;
 
 /// What all devices of a world and its server have in common.
 #[derive(Debug)]
@@ -81,13 +82,12 @@ impl TestChannel {
 }
 
 impl Protection for TestChannel {
-    fn seal(&self, key: &Token, session: SessionId, counter: u64, payload: &[u8]) -> Vec<u8> {
-        frame_mixer(key, session, counter).seal(payload)
+    fn seal(&self, key: &Token, label: Label, payload: &[u8]) -> Vec<u8> {
+        frame_mixer(key, label).seal(payload)
     }
 
-    fn open<'a>(&self, key: &Token, frame: &SealedFrame<'a>) -> Option<Cow<'a, [u8]>> {
-        let mixer = frame_mixer(key, frame.session, frame.counter);
-        mixer.open(frame.sealed).map(Cow::Owned)
+    fn open<'a>(&self, key: &Token, label: Label, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        frame_mixer(key, label).open(sealed).map(Cow::Owned)
     }
 
     fn seal_login(
@@ -146,10 +146,14 @@ impl LoginExchange for Exchange {
     }
 }
 
-fn frame_mixer(key: &Token, session: SessionId, counter: u64) -> Mixer {
-    let mut mixer = Mixer::new(key.as_bytes(), FRAME);
-    mixer.absorb(&session.0);
-    mixer.absorb(&counter.to_be_bytes());
+fn frame_mixer(key: &Token, label: Label) -> Mixer {
+    let use_of = match label.turn {
+        Turn::Call => FRAME_CALLS,
+        Turn::Answer => FRAME_ANSWERS,
+    };
+    let mut mixer = Mixer::new(key.as_bytes(), use_of);
+    mixer.absorb(&label.session.0);
+    mixer.absorb(&label.counter.to_be_bytes());
     mixer
 }
 
@@ -246,7 +250,7 @@ mod tests {
 
     fn open(channel: &mut Channel, bytes: &[u8]) -> Result<Vec<u8>, OpenError> {
         match Frame::parse(bytes) {
-            Ok(Frame::Session(frame)) => channel.open(&frame).map(|o| o.payload.into_owned()),
+            Ok(Frame::Session(frame)) => channel.open_call(&frame).map(|o| o.payload.into_owned()),
             _ => Err(OpenError::Forged),
         }
     }
@@ -254,17 +258,25 @@ mod tests {
     #[test]
     fn a_frame_opens_once_and_for_the_other_side_only() {
         let (mut a, mut b) = pair();
-        let frame = a.seal(b"a text of more than sixteen bytes");
+        let frame = a.seal_call(b"a text of more than sixteen bytes");
         assert_eq!(open(&mut a, &frame), Err(OpenError::Forged));
         let text = open(&mut b, &frame).unwrap();
         assert_eq!(text, b"a text of more than sixteen bytes");
         assert_eq!(open(&mut b, &frame), Err(OpenError::Replayed));
     }
 
+    /// Numbers of requests and of acknowledgements mean different things, and both begin with the same byte.
+    #[test]
+    fn an_answer_does_not_open_as_a_call() {
+        let (mut a, mut b) = pair();
+        let answer = a.seal_answer(b"taken");
+        assert_eq!(open(&mut b, &answer), Err(OpenError::Forged));
+    }
+
     #[test]
     fn no_flipped_bit_goes_unnoticed() {
         let (mut a, mut b) = pair();
-        let frame = a.seal(b"hello");
+        let frame = a.seal_call(b"hello");
         for bit in 0..frame.len() * 8 {
             let mut forged = frame.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
@@ -276,7 +288,7 @@ mod tests {
     #[test]
     fn nothing_can_be_read_on_the_way() {
         let (mut a, _) = pair();
-        let (first, second) = (a.seal(b"hello"), a.seal(b"hello"));
+        let (first, second) = (a.seal_call(b"hello"), a.seal_call(b"hello"));
         for frame in [&first, &second] {
             assert!(!frame.windows(5).any(|bytes| bytes == b"hello"));
         }
@@ -313,7 +325,7 @@ mod tests {
 
     #[test]
     fn it_adds_no_more_than_a_protection_may() {
-        let mixer = Mixer::new(&[0; 16], FRAME);
+        let mixer = Mixer::new(&[0; 16], FRAME_CALLS);
         assert_eq!(mixer.seal(b"hello").len(), 5 + SEAL_LEN_MAX);
         let device = TestChannel::new([7; 16]);
         let (login, _) = device.seal_login(&mut SeededSecrets::new(0), b"hello");

@@ -32,6 +32,7 @@ use crate::script;
 use crate::store::Store;
 use crate::test_channel::TestChannel;
 use agenda::Agenda;
+pub use attack::ATTACKER;
 
 /// The server's place on the network.
 pub const SERVER: HostId = HostId(0);

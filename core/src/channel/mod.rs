@@ -1,7 +1,7 @@
 //! The channel: what makes a frame belong to a session, so that nobody can speak for another and no frame counts twice.
 //!
 //! Everything between a client and the server after the login, and everything between peers, goes through
-//! [`Channel::seal`] and [`Channel::open`]. How a frame is protected on its way is behind the seam of [`Protection`].
+//! a [`Channel`], which seals and opens calls and the answers to them. How a frame is protected on its way is behind the seam of [`Protection`].
 //! Today's is [`Plain`] text under a secret token, one for each direction: whoever can read the network can read it and
 //! speak for others. Encryption takes its place there, and nothing else changes: sessions, counters and the replay window
 //! stay.
@@ -9,7 +9,7 @@
 mod protection;
 mod replay;
 
-pub use protection::{LoginExchange, OpenedLogin, Plain, Protection, plain};
+pub use protection::{Label, LoginExchange, OpenedLogin, Plain, Protection, Turn, plain};
 
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
@@ -131,33 +131,64 @@ impl Channel {
         self.keys.id
     }
 
-    /// The bytes of a frame that carries `payload`. Every call gives another frame: sealing twice is not a replay.
+    /// The bytes of a frame to begin a connection with. Each time it is another frame: sealing twice is not a replay.
     #[must_use]
-    pub fn seal(&mut self, payload: &[u8]) -> Vec<u8> {
-        let counter = self.next_counter;
+    pub fn seal_call(&mut self, payload: &[u8]) -> Vec<u8> {
+        self.seal(Turn::Call, payload)
+    }
+
+    /// The bytes of a frame that answers one.
+    #[must_use]
+    pub fn seal_answer(&mut self, payload: &[u8]) -> Vec<u8> {
+        self.seal(Turn::Answer, payload)
+    }
+
+    fn seal(&mut self, turn: Turn, payload: &[u8]) -> Vec<u8> {
+        let label = Label {
+            session: self.keys.id,
+            counter: self.next_counter,
+            turn,
+        };
         self.next_counter += 1;
-        let SessionKeys { id, ref send, .. } = self.keys;
-        let sealed = self.protection.seal(send, id, counter, payload);
+        let sealed = self.protection.seal(&self.keys.send, label, payload);
         Frame::Session(SealedFrame {
-            session: id,
-            counter,
+            session: label.session,
+            counter: label.counter,
             sealed: &sealed,
         })
         .to_bytes()
     }
 
-    /// What is in a frame of this session, once.
+    /// What is in a frame of this session with which somebody called, once.
     ///
     /// # Errors
     ///
-    /// When the other side did not seal it, or it was opened before.
-    pub fn open<'a>(&mut self, frame: &SealedFrame<'a>) -> Result<Opened<'a>, OpenError> {
+    /// When the other side did not seal it as a call, or it was opened before.
+    pub fn open_call<'a>(&mut self, frame: &SealedFrame<'a>) -> Result<Opened<'a>, OpenError> {
+        self.open(Turn::Call, frame)
+    }
+
+    /// What is in a frame of this session that answers us, once.
+    ///
+    /// # Errors
+    ///
+    /// When the other side did not seal it as an answer, or it was opened before.
+    pub fn open_answer<'a>(&mut self, frame: &SealedFrame<'a>) -> Result<Opened<'a>, OpenError> {
+        self.open(Turn::Answer, frame)
+    }
+
+    fn open<'a>(&mut self, turn: Turn, frame: &SealedFrame<'a>) -> Result<Opened<'a>, OpenError> {
         if !self.received.is_new(frame.counter) {
             return Err(OpenError::Replayed);
         }
+        let label = Label {
+            session: frame.session,
+            counter: frame.counter,
+            turn,
+        };
         let payload = self
             .protection
-            .open(&self.keys.receive, frame)
+            .open(&self.keys.receive, label, frame.sealed)
             .ok_or(OpenError::Forged)?;
         self.received.mark(frame.counter);
         Ok(Opened {
@@ -196,37 +227,37 @@ mod tests {
     #[test]
     fn each_side_opens_what_the_other_sealed() {
         let (mut a, mut b) = pair();
-        let frame = a.seal(b"hello");
-        assert_eq!(b.open(&sealed(&frame)).unwrap().payload, &b"hello"[..]);
-        let frame = b.seal(b"hi");
-        assert_eq!(a.open(&sealed(&frame)).unwrap().payload, &b"hi"[..]);
+        let frame = a.seal_call(b"hello");
+        assert_eq!(b.open_call(&sealed(&frame)).unwrap().payload, &b"hello"[..]);
+        let frame = b.seal_call(b"hi");
+        assert_eq!(a.open_call(&sealed(&frame)).unwrap().payload, &b"hi"[..]);
     }
 
     #[test]
     fn a_frame_opens_once_and_only_for_the_other_side() {
         let (mut a, mut b) = pair();
-        let frame = a.seal(b"hello");
-        assert_eq!(a.open(&sealed(&frame)), Err(OpenError::Forged));
-        assert!(b.open(&sealed(&frame)).is_ok());
-        assert_eq!(b.open(&sealed(&frame)), Err(OpenError::Replayed));
+        let frame = a.seal_call(b"hello");
+        assert_eq!(a.open_call(&sealed(&frame)), Err(OpenError::Forged));
+        assert!(b.open_call(&sealed(&frame)).is_ok());
+        assert_eq!(b.open_call(&sealed(&frame)), Err(OpenError::Replayed));
     }
 
     #[test]
     fn a_forged_frame_does_not_use_up_its_counter() {
         let (mut a, mut b) = pair();
-        let frame = a.seal(b"hello");
+        let frame = a.seal_call(b"hello");
         let mut forged = frame.clone();
         forged[31] ^= 1;
-        assert_eq!(b.open(&sealed(&forged)), Err(OpenError::Forged));
-        assert!(b.open(&sealed(&frame)).is_ok());
+        assert_eq!(b.open_call(&sealed(&forged)), Err(OpenError::Forged));
+        assert!(b.open_call(&sealed(&frame)).is_ok());
     }
 
     #[test]
     fn counters_tell_the_order_of_sealing() {
         let (mut a, mut b) = pair();
-        let (first, second) = (a.seal(b"1"), a.seal(b"2"));
-        let second = b.open(&sealed(&second)).unwrap().counter;
-        let first = b.open(&sealed(&first)).unwrap().counter;
+        let (first, second) = (a.seal_call(b"1"), a.seal_call(b"2"));
+        let second = b.open_call(&sealed(&second)).unwrap().counter;
+        let first = b.open_call(&sealed(&first)).unwrap().counter;
         assert!(first < second);
     }
 }

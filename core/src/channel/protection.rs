@@ -15,15 +15,35 @@ use subtle::ConstantTimeEq as _;
 use super::{OpenError, TOKEN_LEN, Token};
 use crate::id::SessionId;
 use crate::rng::SecretSource;
-use crate::wire::frame::SealedFrame;
+
+/// Who speaks with a frame: the one who made the connection, or the one who was called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// The first frame of a connection.
+    Call,
+    /// What comes back.
+    Answer,
+}
+
+/// What a frame is, besides its payload. A frame opens only as what it was sealed as: an acknowledgement that was lost on
+/// its way must not pass for a request when somebody else brings it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Label {
+    /// The session that it belongs to.
+    pub session: SessionId,
+    /// Its place among the frames of its sender.
+    pub counter: u64,
+    /// Not said in the frame: both sides know.
+    pub turn: Turn,
+}
 
 /// Protects the frames of sessions, and the exchange that starts one.
 pub trait Protection: fmt::Debug + Send + Sync {
     /// What travels in place of a payload, under a key and counter that are not used twice.
-    fn seal(&self, key: &Token, session: SessionId, counter: u64, payload: &[u8]) -> Vec<u8>;
+    fn seal(&self, key: &Token, label: Label, payload: &[u8]) -> Vec<u8>;
 
-    /// The payload that was sealed with this key for this session and counter; `None` if it was not.
-    fn open<'a>(&self, key: &Token, frame: &SealedFrame<'a>) -> Option<Cow<'a, [u8]>>;
+    /// The payload that was sealed with this key and label; `None` if it was not.
+    fn open<'a>(&self, key: &Token, label: Label, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>>;
 
     /// What a client sends in place of a login request, and what will open the answer to it.
     fn seal_login(
@@ -33,6 +53,9 @@ pub trait Protection: fmt::Debug + Send + Sync {
     ) -> (Vec<u8>, Box<dyn LoginExchange>);
 
     /// What is in the login request that a client sealed.
+    ///
+    /// A request that was sealed and never arrived opens later, whoever brings it: to tell that, a protection would need a
+    /// word from the server first.
     ///
     /// # Errors
     ///
@@ -62,7 +85,8 @@ pub trait LoginExchange: fmt::Debug + Send {
     fn open_answer<'a>(&mut self, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>>;
 }
 
-/// No protection on the way: a session's frames carry the secret token of their direction, and logins nothing at all.
+/// No protection on the way: a session's frames carry the secret token of their direction, which says nothing of their
+/// label, and logins nothing at all.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
@@ -73,15 +97,15 @@ pub fn plain() -> Arc<dyn Protection> {
 }
 
 impl Protection for Plain {
-    fn seal(&self, key: &Token, _: SessionId, _: u64, payload: &[u8]) -> Vec<u8> {
+    fn seal(&self, key: &Token, _: Label, payload: &[u8]) -> Vec<u8> {
         let mut sealed = Vec::with_capacity(TOKEN_LEN + payload.len());
         sealed.extend_from_slice(key.as_bytes());
         sealed.extend_from_slice(payload);
         sealed
     }
 
-    fn open<'a>(&self, key: &Token, frame: &SealedFrame<'a>) -> Option<Cow<'a, [u8]>> {
-        let (token, payload) = frame.sealed.split_at_checked(TOKEN_LEN)?;
+    fn open<'a>(&self, key: &Token, _: Label, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let (token, payload) = sealed.split_at_checked(TOKEN_LEN)?;
         bool::from(token.ct_eq(key.as_bytes())).then_some(Cow::Borrowed(payload))
     }
 

@@ -107,7 +107,7 @@ impl Client {
             return;
         };
         let payload = Payload::of(&PeerPush::Probe { challenge });
-        let bytes = peer.channel.seal(payload.as_bytes());
+        let bytes = peer.channel.seal_call(payload.as_bytes());
         let probe = Connection::PeerProbe {
             link,
             address,
@@ -139,7 +139,7 @@ impl Client {
             return;
         };
         let (payload, through) = peer.batch();
-        let bytes = peer.channel.seal(payload.as_bytes());
+        let bytes = peer.channel.seal_call(payload.as_bytes());
         let delivery = Connection::PeerDelivery {
             link: peer.channel.id(),
             through,
@@ -244,7 +244,7 @@ impl Client {
             Some(peer) => &mut peer.channel,
             None => self.former.channel(sealed.session)?,
         };
-        let opened = channel.open(sealed).ok()?;
+        let opened = channel.open_answer(sealed).ok()?;
         decode(Items::new(&opened.payload).next()?.ok()?).ok()
     }
 
@@ -288,7 +288,7 @@ impl Client {
         let Some(peer) = self.book.by_link(sealed.session) else {
             return self.on_former_peer_call(conn, sealed);
         };
-        let Ok(opened) = peer.channel.open(sealed) else {
+        let Ok(opened) = peer.channel.open_call(sealed) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         let name = peer.name;
@@ -372,7 +372,7 @@ impl Client {
             Some(peer) => Some(&mut peer.channel),
             None => self.former.channel(link),
         };
-        let bytes = channel.map(|channel| channel.seal(Payload::of(answer).as_bytes()));
+        let bytes = channel.map(|channel| channel.seal_answer(Payload::of(answer).as_bytes()));
         if let Some(bytes) = bytes {
             self.send(conn, bytes);
         }

@@ -87,7 +87,7 @@ impl Client {
         }
         self.outbox.send(&mut payload, conn);
         if let Some(session) = &mut self.link.session {
-            let bytes = session.channel.seal(payload.as_bytes());
+            let bytes = session.channel.seal_call(payload.as_bytes());
             self.send(conn, bytes);
         }
     }
@@ -101,7 +101,7 @@ impl Client {
         let opened = session
             .filter(|session| session.channel.id() == sealed.session)
             .filter(|_| sealed.session == exchange.session)
-            .and_then(|session| session.channel.open(sealed).ok());
+            .and_then(|session| session.channel.open_answer(sealed).ok());
         let Some(opened) = opened else {
             return self.refuse(conn, RefusalCode::Malformed);
         };

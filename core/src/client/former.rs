@@ -117,7 +117,7 @@ impl Client {
         let bye = Payload::of(&PeerPush::Bye {
             reason: former.reason,
         });
-        let bytes = former.channel.seal(bye.as_bytes());
+        let bytes = former.channel.seal_call(bye.as_bytes());
         let deframer = Deframer::default();
         let conn = self.dial(address, Connection::PeerBye { link, deframer });
         self.send(conn, bytes);
@@ -146,7 +146,7 @@ impl Client {
         let Some(former) = self.former.links.peek_mut(&link) else {
             return self.refuse(conn, RefusalCode::UnknownSession);
         };
-        let Ok(opened) = former.channel.open(sealed) else {
+        let Ok(opened) = former.channel.open_call(sealed) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         // They get to know by our answer.

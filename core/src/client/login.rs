@@ -151,7 +151,7 @@ impl Client {
         let session = self.link.session.as_mut();
         let opened = session
             .filter(|session| session.channel.id() == sealed.session)
-            .and_then(|session| session.channel.open(sealed).ok());
+            .and_then(|session| session.channel.open_answer(sealed).ok());
         let answer = opened.and_then(|opened| {
             let item = Items::new(&opened.payload).next()?.ok()?;
             decode(item).ok()

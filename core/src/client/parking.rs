@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::event::PeerEvent;
 use super::{Client, TimerKind};
 use crate::id::SessionId;
-use crate::limits::PARKED_MAX;
+use crate::limits::{PARKED_MAX, PARKED_PER_ADDRESS_MAX};
 use crate::machine::ConnId;
 use crate::wire::frame::RefusalCode;
 
@@ -31,12 +31,15 @@ impl Client {
 
     /// A whole frame came in a session that is not known.
     pub(super) fn park(&mut self, conn: ConnId, remote: SocketAddr, frame: Vec<u8>) {
-        let parked = self
-            .connections
-            .values()
-            .filter(|connection| matches!(connection, Connection::Parked { .. }))
-            .count();
-        if parked >= PARKED_MAX {
+        let caller = remote.ip().to_canonical();
+        let (mut parked, mut by_caller) = (0, 0);
+        for connection in self.connections.values() {
+            if let Connection::Parked { remote, .. } = connection {
+                parked += 1;
+                by_caller += usize::from(remote.ip().to_canonical() == caller);
+            }
+        }
+        if parked >= PARKED_MAX || by_caller >= PARKED_PER_ADDRESS_MAX {
             return self.refuse_stranger(conn, remote);
         }
         self.connections

@@ -30,7 +30,7 @@ impl Client {
         let Some(session) = session.filter(|session| session.channel.id() == sealed.session) else {
             return self.on_peer_call(conn, sealed);
         };
-        let Ok(opened) = session.channel.open(sealed) else {
+        let Ok(opened) = session.channel.open_call(sealed) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         let mut items = Items::new(&opened.payload);
@@ -137,7 +137,7 @@ impl Client {
 
     fn answer_push(&mut self, conn: ConnId, answer: &PushAnswer) {
         if let Some(session) = &mut self.link.session {
-            let bytes = session.channel.seal(Payload::of(answer).as_bytes());
+            let bytes = session.channel.seal_answer(Payload::of(answer).as_bytes());
             self.send(conn, bytes);
         }
         self.close(conn);

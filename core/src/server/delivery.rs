@@ -32,7 +32,7 @@ impl Server {
             return;
         }
         let bytes = match session.lane.next(now, &owner.mailbox) {
-            Next::Send(payload) => session.channel.seal(payload.as_bytes()),
+            Next::Send(payload) => session.channel.seal_call(payload.as_bytes()),
             Next::Wait(until) => return self.timers.set(TimerKind::Lazy(account), until),
             Next::Nothing => return,
         };
@@ -186,7 +186,7 @@ impl Server {
             return;
         }
         let payload = Payload::of(&Push::Probe { challenge });
-        let bytes = session.channel.seal(payload.as_bytes());
+        let bytes = session.channel.seal_call(payload.as_bytes());
         let (id, to) = (session.channel.id(), session.address());
         let conn = self.dial(to);
         let probe = Connection::Probe {
@@ -285,7 +285,7 @@ impl Server {
         let address = session.address();
         if let Some(conn) = session.login_conn.take() {
             let answer = Payload::of(&Answer::ListenerChecked { reach });
-            let bytes = session.channel.seal(answer.as_bytes());
+            let bytes = session.channel.seal_answer(answer.as_bytes());
             self.send(conn, bytes);
             self.close(conn);
         }
@@ -309,7 +309,7 @@ impl Server {
         if current.channel.id() != session || sealed.session != session {
             return None;
         }
-        let opened = current.channel.open(sealed).ok()?;
+        let opened = current.channel.open_answer(sealed).ok()?;
         self.heartbeats.heard(self.clock.at, account);
         let item = Items::new(&opened.payload).next()?.ok()?;
         decode(item).ok()

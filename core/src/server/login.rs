@@ -361,7 +361,7 @@ impl Server {
             return;
         }
         let payload = Payload::of(&Push::SessionEnded { reason });
-        let bytes = session.channel.seal(payload.as_bytes());
+        let bytes = session.channel.seal_call(payload.as_bytes());
         let conn = self.dial(session.address());
         self.connections.insert(conn, Connection::Farewell);
         self.send(conn, bytes);

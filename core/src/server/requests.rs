@@ -46,7 +46,7 @@ impl Server {
         let Some(session) = &mut self.accounts.get_mut(account).session else {
             return self.refuse(conn, RefusalCode::UnknownSession, Fault::UnknownSession);
         };
-        let payload = match session.channel.open(sealed) {
+        let payload = match session.channel.open_call(sealed) {
             Ok(opened) => opened.payload,
             // Whoever replays or forges frames is told nothing that the session's owner is.
             Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
@@ -250,7 +250,7 @@ impl Server {
         if let Some(session) = session
             && session.channel.id() == exchange.session
         {
-            let bytes = session.channel.seal(exchange.answers.as_bytes());
+            let bytes = session.channel.seal_answer(exchange.answers.as_bytes());
             self.send(conn, bytes);
         }
         self.close(conn);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use simplechat_core::channel::{Channel, SessionKeys, plain};
+use simplechat_core::channel::{Channel, OpenError, SessionKeys, plain};
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::config::Config;
 use simplechat_core::client::{Client, Done, Effect};
@@ -82,7 +82,8 @@ impl Party {
         Self {
             rig: Rig::new(|now| Client::new(config, [7; 32], secrets, now)),
             links: Vec::new(),
-            links_made: 0,
+            // Other seeds than those of `any::keys`.
+            links_made: 1_000,
             calls: Vec::new(),
             captured: Captured::default(),
             mood: Mood::Helpful,
@@ -158,7 +159,7 @@ impl Party {
         let Some((_, channel)) = links.nth(back) else {
             return Ok(());
         };
-        let frame = channel.seal(payload);
+        let frame = channel.seal_call(payload);
         self.call(u, frame)
     }
 
@@ -219,7 +220,7 @@ impl Party {
                 };
                 let channel = call.link.and_then(|link| self.channel(link));
                 match channel {
-                    Some((_, channel)) => channel.seal(&payload),
+                    Some((_, channel)) => channel.seal_answer(&payload),
                     None => payload,
                 }
             }
@@ -260,7 +261,7 @@ impl Party {
             Other::Server => answers_to_requests(&call.payload),
             Other::Peer => answer_to_peer(&call.payload),
         };
-        channel.seal(&payload)
+        channel.seal_answer(&payload)
     }
 
     /// Hears what the client says, which must be legal, and does what others would, if the mood is so.
@@ -305,8 +306,16 @@ impl Party {
                 let Some((other, channel)) = self.channel(link) else {
                     return;
                 };
-                let opened = channel.open(&sealed).expect("genuine, and new");
-                let payload = opened.payload.to_vec();
+                let opened = match conn {
+                    ConnId::Dialled(_) => channel.open_call(&sealed),
+                    ConnId::Accepted(_) => channel.open_answer(&sealed),
+                };
+                let payload = match opened {
+                    Ok(opened) => opened.payload.to_vec(),
+                    // The fuzzer has spoiled the keys on their way to the client.
+                    Err(OpenError::Forged) => return,
+                    Err(OpenError::Replayed) => panic!("the client seals each frame anew"),
+                };
                 for item in Items::new(&payload) {
                     let item = item.expect("an item");
                     match (conn, &other) {
@@ -348,9 +357,9 @@ impl Party {
         }
     }
 
-    /// An hour of silence, in which it may try again and again but not all the time; then the user leaves.
+    /// Ten minutes of silence, in which it may try again and again but not all the time; then the user leaves.
     fn end(&mut self) {
-        self.rig.pass(Duration::from_secs(3_600));
+        self.rig.pass(Duration::from_secs(600));
         let _ = self.rig.wish(Command::Leave);
         self.rig.pass(Duration::from_secs(10));
         assert!(self.rig.stopped, "a client that leaves ends");

@@ -1,11 +1,12 @@
 //! A server alone with clients that the fuzzer makes up, with genuine keys and without.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use simplechat_core::channel::{Channel, plain};
-use simplechat_core::id::SessionId;
+use simplechat_core::id::{Seq, SessionId};
 use simplechat_core::machine::{ConnId, Input, Machine as _};
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config;
@@ -14,7 +15,7 @@ use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::{Items, decode, encode, payload_of};
 use simplechat_core::wire::login::LoginAnswer;
 use simplechat_core::wire::push::{Push, PushAnswer};
-use simplechat_core::wire::request::Answer;
+use simplechat_core::wire::request::{Answer, Request};
 
 use crate::any;
 use crate::rig::{Captured, Mood, Rig, perhaps_broken, some_bytes};
@@ -41,6 +42,8 @@ struct Party {
     rig: Rig<Server>,
     /// The clients' ends of sessions, the latest last.
     clients: Vec<Channel>,
+    /// The number that a good client would give its next operation.
+    next: BTreeMap<SessionId, Seq>,
     /// Calls of the server to clients, and what they brought.
     calls: Vec<(ConnId, SessionId, Vec<u8>)>,
     captured: Captured,
@@ -61,6 +64,7 @@ impl Party {
         Self {
             rig: Rig::new(|now| Server::new(config, names, [7; 32], secrets, now)),
             clients: Vec::new(),
+            next: BTreeMap::new(),
             calls: Vec::new(),
             captured: Captured::default(),
             mood: Mood::Helpful,
@@ -127,20 +131,49 @@ impl Party {
     }
 
     fn say_sealed(&mut self, u: &mut Unstructured<'_>, payload: &[u8]) -> Result<()> {
-        if self.clients.is_empty() {
+        let Some(session) = self.any_session(u)? else {
             return Ok(());
-        }
-        let place = u.choose_index(self.clients.len())?;
-        let frame = self.clients[place].seal(payload);
-        self.say(u, frame)
+        };
+        self.say_in(u, session, payload)
     }
 
+    fn say_in(
+        &mut self,
+        u: &mut Unstructured<'_>,
+        session: SessionId,
+        payload: &[u8],
+    ) -> Result<()> {
+        match self.client(session).map(|client| client.seal_call(payload)) {
+            Some(frame) => self.say(u, frame),
+            None => Ok(()),
+        }
+    }
+
+    fn any_session(&self, u: &mut Unstructured<'_>) -> Result<Option<SessionId>> {
+        if self.clients.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(u.choose(&self.clients)?.id()))
+    }
+
+    /// Requests, with operations in order mostly.
     fn request(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let Some(session) = self.any_session(u)? else {
+            return Ok(());
+        };
         let mut payload = Vec::new();
         for _ in 0..=u.int_in_range(0..=3)? {
-            payload.extend(payload_of(&any::request(u)?));
+            let mut request = any::request(u)?;
+            if let Request::Submit { seq, .. } = &mut request
+                && u.ratio(7, 8)?
+            {
+                let next = self.next.entry(session).or_insert(Seq::FIRST);
+                *seq = *next;
+                *next = next.next();
+            }
+            payload.extend(payload_of(&request));
         }
-        self.say_sealed(u, &payload)
+        self.say_in(u, session, &payload)
     }
 
     /// An answer to a call of the server's: a right one, a wrong one, or no answer at all.
@@ -155,7 +188,7 @@ impl Party {
             _ => right_answer(&call).unwrap_or_default(),
         };
         if let Some(client) = self.client(session) {
-            let frame = client.seal(&payload);
+            let frame = client.seal_answer(&payload);
             let frame = perhaps_broken(u, frame)?;
             let cut = u.arbitrary::<u8>()?.into();
             self.rig.receive(conn, &frame, cut);
@@ -189,7 +222,7 @@ impl Party {
                 if let Some(payload) = right_answer(&call)
                     && let Some(client) = self.client(session)
                 {
-                    let frame = client.seal(&payload);
+                    let frame = client.seal_answer(&payload);
                     self.rig.receive(conn, &frame, frame.len());
                 }
             }
@@ -212,7 +245,11 @@ impl Party {
                 let Some(client) = self.client(session) else {
                     return;
                 };
-                let opened = client.open(&sealed).expect("genuine, and new");
+                let opened = match conn {
+                    ConnId::Dialled(_) => client.open_call(&sealed),
+                    ConnId::Accepted(_) => client.open_answer(&sealed),
+                };
+                let opened = opened.expect("genuine, and new");
                 let payload = opened.payload.to_vec();
                 for item in Items::new(&payload) {
                     let item = item.expect("an item");

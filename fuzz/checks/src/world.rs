@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use simplechat_core::client::command::Command;
+use simplechat_core::server;
 use simplechat_sim::{ClientId, World};
 
 use crate::any;
@@ -30,6 +31,9 @@ pub fn world(data: &[u8]) {
     };
     party.sit_down("alice");
     party.sit_down("bob");
+    if seed % 2 == 1 {
+        party.introduce_both();
+    }
     while !u.is_empty() && party.act(&mut u).is_ok() {}
     party.make_peace();
     party.check_all_answered();
@@ -58,6 +62,13 @@ impl Party {
         let _ = self.world.command(id, login);
     }
 
+    /// A start that takes a fuzzer long to find.
+    fn introduce_both(&mut self) {
+        self.world.settle();
+        self.world.introduce(self.seats[0].id, self.seats[1].id);
+        self.world.look_away();
+    }
+
     fn act(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let who = u.choose_index(self.seats.len())?;
         let seat = self.seats[who].id;
@@ -83,11 +94,15 @@ impl Party {
                     self.seats[who].waiting = 0;
                 }
                 2 => w.open_listener(seat),
+                _ if self.server_runs && u.ratio(1, 4)? => {
+                    w.operate(server::Command::Shutdown);
+                    self.server_runs = false;
+                }
                 3 if self.seats.len() < SEATS_MAX => {
                     let name = *u.choose(&any::NAMES[..3])?;
                     self.sit_down(name);
                 }
-                _ => self.start_server_if_none(),
+                _ => self.start_server_if_ended(),
             },
             _ => {}
         }
@@ -124,14 +139,16 @@ impl Party {
         }
     }
 
-    fn start_server_if_none(&mut self) {
+    fn start_server_if_ended(&mut self) {
         if !std::mem::replace(&mut self.server_runs, true) {
+            // It may be on the way to its end.
+            self.world.crash_server();
             self.world.start_server();
         }
     }
 
     fn make_peace(&mut self) {
-        self.start_server_if_none();
+        self.start_server_if_ended();
         let w = &mut self.world;
         w.net.weather.breaks_per_mille = 0;
         for seat in &self.seats {

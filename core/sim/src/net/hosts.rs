@@ -6,7 +6,7 @@ use simplechat_core::machine::{CloseReason, ConnId};
 use simplechat_core::time::Timestamp;
 
 use super::wire::{Fate, Side};
-use super::{Delivery, HostId, Net};
+use super::{Delivery, HostId, Net, Queued};
 
 /// What becomes of the listener of a host that moves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,35 +118,35 @@ impl Net {
         if !self.asleep.remove(&host) {
             return;
         }
-        for (wire, side, delivery) in self.take_held(host) {
-            self.enqueue(now, wire, side, delivery);
+        for Queued {
+            wire,
+            side,
+            delivery,
+            ..
+        } in self.take_held(host)
+        {
+            self.have_found_out(now, wire, side, delivery);
         }
         for (id, side) in self.ends_of(host) {
-            let Some(wire) = self.wires.get_mut(&id) else {
-                continue;
-            };
-            let end = wire.end(side);
-            if end.stands && end.deaf {
-                end.deaf = false;
+            if let Some(wire) = self.wires.get_mut(&id)
+                && wire.end(side).stands
+                && wire.end(side).deaf
+            {
                 wire.fate = Fate::Over;
-                // The deadline stays: should the news of the break be lost too, it ends the connection.
-                self.queue.retain(|_, (wire, to, delivery)| {
-                    (*wire, *to) != (id, side) || delivery.is_local()
-                });
                 let broken = Delivery::Closed(CloseReason::Reset);
-                self.enqueue(now, id, side, broken);
+                self.have_found_out(now, id, side, broken);
             }
         }
     }
 
     /// What a host that was asleep has to find out.
-    fn take_held(&mut self, host: HostId) -> Vec<(u64, Side, Delivery)> {
+    fn take_held(&mut self, host: HostId) -> Vec<Queued> {
         let wires = &mut self.wires;
         self.held
-            .extract_if(.., |(wire, side, _)| {
+            .extract_if(.., |queued| {
                 wires
-                    .get_mut(wire)
-                    .is_none_or(|wire| wire.end(*side).host == host)
+                    .get_mut(&queued.wire)
+                    .is_none_or(|wire| wire.end(queued.side).host == host)
             })
             .collect()
     }

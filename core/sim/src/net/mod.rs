@@ -54,11 +54,22 @@ pub enum Delivery {
     Closed(CloseReason),
 }
 
-impl Delivery {
-    /// Whether a host finds it out by itself, with nothing from the network.
-    const fn is_local(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::Closed(CloseReason::Deadline))
-    }
+/// Whether something has to come over the network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Source {
+    /// The other side, or something on the way, sent it.
+    Network,
+    /// A host finds it out by itself.
+    Host,
+}
+
+/// Something that will be at one end of a connection.
+#[derive(Debug)]
+struct Queued {
+    wire: u64,
+    side: Side,
+    source: Source,
+    delivery: Delivery,
 }
 
 /// How long a dial waits for an answer.
@@ -81,10 +92,10 @@ pub struct Net {
     cut: BTreeSet<(HostId, HostId)>,
     asleep: BTreeSet<HostId>,
     /// What hosts that are asleep will find out when they wake.
-    held: Vec<(u64, Side, Delivery)>,
+    held: Vec<Queued>,
     wires: BTreeMap<u64, Wire>,
     ends: BTreeMap<(HostId, ConnId), (u64, Side)>,
-    queue: BTreeMap<(Timestamp, u64), (u64, Side, Delivery)>,
+    queue: BTreeMap<(Timestamp, u64), Queued>,
     made: u64,
     dialled: BTreeMap<(HostId, HostId), usize>,
     queued: u64,
@@ -108,18 +119,13 @@ impl Net {
     /// How many of them between these two.
     #[must_use]
     pub fn connections_between(&self, a: HostId, b: HostId) -> usize {
-        let dialled = |pair| self.dialled.get(&pair).copied().unwrap_or(0);
-        dialled((a, b)) + dialled((b, a))
+        self.dials(a, b) + self.dials(b, a)
     }
 
-    /// How many of them to this one.
+    /// How many of them the first dialled to the second.
     #[must_use]
-    pub fn connections_to(&self, host: HostId) -> usize {
-        self.dialled
-            .iter()
-            .filter(|((_, to), _)| *to == host)
-            .map(|(_, count)| count)
-            .sum()
+    pub fn dials(&self, from: HostId, to: HostId) -> usize {
+        self.dialled.get(&(from, to)).copied().unwrap_or(0)
     }
 
     /// How many of them from or to the server, which is the first host.
@@ -201,15 +207,17 @@ impl Net {
         let forecast = weather.forecast(dice);
         let accepted_at = now + weather.set_up(dice) + weather.delay(dice);
         let id = self.lay_wire(now, (host, conn), (callee, to));
+        let times_out = (now + DIAL_TIMEOUT, ConnectFailure::TimedOut);
         let failure = match (callee, forecast) {
             (None, _) => Some((accepted_at, ConnectFailure::Refused)),
+            (Some(callee), _) if self.is_out_of_reach(host, callee) => Some(times_out),
             (Some(_), Forecast::Fails(failure)) => Some((accepted_at, failure)),
-            (Some(_), Forecast::Hangs) => Some((now + DIAL_TIMEOUT, ConnectFailure::TimedOut)),
+            (Some(_), Forecast::Hangs) => Some(times_out),
             (Some(_), Forecast::Stands(_)) => None,
         };
         if let Some((at, failure)) = failure {
             self.forget_end(id, Side::Callee);
-            return self.queue_for(at, id, Side::Caller, Delivery::Failed(failure));
+            return self.have_found_out(at, id, Side::Caller, Delivery::Failed(failure));
         }
         if let Forecast::Stands(fate) = forecast
             && let Some(wire) = self.wires.get_mut(&id)
@@ -231,8 +239,15 @@ impl Net {
         );
         for side in Side::BOTH {
             let overdue = Delivery::Closed(CloseReason::Deadline);
-            self.enqueue(now + CONNECTION_DEADLINE, id, side, overdue);
+            self.have_found_out(now + CONNECTION_DEADLINE, id, side, overdue);
         }
+    }
+
+    /// Whether the packets that make a connection do not get to and fro.
+    fn is_out_of_reach(&self, caller: HostId, callee: HostId) -> bool {
+        self.cut.contains(&(caller, callee))
+            || self.cut.contains(&(callee, caller))
+            || self.asleep.contains(&callee)
     }
 
     /// Makes the two ends of a connection; the far one is open only if somebody listens there.
@@ -275,6 +290,7 @@ impl Net {
         };
         if let Some((by, recordings)) = &mut self.recorder
             && wire.caller.host != *by
+            && wire.end(side).host != *by
         {
             recordings.note(id, side, wire.listener, &bytes);
         }
@@ -332,7 +348,8 @@ impl Net {
     /// Takes out what has arrived, the earliest first.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<(HostId, ConnId, Delivery)> {
         while self.next().is_some_and(|at| at <= now) {
-            let (_, (id, side, delivery)) = self.queue.pop_first()?;
+            let (_, queued) = self.queue.pop_first()?;
+            let (id, side) = (queued.wire, queued.side);
             let Some(wire) = self.wires.get_mut(&id) else {
                 continue;
             };
@@ -340,25 +357,27 @@ impl Net {
             let end = wire.end(side);
             let (host, conn, open, deaf) = (end.host, end.conn, end.open, end.deaf);
             let is_asleep = self.asleep.contains(&host);
-            if !open {
-                continue;
-            } else if delivery.is_local() {
-                if is_asleep {
-                    self.held.push((id, side, delivery));
+            let is_lost = deaf || is_asleep || self.cut.contains(&(sender, host));
+            match queued.source {
+                _ if !open => continue,
+                Source::Host if is_asleep => {
+                    self.held.push(queued);
                     continue;
                 }
-            } else if deaf || is_asleep || self.cut.contains(&(sender, host)) {
-                self.lose(id, side, &delivery);
-                continue;
+                Source::Network if is_lost => {
+                    self.lose(id, side, &queued.delivery);
+                    continue;
+                }
+                Source::Host | Source::Network => {}
             }
-            match delivery {
+            match queued.delivery {
                 Delivery::Accepted { .. } | Delivery::Connected { .. } => {
                     wire.end(side).stands = true;
                 }
                 Delivery::Failed(_) | Delivery::Closed(_) => self.forget_end(id, side),
                 Delivery::Bytes(_) | Delivery::Finished => {}
             }
-            return Some((host, conn, delivery));
+            return Some((host, conn, queued.delivery));
         }
         None
     }
@@ -376,7 +395,7 @@ impl Net {
                 if let Some(wire) = self.wires.get(&id) {
                     let gives_up = wire.dialled_at + DIAL_TIMEOUT;
                     let timed_out = Delivery::Failed(ConnectFailure::TimedOut);
-                    self.enqueue(gives_up, id, Side::Caller, timed_out);
+                    self.have_found_out(gives_up, id, Side::Caller, timed_out);
                 }
             }
             Delivery::Failed(_) | Delivery::Bytes(_) | Delivery::Finished | Delivery::Closed(_) => {
@@ -414,7 +433,12 @@ impl Net {
         end.busy_until = end.busy_until.max(at);
         let at = end.busy_until;
         end.latest = matches!(delivery, Delivery::Bytes(_)).then_some((at, self.queued + 1));
-        self.enqueue(at, id, side, delivery);
+        self.enqueue(at, id, side, Source::Network, delivery);
+    }
+
+    /// A host finds something out by itself.
+    fn have_found_out(&mut self, at: Timestamp, id: u64, side: Side, delivery: Delivery) {
+        self.enqueue(at, id, side, Source::Host, delivery);
     }
 
     /// Has bytes arrive together with those before them, if these have not arrived yet.
@@ -424,16 +448,29 @@ impl Net {
             .get_mut(&id)
             .and_then(|wire| wire.end(side).latest);
         let before = latest.and_then(|latest| self.queue.remove(&latest));
-        let mut joined = match before {
-            Some((_, _, Delivery::Bytes(before))) => before,
+        let mut joined = match before.map(|queued| queued.delivery) {
+            Some(Delivery::Bytes(before)) => before,
             _ => Vec::new(),
         };
         joined.extend(bytes);
         self.queue_for(at, id, side, Delivery::Bytes(joined));
     }
 
-    fn enqueue(&mut self, at: Timestamp, id: u64, side: Side, delivery: Delivery) {
+    fn enqueue(
+        &mut self,
+        at: Timestamp,
+        wire: u64,
+        side: Side,
+        source: Source,
+        delivery: Delivery,
+    ) {
         self.queued += 1;
-        self.queue.insert((at, self.queued), (id, side, delivery));
+        let queued = Queued {
+            wire,
+            side,
+            source,
+            delivery,
+        };
+        self.queue.insert((at, self.queued), queued);
     }
 }

@@ -373,6 +373,21 @@ fn a_short_sleep_breaks_only_what_was_missed() {
 }
 
 #[test]
+fn who_wakes_finds_out_what_was_missed_also_where_the_way_is_cut() {
+    let mut pair = Pair::new(0, kind());
+    pair.dial();
+    pair.shortly();
+    pair.net.put_to_sleep(B);
+    pair.ask(b"hello?");
+    pair.net.cut(A, B);
+    pair.pass(Duration::from_secs(20));
+    pair.net.wake(pair.now, B);
+    pair.shortly();
+    assert!(pair.end(B).is_some());
+    assert_eq!(pair.net.open_connections(), 0);
+}
+
+#[test]
 fn nobody_reaches_a_sleeper_nor_does_its_dial_end_before_it_wakes() {
     let mut pair = Pair::new(0, kind());
     pair.net.put_to_sleep(B);

@@ -7,10 +7,11 @@ use simplechat_core::server::config::Config;
 
 use super::{CLIENT_PORT, ClientId, SERVER, World, server_address};
 use crate::attacker::{self, RECORDINGS_MAX};
-use crate::net::{Delivery, HostId};
+use crate::net::{Delivery, HostId, Listening};
 use crate::test_channel::TestChannel;
 
-pub(super) const ATTACKER: HostId = HostId(usize::MAX - 1);
+/// The attacker's place on the network.
+pub const ATTACKER: HostId = HostId(usize::MAX - 1);
 
 /// Where the attacker is.
 fn attacker_address() -> SocketAddr {
@@ -44,12 +45,6 @@ impl World {
     pub fn admit_attacker(&mut self) {
         self.net.place(ATTACKER, attacker_address());
         self.net.record(ATTACKER, RECORDINGS_MAX);
-    }
-
-    /// How often anybody has dialled the attacker.
-    #[must_use]
-    pub fn calls_to_attacker(&self) -> usize {
-        self.net.connections_to(ATTACKER)
     }
 
     /// The attacker does something with what they heard, as the dice fall. Nothing waits for it.
@@ -86,10 +81,35 @@ impl World {
         }
     }
 
-    /// The attacker learns nothing from answers, and answers nobody.
+    /// A client moves, and where it was the attacker listens from now on.
+    pub fn attacker_takes_address_of(&mut self, id: ClientId, listening: Listening) {
+        let left = self.address_of(id);
+        self.move_client(id, listening);
+        self.net.place(ATTACKER, left);
+        self.note("attacker", &format!("is at {left}"));
+    }
+
+    /// The attacker learns nothing from answers. Who calls gets whatever was said once, by somebody to somebody.
     pub(super) fn deliver_to_attacker(&mut self, conn: ConnId, delivery: &Delivery) {
-        if *delivery == Delivery::Finished {
-            self.net.close(self.now, &mut self.dice, ATTACKER, conn);
+        match delivery {
+            Delivery::Accepted { .. } => {
+                let answer = self.net.recordings().and_then(|recordings| {
+                    let any = self.dice.below(recordings.len());
+                    Some(recordings.get(any)?.bytes.clone())
+                });
+                self.net.send(
+                    self.now,
+                    &mut self.dice,
+                    ATTACKER,
+                    conn,
+                    answer.unwrap_or_default(),
+                );
+            }
+            Delivery::Finished => self.net.close(self.now, &mut self.dice, ATTACKER, conn),
+            Delivery::Connected { .. }
+            | Delivery::Failed(_)
+            | Delivery::Bytes(_)
+            | Delivery::Closed(_) => {}
         }
     }
 }

@@ -32,11 +32,14 @@ fn send(outbox: &mut Outbox, conn: ConnId) -> Vec<(u64, bool)> {
 
 fn frame() -> Counter {
     let keys = SessionKeys::generate(&mut SeededSecrets::new(0));
-    let bytes = Channel::new(keys.mirrored(), plain()).seal(b"");
+    let bytes = Channel::new(keys.mirrored(), plain()).seal_answer(b"");
     let Ok(Frame::Session(sealed)) = Frame::parse(&bytes) else {
         panic!("{bytes:?} is no sealed frame");
     };
-    Channel::new(keys, plain()).open(&sealed).unwrap().counter
+    Channel::new(keys, plain())
+        .open_answer(&sealed)
+        .unwrap()
+        .counter
 }
 
 fn answer(outbox: &mut Outbox, seq: u64) {
