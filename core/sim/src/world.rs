@@ -4,6 +4,7 @@ mod agenda;
 mod attack;
 mod hosts;
 mod run;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -211,33 +212,6 @@ impl World {
         }
         self.crash_server();
         self.start_server();
-    }
-
-    /// From now on what happens is to be looked at ([`Self::observed`]) and not written to a log, which grows.
-    pub fn watch(&mut self) {
-        self.log = None;
-        self.observed = Some(Vec::new());
-    }
-
-    /// What happened since the last look, if it is being watched.
-    pub fn observed(&mut self) -> Vec<Observed> {
-        self.observed
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
-    }
-
-    /// How often something was handed to a machine.
-    #[must_use]
-    pub const fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    fn observe(&mut self, what: Observation) {
-        let at = self.now;
-        if let Some(observed) = &mut self.observed {
-            observed.push(Observed { at, what });
-        }
     }
 
     /// The time and date of this world.
@@ -518,26 +492,6 @@ impl World {
         self.agenda.set(id.host(), None);
         self.note_seat(id, || "crashes".into());
         self.observe(Observation::ClientCrashed { client: id });
-    }
-
-    /// Cuts or mends the way between a client and the server.
-    pub fn cut_from_server(&mut self, id: ClientId) {
-        self.net.cut(id.host(), SERVER);
-    }
-
-    /// Mends the way between a client and the server.
-    pub fn heal_to_server(&mut self, id: ClientId) {
-        self.net.heal(id.host(), SERVER);
-    }
-
-    /// Cuts the way between two clients.
-    pub fn cut_between(&mut self, a: ClientId, b: ClientId) {
-        self.net.cut(a.host(), b.host());
-    }
-
-    /// Mends it.
-    pub fn heal_between(&mut self, a: ClientId, b: ClientId) {
-        self.net.heal(a.host(), b.host());
     }
 
     /// Nothing listens at a client's port any more, as behind a firewall.

@@ -124,6 +124,26 @@ impl World {
         self.note_host(host, &format!("moves to {to}, and is heard: {listening:?}"));
     }
 
+    /// Cuts or mends the way between a client and the server.
+    pub fn cut_from_server(&mut self, id: ClientId) {
+        self.net.cut(id.host(), SERVER);
+    }
+
+    /// Mends the way between a client and the server.
+    pub fn heal_to_server(&mut self, id: ClientId) {
+        self.net.heal(id.host(), SERVER);
+    }
+
+    /// Cuts the way between two clients.
+    pub fn cut_between(&mut self, a: ClientId, b: ClientId) {
+        self.net.cut(a.host(), b.host());
+    }
+
+    /// Mends it.
+    pub fn heal_between(&mut self, a: ClientId, b: ClientId) {
+        self.net.heal(a.host(), b.host());
+    }
+
     /// A client's machine.
     #[must_use]
     pub fn client(&self, id: ClientId) -> &Client {
