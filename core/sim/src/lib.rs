@@ -9,10 +9,12 @@ pub mod attacker;
 pub mod crowd;
 pub mod dice;
 pub mod net;
+pub mod observation;
 pub mod script;
 pub mod store;
 pub mod tape;
 pub mod test_channel;
+pub mod vopr;
 pub mod world;
 
 pub use world::{ClientId, World};

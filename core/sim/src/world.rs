@@ -1,8 +1,10 @@
 //! A world: a server, clients, their network and their people, run one step after the other.
 
+mod agenda;
 mod attack;
 mod hosts;
 mod run;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,10 +29,12 @@ use simplechat_core::time::{Moment, Timestamp};
 
 use crate::dice::Dice;
 use crate::net::{HostId, Net};
+use crate::observation::{Observation, Observed};
 use crate::script;
 use crate::store::Store;
 use crate::tape::Tape;
 use crate::test_channel::TestChannel;
+use agenda::Agenda;
 pub use attack::ATTACKER;
 
 /// The server's place on the network.
@@ -51,6 +55,12 @@ impl ClientId {
     #[must_use]
     pub const fn host(self) -> HostId {
         HostId(self.0 + 1)
+    }
+
+    /// The client in that place, if it is one of a client's.
+    #[must_use]
+    pub fn at(host: HostId) -> Option<Self> {
+        host.0.checked_sub(1).map(Self)
     }
 }
 
@@ -77,7 +87,7 @@ struct Stranger {
 /// Work outside the machines that ends at some time.
 #[derive(Debug)]
 enum Chore {
-    Check(EffectId, Verdict),
+    Check(EffectId, Name, Verdict),
     Store { id: EffectId, records: Vec<Record> },
     Show(ClientId, EffectId),
 }
@@ -106,7 +116,12 @@ pub struct World {
     /// What protects frames, if it is not the plain one.
     channel: Option<TestChannel>,
     hosts: BTreeMap<HostId, hosts::Host>,
-    log: String,
+    /// `None` when nobody reads it.
+    log: Option<String>,
+    /// What happened since the last look; `None` when nobody looks.
+    observed: Option<Vec<Observed>>,
+    agenda: Agenda,
+    steps: u64,
     spun: (Timestamp, u32),
     /// Each server is recorded there, if one is.
     tape: Option<(Tape, Texts)>,
@@ -140,6 +155,22 @@ impl World {
         world
     }
 
+    /// The same with other accounts; each one's password is its name.
+    #[must_use]
+    pub fn with_accounts(
+        seed: u64,
+        config: ServerConfig,
+        names: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let mut world = Self::unborn(seed, config);
+        world.accounts = names
+            .into_iter()
+            .filter_map(|name| Some((name.parse().ok()?, name)))
+            .collect();
+        world.start_server();
+        world
+    }
+
     /// A world in which no server runs yet.
     fn unborn(seed: u64, config: ServerConfig) -> Self {
         let names = [
@@ -167,7 +198,10 @@ impl World {
             attacks: 0,
             channel: None,
             hosts: BTreeMap::new(),
-            log: String::new(),
+            log: Some(String::new()),
+            observed: None,
+            agenda: Agenda::default(),
+            steps: 0,
             spun: (Timestamp::ZERO, 0),
             tape: None,
         }
@@ -216,6 +250,8 @@ impl World {
         self.server = Some(server.restore(self.store.records()));
         self.net.place(SERVER, server_address());
         self.note("server", "starts");
+        self.observe(Observation::ServerStarted);
+        self.drain_server();
     }
 
     /// Ends the server; the next ones are recorded, each on the same tape in place of the one before.
@@ -233,7 +269,9 @@ impl World {
             self.net.remove(self.now, SERVER);
             self.forget_sleep(SERVER);
             self.drop_chores_of_server();
+            self.agenda.set(SERVER, None);
             self.note("server", "crashes");
+            self.observe(Observation::ServerCrashed);
         }
     }
 
@@ -265,9 +303,25 @@ impl World {
         self.drain_server();
     }
 
+    /// The operator asks the server to do something, if one runs and takes it.
+    pub fn try_operate(&mut self, command: server::Command) {
+        let moment = self.moment_on(SERVER);
+        if let Some(server) = self.server.as_mut()
+            && server.handle_command(moment, command).is_ok()
+        {
+            self.drain_server();
+        }
+    }
+
     /// What the server told its operator since the last look.
     pub fn operator_saw(&mut self) -> Vec<server::event::Event> {
         std::mem::take(&mut self.server_events)
+    }
+
+    /// Whether a server runs.
+    #[must_use]
+    pub const fn has_server(&self) -> bool {
+        self.server.is_some()
     }
 
     /// The server's machine.
@@ -301,6 +355,7 @@ impl World {
             stuck: Vec::new(),
             ended: false,
         });
+        self.observe(Observation::SatDown { client: id });
         id
     }
 
@@ -371,10 +426,18 @@ impl World {
             "nobody types while the host sleeps"
         );
         let moment = self.moment_on(id.host());
-        self.note_seat(id, &format!("> {}", script::show_command(&command)));
+        self.note_seat(id, || format!("> {}", script::show_command(&command)));
+        let watched = self.observed.is_some().then(|| command.clone());
         let result = self.seat_mut(id).machine.handle_command(moment, command);
         if let Err(rejected) = &result {
-            self.note_seat(id, &format!("! {rejected}"));
+            self.note_seat(id, || format!("! {rejected}"));
+        }
+        if let Some(command) = watched {
+            self.observe(Observation::Wished {
+                client: id,
+                command,
+                result: result.clone(),
+            });
         }
         self.drain_client(id);
         result
@@ -451,27 +514,9 @@ impl World {
         self.seat_mut(id).ended = true;
         self.net.remove(self.now, id.host());
         self.forget_sleep(id.host());
-        self.note_seat(id, "crashes");
-    }
-
-    /// Cuts or mends the way between a client and the server.
-    pub fn cut_from_server(&mut self, id: ClientId) {
-        self.net.cut(id.host(), SERVER);
-    }
-
-    /// Mends the way between a client and the server.
-    pub fn heal_to_server(&mut self, id: ClientId) {
-        self.net.heal(id.host(), SERVER);
-    }
-
-    /// Cuts the way between two clients.
-    pub fn cut_between(&mut self, a: ClientId, b: ClientId) {
-        self.net.cut(a.host(), b.host());
-    }
-
-    /// Mends it.
-    pub fn heal_between(&mut self, a: ClientId, b: ClientId) {
-        self.net.heal(a.host(), b.host());
+        self.agenda.set(id.host(), None);
+        self.note_seat(id, || "crashes".into());
+        self.observe(Observation::ClientCrashed { client: id });
     }
 
     /// Nothing listens at a client's port any more, as behind a firewall.
@@ -523,12 +568,14 @@ impl World {
     /// Everything that anybody did and saw, with the time since the world began.
     #[must_use]
     pub fn log(&self) -> &str {
-        &self.log
+        self.log.as_deref().unwrap_or_default()
     }
 
     fn show(&mut self, id: ClientId, event: Event) {
-        self.note_seat(id, &format!("< {}", script::show_event(&event)));
-        self.seat_mut(id).seen.push(event);
+        self.note_seat(id, || format!("< {}", script::show_event(&event)));
+        if self.observed.is_none() {
+            self.seat_mut(id).seen.push(event);
+        }
     }
 
     fn add_chore(&mut self, takes: Duration, chore: Chore) {
@@ -537,14 +584,18 @@ impl World {
             .insert((self.now + takes, self.chores_made), chore);
     }
 
-    fn note_seat(&mut self, id: ClientId, what: &str) {
-        let label = self.label(id);
-        self.note(&label, what);
+    fn note_seat(&mut self, id: ClientId, what: impl FnOnce() -> String) {
+        if self.log.is_some() {
+            let label = self.label(id);
+            self.note(&label, &what());
+        }
     }
 
     fn note(&mut self, who: &str, what: &str) {
         let since = self.now.since(Timestamp::from_secs(1_000));
-        let _ = writeln!(self.log, "{:8.3} {who} {what}", since.as_secs_f64());
+        if let Some(log) = &mut self.log {
+            let _ = writeln!(log, "{:8.3} {who} {what}", since.as_secs_f64());
+        }
     }
 
     fn seat(&self, id: ClientId) -> &Seat {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use simplechat_core::machine::CloseReason;
+use simplechat_core::machine::{CloseReason, ConnId};
 use simplechat_core::time::Timestamp;
 
 use super::wire::{Fate, Side};
@@ -28,6 +28,23 @@ impl Net {
     #[must_use]
     pub fn home(&self, host: HostId) -> Option<SocketAddr> {
         self.homes.get(&host).copied()
+    }
+
+    /// Who listens at an address.
+    #[must_use]
+    pub fn listener_at(&self, address: SocketAddr) -> Option<HostId> {
+        self.listeners.get(&address).copied()
+    }
+
+    /// Who is at the other end of a host's connection, while it stands.
+    #[must_use]
+    pub fn far_end(&self, host: HostId, conn: ConnId) -> Option<HostId> {
+        let (wire, side) = self.ends.get(&(host, conn))?;
+        let wire = self.wires.get(wire)?;
+        Some(match side {
+            Side::Caller => wire.callee.host,
+            Side::Callee => wire.caller.host,
+        })
     }
 
     /// What a host sends seems to come from this address, as from behind a router.

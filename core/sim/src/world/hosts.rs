@@ -8,6 +8,7 @@ use simplechat_core::time::{Moment, WallTime};
 
 use super::{Chore, ClientId, SERVER, WALL_START, World};
 use crate::net::{HostId, Listening};
+use crate::observation::Observation;
 
 /// What a world knows of a host beside its machine.
 #[derive(Debug, Default)]
@@ -50,7 +51,9 @@ impl World {
         if !self.is_asleep(host) {
             self.hosts.entry(host).or_default().wakefulness = Wakefulness::Asleep(Vec::new());
             self.net.put_to_sleep(host);
+            self.agenda.set(host, None);
             self.note_host(host, "falls asleep");
+            self.observe(Observation::Slept { host });
         }
     }
 
@@ -61,10 +64,12 @@ impl World {
         };
         if let Wakefulness::Asleep(chores) = std::mem::take(&mut state.wakefulness) {
             self.note_host(host, "wakes");
+            self.observe(Observation::Woke { host });
             self.net.wake(self.now, host);
             for chore in chores {
                 self.add_chore(Duration::ZERO, chore);
             }
+            self.note_deadline(host);
         }
     }
 
@@ -119,6 +124,26 @@ impl World {
         self.note_host(host, &format!("moves to {to}, and is heard: {listening:?}"));
     }
 
+    /// Cuts or mends the way between a client and the server.
+    pub fn cut_from_server(&mut self, id: ClientId) {
+        self.net.cut(id.host(), SERVER);
+    }
+
+    /// Mends the way between a client and the server.
+    pub fn heal_to_server(&mut self, id: ClientId) {
+        self.net.heal(id.host(), SERVER);
+    }
+
+    /// Cuts the way between two clients.
+    pub fn cut_between(&mut self, a: ClientId, b: ClientId) {
+        self.net.cut(a.host(), b.host());
+    }
+
+    /// Mends it.
+    pub fn heal_between(&mut self, a: ClientId, b: ClientId) {
+        self.net.heal(a.host(), b.host());
+    }
+
     /// A client's machine.
     #[must_use]
     pub fn client(&self, id: ClientId) -> &Client {
@@ -131,7 +156,7 @@ impl World {
         } else if let Some(index) = host.0.checked_sub(1)
             && index < self.seats.len()
         {
-            self.note_seat(ClientId(index), what);
+            self.note_seat(ClientId(index), || what.to_owned());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What makes a world go on: the next thing that is due, one after the other, handed to the machines as a driver would.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use simplechat_core::client;
@@ -9,7 +10,8 @@ use simplechat_core::time::{Moment, Timestamp};
 
 use super::attack::ATTACKER;
 use super::{Chore, ClientId, SERVER, STRANGER, World};
-use crate::net::Delivery;
+use crate::net::{Delivery, HostId};
+use crate::observation::Observation;
 
 /// Steps in a row at one point in time that no healthy machine needs.
 const SPIN: u32 = 100_000;
@@ -28,28 +30,23 @@ impl World {
     }
 
     /// Does the next thing, if it is due by then.
-    fn step(&mut self, until: Timestamp) -> bool {
-        let deadlines = (0..self.seats.len()).map(|index| {
-            let id = ClientId(index);
-            let machine = self.runs(id).then(|| self.seat(id).machine.poll_timeout());
-            machine.flatten().map(|deadline| deadline.at)
-        });
-        let server = self.server.as_ref().filter(|_| !self.is_asleep(SERVER));
-        let server = server.and_then(Machine::poll_timeout);
+    pub fn step(&mut self, until: Timestamp) -> bool {
+        let machine = self.agenda.next().map(|(at, _)| at);
         let chore = self.chores.first_key_value().map(|((at, _), _)| *at);
-        let next = deadlines
-            .chain([server.map(|deadline| deadline.at), chore, self.net.next()])
+        let next = [machine, chore, self.net.next()]
+            .into_iter()
             .flatten()
             .min();
         let Some(next) = next.filter(|next| *next <= until) else {
             return false;
         };
         self.now = self.now.max(next);
+        self.steps += 1;
         self.watch_for_spinning();
         if self.run_chore() || self.run_net() {
             return true;
         }
-        self.run_timeouts();
+        self.run_timeout();
         true
     }
 
@@ -81,14 +78,17 @@ impl World {
             return true;
         };
         match chore {
-            Chore::Check(id, verdict) => {
+            Chore::Check(id, name, verdict) => {
+                self.observe(Observation::PasswordChecked { name, verdict });
                 self.tell_server(server::Done::PasswordChecked { id, verdict });
             }
             Chore::Store { id, records } => {
                 let result = self.store.keep(records);
                 self.tell_server(server::Done::Stored { id, result });
             }
+            Chore::Show(client, _) if self.seat(client).ended => {}
             Chore::Show(client, id) => {
+                self.observe(Observation::Read { client, effect: id });
                 let done = client::Done::Shown { id };
                 let moment = self.moment_on(client.host());
                 self.seat_mut(client)
@@ -124,6 +124,9 @@ impl World {
         } else if host == ATTACKER {
             self.deliver_to_attacker(conn, &delivery);
         } else if host == SERVER {
+            if matches!(delivery, Delivery::Bytes(_)) {
+                self.note_heard(conn);
+            }
             if let Some(server) = &mut self.server {
                 hand_in(server, moment, conn, &delivery);
                 self.drain_server();
@@ -138,20 +141,47 @@ impl World {
         true
     }
 
-    fn run_timeouts(&mut self) {
-        let moment = self.moment_on(SERVER);
-        if !self.is_asleep(SERVER)
-            && let Some(server) = &mut self.server
-        {
-            time_out(server, moment);
-            self.drain_server();
+    fn note_heard(&mut self, conn: ConnId) {
+        if let Some(from) = self.net.far_end(SERVER, conn) {
+            self.observe(Observation::ServerHeard { from });
         }
-        for id in (0..self.seats.len()).map(ClientId) {
-            if self.runs(id) {
-                let moment = self.moment_on(id.host());
+    }
+
+    fn run_timeout(&mut self) {
+        let due = self.agenda.next().filter(|(at, _)| *at <= self.now);
+        let Some((_, host)) = due else {
+            return;
+        };
+        let moment = self.moment_on(host);
+        match ClientId::at(host) {
+            Some(id) => {
                 time_out(&mut self.seat_mut(id).machine, moment);
                 self.drain_client(id);
             }
+            None => {
+                if let Some(server) = &mut self.server {
+                    time_out(server, moment);
+                }
+                self.drain_server();
+            }
+        }
+    }
+
+    /// Notes when a machine wants to be woken. Who sleeps or has ended does not.
+    pub(super) fn note_deadline(&mut self, host: HostId) {
+        let deadline = match ClientId::at(host) {
+            _ if self.is_asleep(host) => None,
+            Some(id) if self.runs(id) => self.seat(id).machine.poll_timeout(),
+            Some(_) => None,
+            None => self.server.as_ref().and_then(Machine::poll_timeout),
+        };
+        self.agenda.set(host, deadline.map(|deadline| deadline.at));
+    }
+
+    fn note_dial(&mut self, from: HostId, to: SocketAddr) {
+        if self.observed.is_some() {
+            let to = self.net.listener_at(to);
+            self.observe(Observation::Dialled { from, to });
         }
     }
 
@@ -168,10 +198,13 @@ impl World {
                     } else {
                         Verdict::Wrong
                     };
-                    self.add_chore(self.check_takes, Chore::Check(id, verdict));
+                    self.add_chore(self.check_takes, Chore::Check(id, name, verdict));
                 }
                 Output::Effect(Effect::Store { id, records }) => {
                     self.add_chore(self.store.takes, Chore::Store { id, records });
+                }
+                Output::Event(event) if self.observed.is_some() => {
+                    self.observe(Observation::Operator(event));
                 }
                 Output::Event(event) => self.server_events.push(event),
                 Output::Stop => {
@@ -180,8 +213,10 @@ impl World {
                     // What was sent until now arrives; then nobody listens there.
                     self.net.retire(SERVER);
                     self.note("server", "ends");
+                    self.observe(Observation::ServerEnded);
                 }
                 Output::Connect { conn, to } => {
+                    self.note_dial(SERVER, to);
                     self.net.connect(self.now, &mut self.dice, SERVER, conn, to);
                 }
                 Output::Send { conn, bytes } => {
@@ -192,6 +227,7 @@ impl World {
                 }
             }
         }
+        self.note_deadline(SERVER);
     }
 
     pub(super) fn drain_client(&mut self, id: ClientId) {
@@ -199,6 +235,13 @@ impl World {
         while let Some(output) = self.seat_mut(id).machine.poll_output() {
             match output {
                 Output::Effect(client::Effect::Show { id: effect, events }) => {
+                    if self.observed.is_some() {
+                        self.observe(Observation::Shown {
+                            client: id,
+                            effect,
+                            events: events.clone(),
+                        });
+                    }
                     for event in events {
                         self.show(id, event);
                     }
@@ -208,12 +251,20 @@ impl World {
                         None => seat.stuck.push(effect),
                     }
                 }
-                Output::Event(event) => self.show(id, event),
+                Output::Event(event) => {
+                    if self.observed.is_some() {
+                        let event = event.clone();
+                        self.observe(Observation::Told { client: id, event });
+                    }
+                    self.show(id, event);
+                }
                 Output::Stop => {
                     self.seat_mut(id).ended = true;
                     self.net.retire(host);
+                    self.observe(Observation::ClientEnded { client: id });
                 }
                 Output::Connect { conn, to } => {
+                    self.note_dial(host, to);
                     self.net.connect(self.now, &mut self.dice, host, conn, to);
                 }
                 Output::Send { conn, bytes } => {
@@ -222,6 +273,7 @@ impl World {
                 Output::Close { conn } => self.net.close(self.now, &mut self.dice, host, conn),
             }
         }
+        self.note_deadline(host);
     }
 }
 

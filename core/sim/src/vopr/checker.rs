@@ -1,0 +1,216 @@
+//! The checker: holds what happens against what is promised, after every step and at rest. A file a promise.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "each part looks at the few things that concern it"
+)]
+
+mod addresses;
+mod blocking;
+mod heartbeat;
+mod letters;
+mod lockout;
+mod rest;
+mod words;
+
+use std::fmt;
+
+use simplechat_core::client::event::Event;
+use simplechat_core::name::Name;
+use simplechat_core::time::Timestamp;
+
+use crate::observation::{Observation, Observed};
+use crate::world::ClientId;
+
+use super::model::Model;
+use super::plan::Settings;
+
+/// What is promised.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Promise {
+    /// Every text is shown once, as it was written, by whom and to whom it was written.
+    Once,
+    /// In the order in which they were sent, for each sender, recipient and route.
+    InOrder,
+    /// What was accepted arrives.
+    Kept,
+    /// Each wish gets one final word, in order, and a true one.
+    OneFinalWord,
+    /// From the acknowledgement of a block nothing of the blocked one's arrives, nor anything of the user at them.
+    Blocked,
+    /// Nobody learns an address without its owner's yes.
+    Consent,
+    /// Nobody guesses passwords without end, and nobody is locked out without failures.
+    Lockout,
+    /// Who falls silent is gone a timeout later, and nobody else.
+    Heartbeat,
+    /// Who is online is who is told to be.
+    Presence,
+    /// Peers are in each other's address books.
+    Books,
+    /// Nothing waits for ever, and nothing runs in circles.
+    Liveness,
+    /// The machines never panic.
+    NoPanic,
+}
+
+/// A promise that was broken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// Which.
+    pub promise: Promise,
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = &self.what;
+        write!(
+            f,
+            "{:?} at {}: {what}",
+            self.promise,
+            super::report::clock(self.at)
+        )
+    }
+}
+
+/// What a check comes to.
+pub type Check = Result<(), (Promise, String)>;
+
+/// A check that fails if the condition does not hold.
+macro_rules! promise {
+    ($holds:expr, $promise:ident, $($what:tt)+) => {
+        if !$holds {
+            return Err((crate::vopr::checker::Promise::$promise, format!($($what)+)));
+        }
+    };
+}
+use promise;
+
+/// Something shown at a client.
+#[derive(Clone, Copy, Debug)]
+struct Sight<'a> {
+    client: ClientId,
+    user: Name,
+    event: &'a Event,
+}
+
+/// A part of the checker, for some of the promises. Each is asked before the model takes a thing in.
+trait Watcher: fmt::Debug {
+    /// Something happened.
+    fn on(&mut self, _observed: &Observed, _model: &Model) -> Check {
+        Ok(())
+    }
+
+    /// A user is shown something.
+    fn on_sight(&mut self, _sight: Sight<'_>, _model: &Model) -> Check {
+        Ok(())
+    }
+
+    /// Everything is mended, and there was time enough.
+    fn at_rest(&mut self, _at: Timestamp, _model: &Model) -> Check {
+        Ok(())
+    }
+}
+
+/// Watches a world.
+#[derive(Debug)]
+pub struct Checker {
+    model: Model,
+    watchers: Vec<Box<dyn Watcher>>,
+}
+
+impl Checker {
+    /// A checker of a world with these settings and accounts.
+    #[must_use]
+    pub fn new(settings: Settings, accounts: impl IntoIterator<Item = Name>) -> Self {
+        Self {
+            model: Model::new(settings, accounts),
+            watchers: vec![
+                Box::new(letters::Letters::default()),
+                Box::new(words::Words),
+                Box::new(blocking::Blocking::default()),
+                Box::new(addresses::Addresses),
+                Box::new(lockout::Lockout::default()),
+                Box::new(heartbeat::Heartbeat::default()),
+                Box::new(rest::Rest),
+            ],
+        }
+    }
+
+    /// The truth as far as it is known.
+    #[must_use]
+    pub const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Takes in what happened.
+    ///
+    /// # Errors
+    ///
+    /// When a promise is broken.
+    pub fn see(&mut self, observed: &Observed) -> Result<(), Violation> {
+        let at = observed.at;
+        self.check(observed)
+            .map_err(|(promise, what)| Violation { promise, at, what })
+    }
+
+    fn check(&mut self, observed: &Observed) -> Check {
+        for watcher in &mut self.watchers {
+            watcher.on(observed, &self.model)?;
+        }
+        match &observed.what {
+            Observation::Told { client, event } => {
+                self.check_sight(*client, event)?;
+                self.model.apply_event(observed.at, *client, event, None);
+            }
+            // One after the other, so that a repetition within is one.
+            Observation::Shown {
+                client,
+                effect,
+                events,
+            } => {
+                for event in events {
+                    self.check_sight(*client, event)?;
+                    self.model
+                        .apply_event(observed.at, *client, event, Some(*effect));
+                }
+            }
+            _ => {}
+        }
+        self.model.apply(observed);
+        Ok(())
+    }
+
+    fn check_sight(&mut self, client: ClientId, event: &Event) -> Check {
+        let Some(user) = self.model.user(client) else {
+            return Ok(());
+        };
+        let sight = Sight {
+            client,
+            user,
+            event,
+        };
+        for watcher in &mut self.watchers {
+            watcher.on_sight(sight, &self.model)?;
+        }
+        Ok(())
+    }
+
+    /// Everything is mended, and there was time enough for all that was promised.
+    ///
+    /// # Errors
+    ///
+    /// When a promise has not come true.
+    pub fn rest(&mut self, at: Timestamp) -> Result<(), Violation> {
+        for watcher in &mut self.watchers {
+            watcher
+                .at_rest(at, &self.model)
+                .map_err(|(promise, what)| Violation { promise, at, what })?;
+        }
+        self.model.at_rest();
+        Ok(())
+    }
+}

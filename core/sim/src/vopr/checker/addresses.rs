@@ -1,0 +1,83 @@
+//! Consent first: nobody is introduced, asked about, or dialled without the yes that it takes.
+
+use simplechat_core::client::event::{Event, PeerEvent};
+
+use super::{Check, Sight, Watcher, promise};
+use crate::observation::{Observation, Observed};
+use crate::vopr::model::Model;
+use crate::world::{ClientId, SERVER};
+
+#[derive(Debug)]
+pub(super) struct Addresses;
+
+impl Watcher for Addresses {
+    fn on(&mut self, observed: &Observed, model: &Model) -> Check {
+        let Observation::Dialled { from, to: Some(to) } = observed.what else {
+            return Ok(());
+        };
+        let Some(called) = ClientId::at(to) else {
+            return Ok(());
+        };
+        let user = model.user(called);
+        let called = user.map_or_else(
+            || "a client of nobody's".to_owned(),
+            |user| format!("a client of {user}'s"),
+        );
+        if from == SERVER {
+            promise!(user.is_some(), Consent, "the server dials {called}");
+            return Ok(());
+        }
+        let caller = ClientId::at(from).and_then(|caller| model.user(caller));
+        let agreed = caller
+            .zip(user)
+            .is_some_and(|(caller, user)| model.consents.agreed(caller, user));
+        promise!(
+            agreed,
+            Consent,
+            "{caller:?} dials {called}, and they have not both agreed"
+        );
+        Ok(())
+    }
+
+    fn on_sight(&mut self, sight: Sight<'_>, model: &Model) -> Check {
+        let user = sight.user;
+        match sight.event {
+            Event::Peer(PeerEvent::Introduced { peer }) => {
+                let may = model.consents.may_introduce(sight.client, user, *peer);
+                promise!(
+                    may,
+                    Consent,
+                    "{user} is introduced to {peer}, and they have not both agreed"
+                );
+            }
+            Event::Peer(PeerEvent::AddressAsked { by, .. }) => {
+                promise!(
+                    model.consents.has_asked(*by, user),
+                    Consent,
+                    "{user} is told that {by} asks for the address, who does not"
+                );
+            }
+            Event::Peer(PeerEvent::AddressDenied { by } | PeerEvent::NoAnswer { from: by }) => {
+                promise!(
+                    model.consents.has_asked(user, *by),
+                    Consent,
+                    "{user} is told that {by} did not say yes, and has not asked"
+                );
+            }
+            Event::AddressBook { entries } => {
+                let client = model.clients.get(&sight.client);
+                let known = client
+                    .into_iter()
+                    .flat_map(|client| client.book.keys().copied());
+                let named = entries.iter().map(|entry| entry.peer);
+                promise!(
+                    known.eq(named),
+                    Books,
+                    "the address book of {user} has {entries:?}, and they were told of others"
+                );
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

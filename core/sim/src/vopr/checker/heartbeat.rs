@@ -1,0 +1,84 @@
+//! Who falls silent is gone a timeout later.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use simplechat_core::name::Name;
+use simplechat_core::server::event::{Departure, Event as Operator};
+use simplechat_core::time::Timestamp;
+
+use super::{Check, Watcher, promise};
+use crate::observation::{Observation, Observed};
+use crate::vopr::model::Model;
+use crate::world::{ClientId, SERVER};
+
+/// So much later than the timeout the server may notice.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// When bytes of each user last reached the server: nothing that it hears of them is later.
+#[derive(Debug, Default)]
+pub(super) struct Heartbeat {
+    heard: BTreeMap<Name, Timestamp>,
+    /// A server that sleeps notices nothing, and what it missed when it wakes.
+    is_asleep: bool,
+    woke: Timestamp,
+}
+
+impl Watcher for Heartbeat {
+    fn on(&mut self, observed: &Observed, model: &Model) -> Check {
+        let at = observed.at;
+        match &observed.what {
+            Observation::Slept { host } if *host == SERVER => self.is_asleep = true,
+            Observation::Woke { host } if *host == SERVER => {
+                self.is_asleep = false;
+                self.woke = at;
+            }
+            Observation::ServerCrashed => self.is_asleep = false,
+            Observation::ServerHeard { from } => {
+                let Some(user) = ClientId::at(*from).and_then(|client| model.user(client)) else {
+                    return Ok(());
+                };
+                self.check_silence(at, user, model)?;
+                self.heard.insert(user, at);
+            }
+            Observation::Operator(Operator::LoggedIn { user, .. }) => {
+                self.heard.insert(*user, at);
+            }
+            Observation::Operator(Operator::LoggedOut {
+                user,
+                departure: Departure::TimedOut,
+            }) => {
+                self.check_silence(at, *user, model)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn at_rest(&mut self, at: Timestamp, model: &Model) -> Check {
+        self.heard
+            .keys()
+            .copied()
+            .try_for_each(|user| self.check_silence(at, user, model))
+    }
+}
+
+impl Heartbeat {
+    fn check_silence(&self, at: Timestamp, user: Name, model: &Model) -> Check {
+        let is_online = model
+            .presence
+            .get(&user)
+            .is_some_and(|presence| presence.online);
+        let Some(heard) = self.heard.get(&user).filter(|_| is_online) else {
+            return Ok(());
+        };
+        let silent = at.since(*heard);
+        let gone = (*heard + Duration::from(model.settings.timeout)).max(self.woke);
+        promise!(
+            self.is_asleep || at <= gone + GRACE,
+            Heartbeat,
+            "{user} is silent for {silent:?}, and still online"
+        );
+        Ok(())
+    }
+}

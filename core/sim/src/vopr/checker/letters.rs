@@ -1,0 +1,203 @@
+//! Once, in order, as written, to whom it was written, and kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use simplechat_core::client::event::{Event, MessageEvent};
+use simplechat_core::name::Name;
+use simplechat_core::time::Timestamp;
+use simplechat_core::wire::push::Audience;
+use simplechat_core::wire::request::{Outcome, Refusal};
+
+use super::{Check, Sight, Watcher, promise};
+use crate::vopr::model::letters::{Letter, LetterId, Route};
+use crate::vopr::model::{Life, Model};
+use crate::world::ClientId;
+
+/// What each client was shown last of each other client, by route.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    last: BTreeMap<(ClientId, ClientId, Route), LetterId>,
+}
+
+impl Watcher for Letters {
+    fn on_sight(&mut self, sight: Sight<'_>, model: &Model) -> Check {
+        let (from, text, route, to) = match sight.event {
+            Event::Message(MessageEvent::Message {
+                from,
+                audience,
+                text,
+                ..
+            }) => {
+                let to = (*audience == Audience::You).then_some(sight.user);
+                (from, text, Route::Server, to)
+            }
+            Event::Message(MessageEvent::Private { from, text, .. }) => {
+                (from, text, Route::Direct, Some(sight.user))
+            }
+            _ => return Ok(()),
+        };
+        let user = sight.user;
+        let Some(id) = model.letters.find(text.as_str()) else {
+            return Err((
+                super::Promise::Once,
+                format!(
+                    "{user} is shown {:?} of {from}, which nobody wrote",
+                    text.as_str()
+                ),
+            ));
+        };
+        let letter = model.letters.get(id);
+        let title = title(letter);
+        promise!(
+            letter.from == *from,
+            Once,
+            "{user} is shown {title} as if {from} had written it"
+        );
+        promise!(
+            letter.route == route && letter.to == to,
+            Once,
+            "{user} is shown {title}, for {to:?} by {route:?}"
+        );
+        promise!(
+            letter.from != user,
+            Once,
+            "{user} is shown {title}, of their own"
+        );
+        check_once(letter, &sight, model)?;
+        self.check_order(id, &sight, model)
+    }
+
+    fn at_rest(&mut self, _at: Timestamp, model: &Model) -> Check {
+        model
+            .letters
+            .iter()
+            .try_for_each(|letter| check_kept(letter, model))
+    }
+}
+
+impl Letters {
+    fn check_order(&mut self, id: LetterId, sight: &Sight<'_>, model: &Model) -> Check {
+        let letter = model.letters.get(id);
+        let before = self
+            .last
+            .insert((sight.client, letter.by, letter.route), id);
+        if let Some(before) = before {
+            let before_title = title(model.letters.get(before));
+            let (user, title) = (sight.user, title(letter));
+            promise!(
+                before < id,
+                InOrder,
+                "{user} is shown {title} after {before_title}, which was written later"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn title(letter: &Letter) -> String {
+    let (from, to) = (letter.from, letter.to);
+    let to = to.map_or_else(|| "everybody".to_owned(), |to| to.to_string());
+    let id: String = letter.text.chars().take(8).collect();
+    format!("{id:?} of {from} to {to}")
+}
+
+/// A text is shown once at each client, and at another client of the same user only while its author does not know that it
+/// has arrived.
+fn check_once(letter: &Letter, sight: &Sight<'_>, model: &Model) -> Check {
+    let (user, title) = (sight.user, title(letter));
+    promise!(
+        !letter.shown.contains(&sight.client),
+        Once,
+        "{user} is shown {title} again"
+    );
+    let elsewhere = letter
+        .shown
+        .iter()
+        .any(|client| model.user(*client) == Some(user));
+    let is_delivered = letter.delivered || matches!(letter.word, Some((_, Outcome::Delivered)));
+    promise!(
+        !(elsewhere && is_delivered),
+        Once,
+        "{user} is shown {title} at another client, after it was delivered"
+    );
+    if let Some((_, Outcome::Refused(refusal))) = letter.word {
+        promise!(
+            model.was_done_before(letter),
+            Once,
+            "{user} is shown {title}, which was refused ({refusal})"
+        );
+    }
+    Ok(())
+}
+
+/// What its author was told to be accepted is shown to whom it is for, if they are there.
+fn check_kept(letter: &Letter, model: &Model) -> Check {
+    let Some((_, outcome)) = letter.word else {
+        return Ok(());
+    };
+    let title = title(letter);
+    let may_have_blocked = |user: Name| {
+        model
+            .blocks
+            .was_possible_since(user, letter.from, letter.wished)
+    };
+    match (outcome, letter.to) {
+        (Outcome::Delivered | Outcome::Stored, Some(to)) => {
+            let is_excused = may_have_blocked(to) || !is_there(to, model);
+            promise!(
+                is_excused || letter.read,
+                Kept,
+                "{title} was {outcome:?}, and is not shown"
+            );
+        }
+        (
+            Outcome::Broadcast {
+                delivered, stored, ..
+            },
+            None,
+        ) => {
+            let readers: BTreeSet<_> = letter
+                .shown
+                .iter()
+                .filter_map(|client| model.user(*client))
+                .collect();
+            let others = || model.accounts.iter().filter(|name| **name != letter.from);
+            let all_there = others().all(|name| is_there(*name, model) && !may_have_blocked(*name));
+            let promised = usize::try_from(delivered + stored).unwrap_or(usize::MAX);
+            let shown = readers.len();
+            promise!(
+                shown <= promised || model.was_done_before(letter),
+                Kept,
+                "{title} was accepted for {promised}, and is shown to {shown}"
+            );
+            promise!(
+                !all_there || shown >= promised,
+                Kept,
+                "{title} was accepted for {promised}, and is shown to {shown}"
+            );
+        }
+        (Outcome::Refused(Refusal::Blocked), Some(_)) => {}
+        (Outcome::Refused(refusal), _) => {
+            promise!(
+                letter.shown.is_empty() || model.was_done_before(letter),
+                Once,
+                "{title} was refused ({refusal}), and is shown"
+            );
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether a client of this user is logged in, at rest.
+fn is_there(user: Name, model: &Model) -> bool {
+    let is_online = model
+        .presence
+        .get(&user)
+        .is_some_and(|presence| presence.online);
+    let has_client = model
+        .clients
+        .values()
+        .any(|client| client.user == Some(user) && client.logged_in && client.life != Life::Over);
+    is_online && has_client
+}

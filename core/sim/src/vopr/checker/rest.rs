@@ -1,0 +1,88 @@
+//! What holds at rest: everybody is logged in, nothing waits, and address books agree.
+
+use simplechat_core::name::Name;
+use simplechat_core::time::Timestamp;
+use simplechat_core::wire::request::Operation;
+
+use super::{Check, Watcher, promise};
+use crate::vopr::model::{Client, Entry, Life, Model};
+use crate::world::ClientId;
+
+#[derive(Debug)]
+pub(super) struct Rest;
+
+impl Watcher for Rest {
+    fn at_rest(&mut self, _at: Timestamp, model: &Model) -> Check {
+        for (id, client) in &model.clients {
+            let Some(user) = client
+                .user
+                .filter(|_| client.logged_in && client.life != Life::Over)
+            else {
+                continue;
+            };
+            check_client(user, *id, client, model)?;
+            for (peer, entry) in &client.book {
+                check_peer(user, client, *peer, *entry, model)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_client(user: Name, id: ClientId, client: &Client, model: &Model) -> Check {
+    let open = client
+        .open
+        .iter()
+        .find(|op| !matches!(op.operation, Operation::RemoveAddress { .. }));
+    promise!(
+        open.is_none(),
+        Liveness,
+        "{user} waits for the word on {open:?}"
+    );
+    promise!(
+        client.online_asked.is_none(),
+        Liveness,
+        "{user} waits to be told who is online"
+    );
+    if client.life == Life::Leaving {
+        let waits = client.privates.values().any(|waiting| !waiting.is_empty());
+        promise!(waits, Liveness, "{user} wants to leave, and nothing waits");
+        return Ok(());
+    }
+    let is_online = model
+        .presence
+        .get(&user)
+        .is_some_and(|presence| presence.online);
+    promise!(is_online, Liveness, "{user} is not logged in");
+    let only = model.only_client(user).map(|(only, _)| only);
+    promise!(only == Some(id), Liveness, "{user} sits before two clients");
+    Ok(())
+}
+
+/// If the peer's client is the one that was introduced, it knows this one, and private texts arrive there.
+fn check_peer(user: Name, client: &Client, peer: Name, entry: Entry, model: &Model) -> Check {
+    let Some((_, other)) = model.only_client(peer) else {
+        return Ok(());
+    };
+    let is_same = other.login_wished.is_some_and(|login| login < entry.since);
+    let is_certain = is_same && !entry.is_elsewhere;
+    if !is_certain {
+        return Ok(());
+    }
+    promise!(
+        other.book.contains_key(&user),
+        Books,
+        "{user} has {peer} in the address book, and {peer} has not {user}"
+    );
+    let met = other.book.get(&user).is_some_and(|back| back.were_online) && entry.were_online;
+    let waiting = client
+        .privates
+        .get(&peer)
+        .map_or(0, |waiting| waiting.len());
+    promise!(
+        waiting == 0 || !met,
+        Liveness,
+        "{waiting} private texts of {user} to {peer} wait"
+    );
+    Ok(())
+}

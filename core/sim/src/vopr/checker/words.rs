@@ -1,0 +1,234 @@
+//! Each wish gets one final word, in order, and a true one.
+
+use simplechat_core::client::event::{Event, GoneCause, MessageEvent, PeerEvent, SessionEvent};
+use simplechat_core::name::Name;
+use simplechat_core::wire::request::{Operation, Outcome, Refusal};
+
+use super::{Check, Promise, Sight, Watcher, promise};
+use crate::vopr::model::{Model, Op};
+
+#[derive(Debug)]
+pub(super) struct Words;
+
+impl Watcher for Words {
+    fn on_sight(&mut self, sight: Sight<'_>, model: &Model) -> Check {
+        let user = sight.user;
+        let Some(client) = model.clients.get(&sight.client) else {
+            return Ok(());
+        };
+        match sight.event {
+            Event::Outcome { operation, outcome } => {
+                let op = client.next_op().ok_or_else(|| {
+                    (
+                        Promise::OneFinalWord,
+                        format!("{user} is told {outcome:?}, and waits for nothing"),
+                    )
+                })?;
+                promise!(
+                    op.operation == *operation,
+                    OneFinalWord,
+                    "{user} is told of {operation:?} before {:?}",
+                    op.operation
+                );
+                check_word(&sight, op, *outcome, model)
+            }
+            Event::Message(MessageEvent::PrivateDelivered { to }) => {
+                let next = client.privates.get(to).and_then(|waiting| waiting.front());
+                let letter = next.map(|id| model.letters.get(*id)).ok_or_else(|| {
+                    (
+                        Promise::OneFinalWord,
+                        format!("{user} is told of a private text to {to}, and none waits"),
+                    )
+                })?;
+                promise!(
+                    letter.read,
+                    OneFinalWord,
+                    "{user} is told that {to} has {:?}, which is not shown",
+                    letter.text
+                );
+                Ok(())
+            }
+            Event::Peer(PeerEvent::PeerGone {
+                peer,
+                undelivered,
+                cause,
+            }) => {
+                let waiting = client.privates.get(peer).map_or(0, |waiting| waiting.len());
+                let own = *cause == GoneCause::Own;
+                promise!(
+                    waiting == *undelivered,
+                    OneFinalWord,
+                    "{user} is told that {undelivered} private texts to {peer} are undelivered (own doing: {own}), and {waiting} are"
+                );
+                Ok(())
+            }
+            Event::Session(SessionEvent::Ended { unsent, .. }) => {
+                let open = client
+                    .open
+                    .iter()
+                    .filter(|op| !matches!(op.operation, Operation::RemoveAddress { .. }))
+                    .count();
+                let private: usize = client.privates.values().map(|waiting| waiting.len()).sum();
+                promise!(
+                    *unsent >= open + private,
+                    OneFinalWord,
+                    "{user} is told that {unsent} are unsent, and {open} and {private} private texts are"
+                );
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether the final word can be true.
+fn check_word(sight: &Sight<'_>, op: &Op, outcome: Outcome, model: &Model) -> Check {
+    let user = sight.user;
+    match (&op.operation, outcome) {
+        (_, Outcome::Refused(refusal)) => check_refusal(user, op, refusal, model),
+        (Operation::Message { to, .. }, Outcome::Delivered | Outcome::Stored) => {
+            promise!(
+                model.accounts.contains(to),
+                OneFinalWord,
+                "{user} is told {outcome:?} of a text to {to}, who does not exist"
+            );
+            let blocked = model
+                .blocks
+                .sure_since(*to, user)
+                .filter(|since| *since <= op.wished);
+            promise!(
+                blocked.is_none(),
+                Blocked,
+                "{user} is told {outcome:?} of a text to {to}, who had blocked them"
+            );
+            let letter = op.letter.map(|id| model.letters.get(id));
+            let is_read = letter.is_some_and(|letter| letter.read);
+            let is_hidden = model.blocks.was_possible_since(*to, user, op.wished);
+            promise!(
+                outcome == Outcome::Stored || is_read || is_hidden,
+                OneFinalWord,
+                "{user} is told that {to} has {:?}, which is not on a screen",
+                letter.map(|letter| &letter.text)
+            );
+            Ok(())
+        }
+        (
+            Operation::Broadcast { .. },
+            Outcome::Broadcast {
+                delivered,
+                stored,
+                refused,
+            },
+        ) => {
+            let reached = usize::try_from(delivered + stored + refused).unwrap_or(usize::MAX);
+            check_reached(user, op, reached, model)
+        }
+        (Operation::GetAddress { .. }, Outcome::Asked) => Ok(()),
+        (
+            Operation::Block { .. }
+            | Operation::Unblock { .. }
+            | Operation::Accept { .. }
+            | Operation::Deny { .. },
+            Outcome::Done,
+        ) => Ok(()),
+        (operation, outcome) => Err((
+            Promise::OneFinalWord,
+            format!("{user} is told {outcome:?} of {operation:?}"),
+        )),
+    }
+}
+
+/// A broadcast goes to all who were online all the time and have not blocked its author, and to nobody who was away.
+fn check_reached(user: Name, op: &Op, reached: usize, model: &Model) -> Check {
+    let others = || model.accounts.iter().filter(|other| **other != user);
+    let presence = |other: &Name| model.presence.get(other);
+    let was_constant = |other: &Name| presence(other).is_none_or(|p| p.since < op.wished);
+    let is_online = |other: &Name| presence(other).is_some_and(|presence| presence.online);
+    let may_block = |other: &Name| model.blocks.was_possible_since(*other, user, op.wished);
+    let blocks = |other: &Name| {
+        let since = model.blocks.sure_since(*other, user);
+        since.is_some_and(|since| since < op.wished)
+    };
+    let least = others()
+        .filter(|other| was_constant(other) && is_online(other) && !may_block(other))
+        .count();
+    let most = others()
+        .filter(|other| (!was_constant(other) || is_online(other)) && !blocks(other))
+        .count();
+    promise!(
+        (least..=most).contains(&reached),
+        OneFinalWord,
+        "{user} is told of {reached} recipients, and {least} to {most} were there"
+    );
+    Ok(())
+}
+
+/// Whether a refusal has a reason.
+fn check_refusal(user: Name, op: &Op, refusal: Refusal, model: &Model) -> Check {
+    let (operation, wished) = (&op.operation, op.wished);
+    let other = other(operation);
+    let exists = other.is_some_and(|other| model.accounts.contains(&other));
+    let possibly_blocks = |one, other| model.blocks.was_possible_since(one, other, wished);
+    let by_them = other.is_some_and(|other| possibly_blocks(other, user));
+    let by_user = other.is_some_and(|other| possibly_blocks(user, other));
+    let has_reason = match refusal {
+        Refusal::NoSuchUser => !exists,
+        Refusal::Blocked => by_them,
+        Refusal::AlreadyBlocked => by_user,
+        Refusal::BlockedByYou => by_user,
+        Refusal::NotBlocked => is_unblock(operation),
+        Refusal::MailboxFull => is_full(other, model),
+        Refusal::TextTooLong { .. } => match operation {
+            Operation::Message { text, .. } | Operation::Broadcast { text } => {
+                text.len() > model.settings.max_text
+            }
+            _ => false,
+        },
+        Refusal::AlreadyAsked | Refusal::TooManyQuestions { .. } => {
+            matches!(operation, Operation::GetAddress { .. })
+        }
+        Refusal::NoQuestion => {
+            matches!(operation, Operation::Accept { .. } | Operation::Deny { .. })
+        }
+        Refusal::NotIntroduced => matches!(operation, Operation::RemoveAddress { .. }),
+        // The store may have failed at any time.
+        Refusal::NotKept => true,
+        Refusal::Yourself
+        | Refusal::BlacklistFull { .. }
+        | Refusal::TooManyIntroductions { .. }
+        | Refusal::Other { .. } => false,
+    };
+    promise!(
+        has_reason,
+        OneFinalWord,
+        "{user} is refused {operation:?} for no reason: {refusal}"
+    );
+    Ok(())
+}
+
+const fn is_unblock(operation: &Operation) -> bool {
+    matches!(operation, Operation::Unblock { .. })
+}
+
+const fn other(operation: &Operation) -> Option<Name> {
+    match operation {
+        Operation::Message { to, .. } => Some(*to),
+        Operation::Block { user }
+        | Operation::Unblock { user }
+        | Operation::GetAddress { user }
+        | Operation::Accept { user }
+        | Operation::Deny { user }
+        | Operation::RemoveAddress { user } => Some(*user),
+        Operation::Broadcast { .. } | Operation::Skip => None,
+    }
+}
+
+/// Whether so much was written to somebody, and not delivered as far as anybody was told, that their mailbox may be full.
+fn is_full(user: Option<Name>, model: &Model) -> bool {
+    let for_user = |to: Option<Name>| to.is_none() || to == user;
+    let waiting = model.letters.iter().filter(|letter| for_user(letter.to));
+    let (count, bytes) = waiting.fold((0, 0), |(count, bytes), letter| {
+        (count + 1, bytes + letter.text.len() + 100)
+    });
+    count > model.settings.mailbox_messages || bytes > model.settings.mailbox_bytes
+}

@@ -1,0 +1,298 @@
+//! Planted faults: proof that the checker can see.
+//!
+//! They are planted between the machines and the checker, not in the machines: the checker knows nothing but settings and
+//! what an onlooker sees, so whatever a machine may do wrong is something wrong there. That way no fault can ever get into
+//! a normal build, and `core` does not know of them.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "each fault concerns few things"
+)]
+
+use simplechat_core::client::event::{Event, MessageEvent, PeerEvent};
+use simplechat_core::name::Name;
+use simplechat_core::server::config::Config;
+use simplechat_core::wire::push::Presence;
+use simplechat_core::wire::request::{Operation, Outcome, Refusal};
+
+use crate::observation::{Observation, Observed};
+use crate::world::ClientId;
+
+/// Something that a machine could do wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// A message is shown twice.
+    ShowTwice,
+    /// A message is shown to somebody else, too.
+    ShowToAnother,
+    /// A message is shown after the one that follows it.
+    Overtake,
+    /// A message is acknowledged, and never shown.
+    Swallow,
+    /// A message is acknowledged before it is on the screen.
+    AcknowledgeUnread,
+    /// A message comes under another's name.
+    Impersonate,
+    /// A message comes other than it was written.
+    Garble,
+    /// A wish never gets its final word.
+    NoFinalWord,
+    /// A wish gets it twice.
+    TwoFinalWords,
+    /// Who is refused is told that the message was delivered.
+    FalseDelivery,
+    /// Whose message was delivered is told that it was refused.
+    FalseRefusal,
+    /// A server forgets all that it has, and nothing is the matter.
+    ForgetEverything,
+    /// The other one's texts are shown in spite of a block.
+    ShowBlocked,
+    /// A question is taken for a yes.
+    TakeQuestionForYes,
+    /// A client dials another one that has not agreed.
+    DialAnybody,
+    /// Who came is told to have gone.
+    FalsePresence,
+    /// Somebody who is not there is on the list of who is.
+    ListAnybody,
+    /// One more password may be guessed.
+    GuessOnceMore,
+    /// Who falls silent is gone ten seconds too late.
+    ExpireLate,
+    /// Questions never expire.
+    NeverExpireQuestions,
+    /// Mailboxes are smaller than they should be.
+    SmallMailboxes,
+    /// Heartbeats are sent all the time.
+    RunInCircles,
+}
+
+/// A fault in a world.
+#[derive(Debug)]
+pub struct Planted {
+    fault: Fault,
+    fired: bool,
+    held: Option<(ClientId, Event)>,
+}
+
+impl Planted {
+    /// A fault that waits for its first chance.
+    #[must_use]
+    pub const fn new(fault: Fault) -> Self {
+        Self {
+            fault,
+            fired: false,
+            held: None,
+        }
+    }
+
+    /// Gives the server other settings than were promised.
+    pub fn misconfigure(&self, config: &mut Config) {
+        match self.fault {
+            Fault::GuessOnceMore => config.lockout.attempts_max += 1,
+            Fault::ExpireLate => config.timeout += std::time::Duration::from_secs(10),
+            Fault::NeverExpireQuestions => config.question_expiry *= 1_000,
+            Fault::SmallMailboxes => config.mailbox.messages = 1,
+            Fault::RunInCircles => config.heartbeat_interval /= 50,
+            _ => {}
+        }
+    }
+
+    /// Has something else happen than what did.
+    #[must_use]
+    pub fn distort(&mut self, observed: Vec<Observed>) -> Vec<Observed> {
+        let mut distorted = Vec::with_capacity(observed.len());
+        for mut one in observed {
+            let at = one.at;
+            let added = self.distort_one(&mut one.what);
+            let is_dropped = self.drops(&one.what);
+            distorted.extend((!is_dropped).then_some(one));
+            distorted.extend(added.map(|what| Observed { at, what }));
+        }
+        distorted
+    }
+
+    /// Whether something is not seen to happen.
+    fn drops(&mut self, what: &Observation) -> bool {
+        match (self.fault, what) {
+            (Fault::ForgetEverything, Observation::ServerCrashed | Observation::ServerStarted) => {
+                true
+            }
+            (Fault::ShowBlocked, Observation::Wished { command, .. }) => {
+                matches!(
+                    command,
+                    simplechat_core::client::command::Command::Unblock { .. }
+                )
+            }
+            (Fault::ShowBlocked, Observation::Told { event, .. }) => matches!(
+                event,
+                Event::Outcome {
+                    operation: Operation::Unblock { .. },
+                    ..
+                }
+            ),
+            (Fault::AcknowledgeUnread, Observation::Read { .. }) => true,
+            (
+                Fault::NoFinalWord,
+                Observation::Told {
+                    event: Event::Outcome { .. },
+                    ..
+                },
+            ) => !std::mem::replace(&mut self.fired, true),
+            _ => false,
+        }
+    }
+
+    /// Changes what happens, and gives what happens after it.
+    fn distort_one(&mut self, what: &mut Observation) -> Option<Observation> {
+        match what {
+            Observation::Shown {
+                client,
+                events,
+                effect,
+            } => {
+                self.distort_events(*client, events);
+                let is_first = self.fault == Fault::ShowToAnother
+                    && events.iter().any(is_message)
+                    && !self.fired;
+                self.fired |= is_first;
+                is_first.then(|| Observation::Shown {
+                    client: neighbour(*client),
+                    effect: *effect,
+                    events: events.clone(),
+                })
+            }
+            Observation::Told { client, event } => self.distort_told(*client, event),
+            Observation::Wished { client, .. }
+                if self.fault == Fault::DialAnybody && !self.fired =>
+            {
+                self.fired = true;
+                Some(Observation::Dialled {
+                    from: client.host(),
+                    to: Some(neighbour(*client).host()),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn distort_told(&mut self, client: ClientId, event: &mut Event) -> Option<Observation> {
+        match (self.fault, &mut *event) {
+            (Fault::TwoFinalWords, Event::Outcome { .. }) if !self.fired => {
+                self.fired = true;
+                let event = event.clone();
+                return Some(Observation::Told { client, event });
+            }
+            (
+                Fault::FalseDelivery,
+                Event::Outcome {
+                    operation: Operation::Message { .. },
+                    outcome,
+                },
+            ) => {
+                if matches!(outcome, Outcome::Refused(_)) {
+                    *outcome = Outcome::Delivered;
+                }
+            }
+            (Fault::FalseRefusal, Event::Outcome { outcome, .. })
+                if *outcome == Outcome::Delivered =>
+            {
+                *outcome = Outcome::Refused(Refusal::MailboxFull);
+            }
+            (Fault::ListAnybody, Event::Online { users }) => {
+                users.push("alice".parse().expect("a name"));
+                users.push("bob".parse().expect("a name"));
+                users.push("carol".parse().expect("a name"));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn distort_events(&mut self, client: ClientId, events: &mut Vec<Event>) {
+        if let Some(event) = self.held.take_if(|(holder, _)| *holder == client) {
+            events.push(event.1);
+            return;
+        }
+        let place = events.iter().position(|event| self.is_target(event));
+        let Some(place) = place.filter(|_| !self.fired) else {
+            return;
+        };
+        self.fired = true;
+        match self.fault {
+            Fault::ShowTwice => events.push(events[place].clone()),
+            Fault::Overtake => self.held = Some((client, events.remove(place))),
+            Fault::Swallow => drop(events.remove(place)),
+            Fault::Impersonate => {
+                if let Event::Message(
+                    MessageEvent::Message { from, .. } | MessageEvent::Private { from, .. },
+                ) = &mut events[place]
+                {
+                    *from = another(*from);
+                }
+            }
+            Fault::Garble => {
+                if let Event::Message(
+                    MessageEvent::Message { text, .. } | MessageEvent::Private { text, .. },
+                ) = &mut events[place]
+                {
+                    *text = format!("{}!", text.as_str()).parse().expect("it is short");
+                }
+            }
+            Fault::TakeQuestionForYes => {
+                if let Event::Peer(PeerEvent::AddressAsked { by, .. }) = events[place] {
+                    events[place] = PeerEvent::Introduced { peer: by }.into();
+                }
+            }
+            Fault::FalsePresence => {
+                if let Event::Presence { presence, .. } = &mut events[place] {
+                    *presence = Presence::Offline;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn is_target(&self, event: &Event) -> bool {
+        match self.fault {
+            Fault::ShowTwice
+            | Fault::Overtake
+            | Fault::Swallow
+            | Fault::Impersonate
+            | Fault::Garble => is_message(event),
+            Fault::TakeQuestionForYes => {
+                matches!(event, Event::Peer(PeerEvent::AddressAsked { .. }))
+            }
+            Fault::FalsePresence => matches!(
+                event,
+                Event::Presence {
+                    presence: Presence::Online,
+                    ..
+                }
+            ),
+            _ => false,
+        }
+    }
+}
+
+const fn is_message(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Message(MessageEvent::Message { .. } | MessageEvent::Private { .. })
+    )
+}
+
+fn another(name: Name) -> Name {
+    let other = if name.as_str() == "alice" {
+        "bob"
+    } else {
+        "alice"
+    };
+    other.parse().expect("a name")
+}
+
+/// Another client: the first one, or the one behind it.
+fn neighbour(client: ClientId) -> ClientId {
+    let place = client.host().0;
+    let other = if place == 1 { 2 } else { 1 };
+    ClientId::at(crate::net::HostId(other)).unwrap_or(client)
+}

@@ -1,0 +1,302 @@
+//! A plan from a seed: who there is, how unkind the world is, and what happens.
+
+use crate::dice::Dice;
+
+use super::plan::{
+    Action, Guess, Millis, Person, Plan, Reply, Settings, Sky, Step, Way, Whom, Wish,
+};
+
+/// Makes the plan of a seed.
+#[must_use]
+pub fn plan(seed: u64) -> Plan {
+    Generator {
+        dice: Dice::new(seed ^ 0x0076_6f70_7200),
+        people: Vec::new(),
+        accounts: 0,
+        unkindness: Unkindness::None,
+    }
+    .plan(seed)
+}
+
+/// What goes wrong in a world: in a kind one, more of what people do is seen to the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unkindness {
+    None,
+    Network,
+    All,
+}
+
+struct Generator {
+    dice: Dice,
+    people: Vec<usize>,
+    accounts: usize,
+    unkindness: Unkindness,
+}
+
+impl Generator {
+    fn plan(mut self, seed: u64) -> Plan {
+        let people = match self.dice.below(20) {
+            0..=15 => 2 + self.dice.below(6),
+            16..=18 => 8 + self.dice.below(5),
+            _ => 12 + self.dice.below(39),
+        };
+        // Some share an account, and take it over from each other.
+        for person in 0..people {
+            let account = if person >= 2 && self.one_in(5) {
+                self.dice.below(self.accounts)
+            } else {
+                self.accounts
+            };
+            self.accounts = self.accounts.max(account + 1);
+            self.people.push(account);
+        }
+        self.unkindness = [
+            Unkindness::None,
+            Unkindness::Network,
+            Unkindness::All,
+            Unkindness::All,
+        ][self.dice.below(4)];
+        let settings = self.settings();
+        let sky = self.sky();
+        let mut steps = Vec::new();
+        for person in 0..people {
+            self.arrival(Person(person), &mut steps);
+        }
+        let length = 10 + self.dice.below(140);
+        while steps.len() < length {
+            if self.one_in(12) {
+                self.introduction(&mut steps);
+            } else {
+                steps.push(self.step());
+            }
+        }
+        Plan {
+            seed,
+            people: self.people,
+            settings,
+            sky,
+            steps,
+        }
+    }
+
+    fn one_in(&mut self, count: usize) -> bool {
+        self.dice.below(count) == 0
+    }
+
+    fn up_to(&mut self, most: u64) -> u64 {
+        let most = usize::try_from(most).unwrap_or(usize::MAX - 1);
+        u64::try_from(self.dice.below(most + 1)).unwrap_or(0)
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.dice.below(choices.len())]
+    }
+
+    fn settings(&mut self) -> Settings {
+        let usual = Settings::default();
+        let (heartbeat, timeout) = self.pick(&[
+            (30_000, 95_000),
+            (30_000, 95_000),
+            (10_000, 35_000),
+            (2_000, 8_000),
+        ]);
+        Settings {
+            attempts_max: self.pick(&[3, 3, 1, 5]),
+            block_time: Millis(self.pick(&[60_000, 5_000])),
+            mailbox_messages: self.pick(&[1_000, 1_000, 1_000, 20, 3]),
+            mailbox_bytes: self.pick(&[usual.mailbox_bytes, usual.mailbox_bytes, 2_000]),
+            heartbeat_interval: Millis(heartbeat),
+            timeout: Millis(timeout),
+            question_expiry: Millis(self.pick(&[120_000, 30_000, 3_000])),
+            store_after: Millis(self.pick(&[250, 250, 20, 2_000])),
+            presence_interval: Millis(self.pick(&[2_000, 2_000, 100, 10_000])),
+            presence_alerts_max: self.pick(&[500, 500, 500, 2]),
+            max_text: self.pick(&[8 * 1024, 8 * 1024, 100]),
+            shutdown_deadline: Millis(self.pick(&[10_000, 3_000])),
+        }
+    }
+
+    fn sky(&mut self) -> Sky {
+        if self.unkindness == Unkindness::None {
+            return Sky::CLEAR;
+        }
+        Sky {
+            latency: Millis(self.pick(&[5, 5, 1, 50, 300])),
+            jitter: Millis(self.pick(&[5, 5, 50, 500, 2_000])),
+            set_up: Millis(self.pick(&[0, 0, 5, 300])),
+            pieces_max: self.pick(&[1, 2, 2, 5]),
+            joins_per_mille: self.pick(&[0, 0, 300]),
+            breaks_per_mille: self.pick(&[0, 0, 20, 100, 300]),
+            losses_per_mille: self.pick(&[0, 0, 0, 30, 100]),
+            failed_dials_per_mille: self.pick(&[0, 0, 0, 30, 100]),
+            hung_dials_per_mille: self.pick(&[0, 0, 0, 20, 50]),
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        let pause = match self.dice.below(100) {
+            0..50 => self.up_to(300),
+            50..82 => self.up_to(5_000),
+            82..96 => self.up_to(60_000),
+            96..99 => self.up_to(600_000),
+            _ => self.up_to(4 * 60 * 60 * 1_000),
+        };
+        Step {
+            pause: Millis(pause),
+            action: self.action(),
+        }
+    }
+
+    /// Somebody logs in, and may need several tries.
+    fn arrival(&mut self, person: Person, steps: &mut Vec<Step>) {
+        let wrong = if self.one_in(4) {
+            self.dice.below(7)
+        } else {
+            0
+        };
+        for number in 0..=wrong {
+            let guess = if number < wrong {
+                Guess::Wrong
+            } else {
+                Guess::Right
+            };
+            let action = if number == 0 {
+                Action::SitDown(person, guess)
+            } else {
+                Action::Wish(person, Wish::LogIn(guess))
+            };
+            let pause = Millis(self.up_to(200));
+            steps.push(Step { pause, action });
+        }
+    }
+
+    /// One asks and another one answers soon: by chance alone too few would ever come to know each other.
+    fn introduction(&mut self, steps: &mut Vec<Step>) {
+        let (asker, asked) = (self.person(), self.person());
+        let account = Whom::Account(self.people[asked.0]);
+        let answer = Wish::Answer(Whom::Asker, self.reply());
+        let wishes = [
+            (asker, Wish::GetAddress(account)),
+            (asked, answer),
+            (asker, Wish::Private(account, 1)),
+        ];
+        for (person, wish) in wishes {
+            let pause = Millis(self.up_to(600));
+            let action = Action::Wish(person, wish);
+            steps.push(Step { pause, action });
+        }
+    }
+
+    fn action(&mut self) -> Action {
+        let person = self.person();
+        match self.dice.below(100) {
+            0..70 => Action::Wish(person, self.wish(person)),
+            70..80 => Action::SitDown(person, self.guess()),
+            80..81 => Action::Peace,
+            81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
+            _ => self.misfortune(person),
+        }
+    }
+
+    fn misfortune(&mut self, person: Person) -> Action {
+        if self.unkindness == Unkindness::None {
+            return Action::Wish(person, self.wish(person));
+        }
+        let other = self.person();
+        let crashes = self.unkindness == Unkindness::All;
+        match self.dice.below(42) {
+            0..3 => Action::CutServer(person),
+            3 => Action::CutOneWay(person, self.pick(&[Way::ToServer, Way::FromServer])),
+            4..8 => Action::HealServer(person),
+            8..11 => Action::CutPeers(person, other),
+            11..15 => Action::HealPeers(person, other),
+            15 | 16 => Action::StickScreen(person),
+            17..20 => Action::LoosenScreen(person),
+            20 => Action::CloseListener(person),
+            21 | 22 => Action::OpenListener(person),
+            23 | 24 => Action::Weather(self.sky()),
+            25 => Action::Sleep(person),
+            26 | 27 => Action::Wake(person),
+            28 if crashes => Action::SleepServer,
+            29 if crashes => Action::WakeServer,
+            30 => Action::SetClock(person, self.pick(&[-3_600_000, -1, 1, 60_000, 86_400_000])),
+            31 if crashes => {
+                Action::SetServerClock(self.pick(&[-86_400_000, -1_000, 1_000, 86_400_000]))
+            }
+            32 | 33 if crashes => Action::CrashClient(person),
+            34 if crashes => Action::CrashServer,
+            35 if crashes => Action::ShutDownServer,
+            36 => Action::StoreTakes(Millis(self.pick(&[0, 5, 400, 3_000]))),
+            37 if crashes => Action::FailStore,
+            38 => Action::MendStore,
+            _ => Action::StartServer,
+        }
+    }
+
+    /// Rather one of the first few, so that people have to do with each other.
+    fn person(&mut self) -> Person {
+        let most = if self.one_in(4) {
+            self.people.len()
+        } else {
+            self.people.len().min(4)
+        };
+        Person(self.dice.below(most))
+    }
+
+    /// Mostly somebody else, and now and then nonsense.
+    fn whom(&mut self, person: Person) -> Whom {
+        let own = self.people[person.0];
+        for _ in 0..10 {
+            let other = self.person();
+            if self.people[other.0] != own {
+                return Whom::Account(self.people[other.0]);
+            }
+        }
+        self.pick(&[Whom::Nobody, Whom::Account(own)])
+    }
+
+    /// Mostly somebody of whom it makes sense, else anybody.
+    fn rather(&mut self, whom: Whom, person: Person) -> Whom {
+        if self.one_in(6) {
+            self.whom(person)
+        } else {
+            whom
+        }
+    }
+
+    fn peer(&mut self, person: Person) -> Whom {
+        let place = self.dice.below(3);
+        self.rather(Whom::Peer(place), person)
+    }
+
+    fn len(&mut self) -> usize {
+        self.pick(&[1, 1, 1, 1, 1, 1, 100, 1_500, 9_000])
+    }
+
+    fn guess(&mut self) -> Guess {
+        self.pick(&[Guess::Right, Guess::Right, Guess::Wrong])
+    }
+
+    fn reply(&mut self) -> Reply {
+        self.pick(&[Reply::Yes, Reply::Yes, Reply::No])
+    }
+
+    fn wish(&mut self, person: Person) -> Wish {
+        match self.dice.below(100) {
+            0..30 => Wish::Message(self.whom(person), self.len()),
+            30..36 => Wish::Broadcast(self.len()),
+            36..52 => Wish::Private(self.peer(person), self.len()),
+            52..57 => Wish::Block(self.whom(person)),
+            57..61 => Wish::Unblock(self.rather(Whom::Blocked, person)),
+            61..73 => Wish::GetAddress(self.whom(person)),
+            73..84 => Wish::Answer(self.rather(Whom::Asker, person), self.reply()),
+            84..88 => Wish::BareAnswer(self.reply()),
+            88..90 => Wish::AddressBook,
+            90..92 => Wish::RemoveAddress(self.peer(person)),
+            92..94 => Wish::LogIn(self.guess()),
+            94..96 => Wish::Leave,
+            96 => Wish::EndOfInput,
+            _ => Wish::Online,
+        }
+    }
+}

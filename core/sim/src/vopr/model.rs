@@ -1,0 +1,507 @@
+//! The model: the obvious truth of a world, kept from what an onlooker sees, slowly and plainly.
+//!
+//! It knows what people wished and were told, never what the machines have in their tables. So where something happens on
+//! the way it only knows bounds: a block counts from when its user was told that it is done, until they wish to end it.
+
+pub mod blocks;
+pub mod consents;
+pub mod letters;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use simplechat_core::client::command::{Command, Consent};
+use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent};
+use simplechat_core::id::EffectId;
+use simplechat_core::name::Name;
+use simplechat_core::server::event::Event as Operator;
+use simplechat_core::time::Timestamp;
+use simplechat_core::wire::request::{Operation, Outcome};
+
+use crate::observation::{Observation, Observed};
+use crate::world::ClientId;
+
+use super::plan::Settings;
+use blocks::Blocks;
+use consents::Consents;
+use letters::{Letter, LetterId, Letters, Route};
+
+/// Where a client is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Life {
+    /// Somebody sits before it.
+    Running,
+    /// It was asked to leave, and takes no more wishes.
+    Leaving,
+    /// It is gone.
+    Over,
+}
+
+/// Something that the server was asked to do.
+#[derive(Clone, Debug)]
+pub struct Op {
+    /// What.
+    pub operation: Operation,
+    /// The text that it carries.
+    pub letter: Option<LetterId>,
+    /// When it was wished.
+    pub wished: Timestamp,
+}
+
+/// A client, as its user sees it.
+#[derive(Debug)]
+pub struct Client {
+    /// Whom it was last asked to log in as.
+    pub user: Option<Name>,
+    /// Where in its life it is.
+    pub life: Life,
+    /// When its user first wished to log in.
+    pub login_wished: Option<Timestamp>,
+    /// Whether it ever was logged in.
+    pub logged_in: bool,
+    /// What has no final word yet, in order.
+    pub open: VecDeque<Op>,
+    /// Private texts that have not arrived, in order, for each peer.
+    pub privates: BTreeMap<Name, VecDeque<LetterId>>,
+    /// Who asks for the user's address.
+    pub questions: BTreeSet<Name>,
+    /// Who is in the address book.
+    pub book: BTreeMap<Name, Entry>,
+    /// When the question who is online was put, while it has no answer.
+    pub online_asked: Option<Timestamp>,
+    /// What is on its way to the screen.
+    showing: BTreeMap<EffectId, Vec<LetterId>>,
+}
+
+/// Somebody in an address book.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether the user was told that they are at another client.
+    pub is_elsewhere: bool,
+    /// Whether they were online. A server that has just started may introduce somebody who is not back yet, and then
+    /// knows no address of theirs: such peers never find each other. To be tightened when that is mended.
+    pub were_online: bool,
+}
+
+/// What a user is at the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Presence {
+    /// Whether there is a session.
+    pub online: bool,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The truth.
+#[derive(Debug)]
+pub struct Model {
+    /// The settings that the world is promised to run with.
+    pub settings: Settings,
+    /// Who has an account.
+    pub accounts: BTreeSet<Name>,
+    /// All clients that ever were.
+    pub clients: BTreeMap<ClientId, Client>,
+    /// All texts that were ever written.
+    pub letters: Letters,
+    /// Who has blocked whom.
+    pub blocks: Blocks,
+    /// Who agreed to exchange addresses with whom.
+    pub consents: Consents,
+    /// Who is online, as the server told its operator.
+    pub presence: BTreeMap<Name, Presence>,
+    /// When a server last went.
+    server_went: Timestamp,
+}
+
+impl Model {
+    /// A world before anything happened.
+    pub fn new(settings: Settings, accounts: impl IntoIterator<Item = Name>) -> Self {
+        Self {
+            settings,
+            accounts: accounts.into_iter().collect(),
+            clients: BTreeMap::new(),
+            letters: Letters::default(),
+            blocks: Blocks::default(),
+            consents: Consents::new(settings.question_expiry.into()),
+            presence: BTreeMap::new(),
+            server_went: Timestamp::ZERO,
+        }
+    }
+
+    /// The user of a client.
+    #[must_use]
+    pub fn user(&self, client: ClientId) -> Option<Name> {
+        self.clients.get(&client)?.user
+    }
+
+    /// Whether another server may have done a text before the one that gave its final word, and gone without a word.
+    #[must_use]
+    pub fn was_done_before(&self, letter: &Letter) -> bool {
+        self.server_went >= letter.wished
+    }
+
+    /// Whether nothing of `other` may be shown at a client.
+    #[must_use]
+    pub fn hides(&self, client: ClientId, other: Name) -> bool {
+        let login = self
+            .clients
+            .get(&client)
+            .and_then(|c| Some((c.user?, c.login_wished?)));
+        login.is_some_and(|(user, login)| self.blocks.hides(client, user, login, other))
+    }
+
+    /// Takes in what happened, once it was checked.
+    pub fn apply(&mut self, observed: &Observed) {
+        let at = observed.at;
+        match &observed.what {
+            Observation::ServerCrashed | Observation::ServerEnded => self.server_is_gone(at),
+            Observation::Operator(event) => self.apply_operator(at, event),
+            Observation::SatDown { client } => {
+                self.clients.insert(*client, Client::new());
+            }
+            Observation::Wished {
+                client,
+                command,
+                result: Ok(()),
+            } => {
+                self.apply_wish(at, *client, command);
+            }
+            Observation::Read { client, effect } => {
+                let client = self.clients.get_mut(client);
+                let read = client.and_then(|client| client.showing.remove(effect));
+                for letter in read.unwrap_or_default() {
+                    self.letters.get_mut(letter).read = true;
+                }
+            }
+            Observation::ClientCrashed { client } | Observation::ClientEnded { client } => {
+                if let Some(client) = self.clients.get_mut(client) {
+                    client.life = Life::Over;
+                }
+            }
+            // Events are taken in one by one.
+            Observation::Told { .. }
+            | Observation::Shown { .. }
+            | Observation::ServerStarted
+            | Observation::Slept { .. }
+            | Observation::Woke { .. }
+            | Observation::PasswordChecked { .. }
+            | Observation::ServerHeard { .. }
+            | Observation::Dialled { .. }
+            | Observation::Wished { result: Err(_), .. } => {}
+        }
+    }
+
+    /// Everything is mended, and there was time enough: what is on the screen of a client that runs was acknowledged.
+    pub fn at_rest(&mut self) {
+        let (clients, letters) = (&self.clients, &mut self.letters);
+        let runs = |id: &ClientId| {
+            clients
+                .get(id)
+                .is_some_and(|client| client.life == Life::Running)
+        };
+        for letter in letters.iter_mut() {
+            letter.delivered |= letter.to.is_some() && letter.shown.iter().any(runs);
+        }
+    }
+
+    /// The client of a user that runs and was logged in, if there is exactly one.
+    #[must_use]
+    pub fn only_client(&self, user: Name) -> Option<(ClientId, &Client)> {
+        let mut running = self.clients.iter().filter(|(_, client)| {
+            client.user == Some(user) && client.logged_in && client.life == Life::Running
+        });
+        let first = running.next()?;
+        running.next().is_none().then_some((*first.0, first.1))
+    }
+
+    /// This is the one place that says what is lost with a server: its sessions, and nothing else that it ever said.
+    fn server_is_gone(&mut self, at: Timestamp) {
+        self.server_went = at;
+        self.consents.server_is_gone();
+        for presence in self.presence.values_mut() {
+            *presence = Presence {
+                online: false,
+                since: at,
+            };
+        }
+    }
+
+    fn apply_operator(&mut self, at: Timestamp, event: &Operator) {
+        let (user, online) = match event {
+            Operator::LoggedIn { user, .. } => (*user, true),
+            Operator::LoggedOut { user, .. } => (*user, false),
+            Operator::LoginRefused { .. }
+            | Operator::ListenerUnreachable { .. }
+            | Operator::Refused { .. }
+            | Operator::StoreFailing
+            | Operator::StoreWorking
+            | Operator::Stopping
+            | Operator::Stopped { .. } => return,
+        };
+        let before = self
+            .presence
+            .get(&user)
+            .is_some_and(|presence| presence.online);
+        if before != online {
+            self.presence.insert(user, Presence { online, since: at });
+        }
+    }
+
+    #[allow(clippy::too_many_lines, reason = "a row for each command")]
+    fn apply_wish(&mut self, at: Timestamp, id: ClientId, command: &Command) {
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        if let Command::Login { user, .. } = command {
+            client.user = Some(*user);
+            client.login_wished = Some(at);
+        }
+        let Some(user) = client.user else {
+            return;
+        };
+        let bare = client.questions.first().copied();
+        match command {
+            Command::Message { to, text } => {
+                let letter =
+                    self.letters
+                        .write(text.as_str(), user, id, Route::Server, Some(*to), at);
+                self.open_op(
+                    at,
+                    id,
+                    Operation::Message {
+                        to: *to,
+                        text: text.clone(),
+                    },
+                    Some(letter),
+                );
+            }
+            Command::Broadcast { text } => {
+                let letter = self
+                    .letters
+                    .write(text.as_str(), user, id, Route::Server, None, at);
+                self.open_op(
+                    at,
+                    id,
+                    Operation::Broadcast { text: text.clone() },
+                    Some(letter),
+                );
+            }
+            Command::Private { to, text } => {
+                let letter =
+                    self.letters
+                        .write(text.as_str(), user, id, Route::Direct, Some(*to), at);
+                client.privates.entry(*to).or_default().push_back(letter);
+            }
+            Command::Block { user: other } => {
+                client.questions.remove(other);
+                self.blocks.wish_block(user, *other);
+                self.open_op(at, id, Operation::Block { user: *other }, None);
+            }
+            Command::Unblock { user: other } => {
+                self.blocks.wish_unblock(user, *other);
+                self.open_op(at, id, Operation::Unblock { user: *other }, None);
+            }
+            Command::GetAddress { user: other } => {
+                self.consents.ask(at, user, *other);
+                self.open_op(at, id, Operation::GetAddress { user: *other }, None);
+            }
+            Command::RemoveAddress { user: other } => {
+                self.open_op(at, id, Operation::RemoveAddress { user: *other }, None);
+            }
+            Command::Answer {
+                user: asker,
+                consent,
+            } => self.answer(at, id, user, *asker, *consent),
+            Command::BareAnswer(consent) => {
+                if let Some(asker) = bare {
+                    self.answer(at, id, user, asker, *consent);
+                }
+            }
+            Command::Online => {
+                client.online_asked.get_or_insert(at);
+            }
+            Command::Leave | Command::EndOfInput => client.life = Life::Leaving,
+            Command::Login { .. } | Command::AddressBook => {}
+        }
+    }
+
+    fn answer(&mut self, at: Timestamp, id: ClientId, user: Name, asker: Name, consent: Consent) {
+        let operation = match consent {
+            Consent::Yes => {
+                self.consents.say_yes(at, user, asker);
+                Operation::Accept { user: asker }
+            }
+            Consent::No => Operation::Deny { user: asker },
+        };
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.questions.remove(&asker);
+        }
+        self.open_op(at, id, operation, None);
+    }
+
+    fn open_op(
+        &mut self,
+        wished: Timestamp,
+        id: ClientId,
+        operation: Operation,
+        letter: Option<LetterId>,
+    ) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.open.push_back(Op {
+                operation,
+                letter,
+                wished,
+            });
+        }
+    }
+
+    /// Takes in what a user is shown, once it was checked.
+    pub fn apply_event(
+        &mut self,
+        at: Timestamp,
+        id: ClientId,
+        event: &Event,
+        effect: Option<EffectId>,
+    ) {
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        match event {
+            Event::Session(SessionEvent::LoggedIn { .. }) => client.logged_in = true,
+            Event::Message(
+                MessageEvent::Message { text, .. } | MessageEvent::Private { text, .. },
+            ) => {
+                if let Some(letter) = self.letters.find(text.as_str()) {
+                    self.letters.show(letter, id, at);
+                    if let Some(effect) = effect {
+                        client.showing.entry(effect).or_default().push(letter);
+                    }
+                }
+            }
+            Event::Message(MessageEvent::PrivateDelivered { to }) => {
+                let letter = client.privates.get_mut(to).and_then(VecDeque::pop_front);
+                if let Some(letter) = letter {
+                    self.letters.get_mut(letter).delivered = true;
+                }
+            }
+            Event::Peer(event) => self.apply_peer_event(at, id, event),
+            Event::Outcome { outcome, .. } => self.apply_outcome(at, id, *outcome),
+            Event::Online { .. } => client.online_asked = None,
+            Event::Session(_)
+            | Event::Message(_)
+            | Event::Presence { .. }
+            | Event::AddressBook { .. } => {}
+        }
+    }
+
+    fn apply_peer_event(&mut self, at: Timestamp, id: ClientId, event: &PeerEvent) {
+        let presence = &self.presence;
+        let online = |user: &Name| presence.get(user).is_some_and(|presence| presence.online);
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        match event {
+            PeerEvent::AddressAsked { by, .. } => {
+                client.questions.insert(*by);
+            }
+            PeerEvent::QuestionClosed { by } => {
+                client.questions.remove(by);
+            }
+            PeerEvent::Introduced { peer } => {
+                client.questions.remove(peer);
+                let is_online = online(peer);
+                client.book.insert(
+                    *peer,
+                    Entry {
+                        since: at,
+                        is_elsewhere: false,
+                        were_online: is_online,
+                    },
+                );
+                if let Some(user) = client.user {
+                    self.consents.introduced(id, user, *peer);
+                }
+            }
+            PeerEvent::PeerGone { peer, .. } => {
+                client.book.remove(peer);
+                client.privates.remove(peer);
+            }
+            PeerEvent::PeerElsewhere { peer } => {
+                if let Some(entry) = client.book.get_mut(peer) {
+                    entry.is_elsewhere = true;
+                }
+            }
+            PeerEvent::AddressDenied { .. }
+            | PeerEvent::NoAnswer { .. }
+            | PeerEvent::RefusedFormerPeer { .. }
+            | PeerEvent::RefusedStranger { .. } => {}
+        }
+    }
+
+    fn apply_outcome(&mut self, at: Timestamp, id: ClientId, outcome: Outcome) {
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let (Some(user), Some(op)) = (client.user, client.pop_op()) else {
+            return;
+        };
+        match op.operation {
+            Operation::Message { .. } | Operation::Broadcast { .. } => {
+                if let Some(letter) = op.letter {
+                    self.letters.get_mut(letter).word = Some((at, outcome));
+                }
+            }
+            Operation::Block { user: other } => {
+                self.blocks.block_done(at, id, user, other, outcome)
+            }
+            Operation::Unblock { user: other } => {
+                self.blocks.unblock_done(at, user, other, outcome)
+            }
+            Operation::GetAddress { user: other } => {
+                self.consents.asked(at, user, other, op.wished, outcome);
+            }
+            Operation::Accept { user: other } => {
+                self.consents.said_yes(at, user, other, op.wished, outcome);
+            }
+            Operation::Deny { user: other } => {
+                self.consents.said_no(at, user, other, op.wished, outcome);
+            }
+            Operation::RemoveAddress { .. } | Operation::Skip => {}
+        }
+    }
+}
+
+impl Client {
+    const fn new() -> Self {
+        Self {
+            user: None,
+            life: Life::Running,
+            login_wished: None,
+            logged_in: false,
+            open: VecDeque::new(),
+            privates: BTreeMap::new(),
+            questions: BTreeSet::new(),
+            book: BTreeMap::new(),
+            online_asked: None,
+            showing: BTreeMap::new(),
+        }
+    }
+
+    /// What the next final word must be for: what a `removeaddress` comes to is said at once, and has no word later.
+    #[must_use]
+    pub fn next_op(&self) -> Option<&Op> {
+        self.open
+            .iter()
+            .find(|op| !matches!(op.operation, Operation::RemoveAddress { .. }))
+    }
+
+    fn pop_op(&mut self) -> Option<Op> {
+        while let Some(op) = self.open.pop_front() {
+            if !matches!(op.operation, Operation::RemoveAddress { .. }) {
+                return Some(op);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,193 @@
+//! Who agreed to exchange addresses with whom. A question is a yes of its asker's, for as long as it is open; an answer is
+//! one of its author's. Two people may be introduced if there was a time at which both agreed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use simplechat_core::name::Name;
+use simplechat_core::time::Timestamp;
+use simplechat_core::wire::request::Outcome;
+
+use crate::world::ClientId;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Question,
+    Answer,
+}
+
+/// One person's yes to another, from the wish until it cannot count any more.
+#[derive(Clone, Copy, Debug)]
+struct Yes {
+    kind: Kind,
+    from: Timestamp,
+    until: Option<Timestamp>,
+    /// When its author was told that the question is put.
+    put: Option<Timestamp>,
+}
+
+impl Yes {
+    fn meets(&self, other: &Self) -> bool {
+        let is_before =
+            |one: &Self, other: &Self| one.until.is_none_or(|until| other.from <= until);
+        (self.kind == Kind::Question || other.kind == Kind::Question)
+            && is_before(self, other)
+            && is_before(other, self)
+    }
+}
+
+/// All that people agreed to.
+#[derive(Debug)]
+pub struct Consents {
+    expiry: Duration,
+    said: BTreeMap<(Name, Name), Vec<Yes>>,
+    agreed: BTreeSet<(Name, Name)>,
+    introduced: BTreeMap<(ClientId, Name), usize>,
+    servers_gone: usize,
+}
+
+impl Consents {
+    pub(super) fn new(expiry: Duration) -> Self {
+        Self {
+            expiry,
+            said: BTreeMap::new(),
+            agreed: BTreeSet::new(),
+            introduced: BTreeMap::new(),
+            servers_gone: 0,
+        }
+    }
+
+    fn say(&mut self, user: Name, other: Name, kind: Kind, from: Timestamp) {
+        let yes = Yes {
+            kind,
+            from,
+            until: None,
+            put: None,
+        };
+        self.said.entry((user, other)).or_default().push(yes);
+    }
+
+    fn said(&self, user: Name, other: Name) -> &[Yes] {
+        self.said
+            .get(&(user, other))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    fn meet(&self, user: Name, other: Name) -> bool {
+        let back = self.said(other, user);
+        self.said(user, other)
+            .iter()
+            .any(|yes| back.iter().any(|other| yes.meets(other)))
+    }
+
+    pub(super) fn ask(&mut self, at: Timestamp, user: Name, other: Name) {
+        self.say(user, other, Kind::Question, at);
+    }
+
+    pub(super) fn say_yes(&mut self, at: Timestamp, user: Name, asker: Name) {
+        self.say(user, asker, Kind::Answer, at);
+    }
+
+    /// The final word on a question: it is put, and expires; or it is not.
+    pub(super) fn asked(
+        &mut self,
+        at: Timestamp,
+        user: Name,
+        other: Name,
+        wished: Timestamp,
+        outcome: Outcome,
+    ) {
+        let until = if outcome == Outcome::Asked {
+            at + self.expiry
+        } else {
+            at
+        };
+        self.end(user, other, Kind::Question, wished, |yes| {
+            yes.until = Some(until);
+            yes.put = (outcome == Outcome::Asked).then_some(at);
+            outcome == Outcome::Asked
+        });
+    }
+
+    /// The final word on a yes.
+    pub(super) fn said_yes(
+        &mut self,
+        at: Timestamp,
+        user: Name,
+        asker: Name,
+        wished: Timestamp,
+        outcome: Outcome,
+    ) {
+        self.end(user, asker, Kind::Answer, wished, |yes| {
+            yes.until = Some(at);
+            outcome == Outcome::Done
+        });
+    }
+
+    /// The final word on a no: the question that it was said to is over.
+    pub(super) fn said_no(
+        &mut self,
+        at: Timestamp,
+        user: Name,
+        asker: Name,
+        wished: Timestamp,
+        outcome: Outcome,
+    ) {
+        let asked = self.said.get_mut(&(asker, user));
+        for yes in asked.into_iter().flatten() {
+            if outcome == Outcome::Done && yes.put.is_some_and(|put| put <= wished) {
+                yes.until = yes.until.map(|until| until.min(at));
+            }
+        }
+    }
+
+    fn end(
+        &mut self,
+        user: Name,
+        other: Name,
+        kind: Kind,
+        wished: Timestamp,
+        keep: impl Fn(&mut Yes) -> bool,
+    ) {
+        if let Some(said) = self.said.get_mut(&(user, other)) {
+            said.retain_mut(|yes| {
+                let is_it = yes.kind == kind && yes.from == wished;
+                !is_it || keep(yes)
+            });
+        }
+    }
+
+    pub(super) fn introduced(&mut self, client: ClientId, user: Name, peer: Name) {
+        self.agreed.insert((user.min(peer), user.max(peer)));
+        *self.introduced.entry((client, peer)).or_default() += 1;
+    }
+
+    /// A server went, and may have introduced people without having kept it: the next one does so again.
+    pub(super) fn server_is_gone(&mut self) {
+        self.servers_gone += 1;
+    }
+
+    /// Whether there ever was a time at which both agreed.
+    #[must_use]
+    pub fn agreed(&self, user: Name, other: Name) -> bool {
+        self.agreed.contains(&(user.min(other), user.max(other))) || self.meet(user, other)
+    }
+
+    /// Whether `user` ever asked `other`, and was not refused.
+    #[must_use]
+    pub fn has_asked(&self, user: Name, other: Name) -> bool {
+        self.said(user, other)
+            .iter()
+            .any(|yes| yes.kind == Kind::Question)
+    }
+
+    /// Whether a client may be told of an introduction once more: each needs a question of its own.
+    #[must_use]
+    pub fn may_introduce(&self, client: ClientId, user: Name, peer: Name) -> bool {
+        let questions = |said: &[Yes]| said.iter().filter(|yes| yes.kind == Kind::Question).count();
+        let put = questions(self.said(user, peer)) + questions(self.said(peer, user));
+        let introduced = self.introduced.get(&(client, peer)).copied().unwrap_or(0);
+        self.meet(user, peer) && introduced < put + self.servers_gone
+    }
+}

@@ -1,0 +1,322 @@
+//! A plan: all that makes a world, so that the same plan is the same world, and a smaller plan a smaller one.
+//!
+//! Plans are written and read as RON, so that a failing one can be kept, cut down by hand and run again.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use simplechat_core::server::MailboxLimits;
+use simplechat_core::server::config::Config;
+use simplechat_core::server::lockout::LockoutConfig;
+
+use crate::net::Weather;
+
+/// A time in whole milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(pub u64);
+
+impl From<Millis> for Duration {
+    fn from(millis: Millis) -> Self {
+        Self::from_millis(millis.0)
+    }
+}
+
+/// Somebody before a client; several may share an account.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Person(pub usize);
+
+/// Whom something is meant for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Whom {
+    /// The account with this number.
+    Account(usize),
+    /// No account has this name.
+    Nobody,
+    /// Somebody who asks for the address, if anybody does.
+    Asker,
+    /// Somebody in the address book: the one at this place, counted round and round.
+    Peer(usize),
+    /// Somebody whom the user has blocked.
+    Blocked,
+}
+
+/// A yes or a no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "yes and no")]
+pub enum Reply {
+    Yes,
+    No,
+}
+
+/// A password to log in with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "right and wrong")]
+pub enum Guess {
+    Right,
+    Wrong,
+}
+
+/// What somebody wishes of their client. Texts are made when they are sent, of at least so many bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the commands of a client")]
+pub enum Wish {
+    LogIn(Guess),
+    Message(Whom, usize),
+    Broadcast(usize),
+    Private(Whom, usize),
+    Block(Whom),
+    Unblock(Whom),
+    Online,
+    GetAddress(Whom),
+    RemoveAddress(Whom),
+    AddressBook,
+    Answer(Whom, Reply),
+    BareAnswer(Reply),
+    Leave,
+    EndOfInput,
+}
+
+/// How unkind the network is, as in [`Weather`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are those of the weather")]
+pub struct Sky {
+    pub latency: Millis,
+    pub jitter: Millis,
+    pub set_up: Millis,
+    pub pieces_max: usize,
+    pub joins_per_mille: u32,
+    pub breaks_per_mille: u32,
+    pub losses_per_mille: u32,
+    pub failed_dials_per_mille: u32,
+    pub hung_dials_per_mille: u32,
+}
+
+impl Sky {
+    /// A kind network.
+    pub const CLEAR: Self = Self {
+        latency: Millis(5),
+        jitter: Millis(5),
+        set_up: Millis(0),
+        pieces_max: 2,
+        joins_per_mille: 0,
+        breaks_per_mille: 0,
+        losses_per_mille: 0,
+        failed_dials_per_mille: 0,
+        hung_dials_per_mille: 0,
+    };
+}
+
+impl From<Sky> for Weather {
+    fn from(sky: Sky) -> Self {
+        Self {
+            latency: sky.latency.into(),
+            jitter: sky.jitter.into(),
+            set_up: sky.set_up.into(),
+            pieces_max: sky.pieces_max,
+            joins_per_mille: sky.joins_per_mille,
+            breaks_per_mille: sky.breaks_per_mille,
+            losses_per_mille: sky.losses_per_mille,
+            failed_dials_per_mille: sky.failed_dials_per_mille,
+            hung_dials_per_mille: sky.hung_dials_per_mille,
+        }
+    }
+}
+
+/// Which way between somebody and the server is lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "to and from the server")]
+pub enum Way {
+    ToServer,
+    FromServer,
+}
+
+/// Something that happens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Action {
+    /// Somebody without a client starts one and tries a password.
+    SitDown(Person, Guess),
+    /// Somebody wishes something of their client, if they have one.
+    Wish(Person, Wish),
+    /// Somebody's client is gone without a word.
+    CrashClient(Person),
+    /// The server is gone without a word.
+    CrashServer,
+    /// The server is asked to shut down in order.
+    ShutDownServer,
+    /// A server starts, if none runs.
+    StartServer,
+    /// What somebody and the server send each other is lost.
+    CutServer(Person),
+    /// One way of the two.
+    CutOneWay(Person, Way),
+    /// It arrives again.
+    HealServer(Person),
+    /// What two people's clients send each other is lost.
+    CutPeers(Person, Person),
+    /// It arrives again.
+    HealPeers(Person, Person),
+    /// Nobody can connect to somebody's client any more.
+    CloseListener(Person),
+    /// They can again.
+    OpenListener(Person),
+    /// Somebody's screen takes no more.
+    StickScreen(Person),
+    /// It does again.
+    LoosenScreen(Person),
+    /// Somebody's host sleeps: its client hears nothing, and nobody hears of it.
+    Sleep(Person),
+    /// It wakes.
+    Wake(Person),
+    /// The server's host sleeps.
+    SleepServer,
+    /// It wakes.
+    WakeServer,
+    /// Somebody's wall clock is set, forward or back, by so many milliseconds.
+    SetClock(Person, i64),
+    /// The server's is.
+    SetServerClock(i64),
+    /// The server's store takes so long from now on.
+    StoreTakes(Millis),
+    /// The server's store keeps nothing.
+    FailStore,
+    /// It does again.
+    MendStore,
+    /// The weather changes.
+    Weather(Sky),
+    /// Checking a password takes so long from now on.
+    CheckTakes(Millis),
+    /// All that is broken is mended; after a while everything that was promised must have come true.
+    Peace,
+}
+
+/// A pause, and what happens then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// Before it, nothing is done for so long.
+    pub pause: Millis,
+    /// What is done.
+    pub action: Action,
+}
+
+/// The server's settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are those of the server's config")]
+pub struct Settings {
+    pub attempts_max: u32,
+    pub block_time: Millis,
+    pub mailbox_messages: usize,
+    pub mailbox_bytes: usize,
+    pub heartbeat_interval: Millis,
+    pub timeout: Millis,
+    pub question_expiry: Millis,
+    pub store_after: Millis,
+    pub presence_interval: Millis,
+    pub presence_alerts_max: usize,
+    pub max_text: usize,
+    pub shutdown_deadline: Millis,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            attempts_max: 3,
+            block_time: Millis(60_000),
+            mailbox_messages: 1_000,
+            mailbox_bytes: 4 * 1024 * 1024,
+            heartbeat_interval: Millis(30_000),
+            timeout: Millis(95_000),
+            question_expiry: Millis(120_000),
+            store_after: Millis(250),
+            presence_interval: Millis(2_000),
+            presence_alerts_max: 500,
+            max_text: 8 * 1024,
+            shutdown_deadline: Millis(10_000),
+        }
+    }
+}
+
+impl Settings {
+    /// The server's config.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        Config {
+            lockout: LockoutConfig {
+                attempts_max: self.attempts_max,
+                block_time: self.block_time.into(),
+                ..LockoutConfig::default()
+            },
+            mailbox: MailboxLimits {
+                messages: self.mailbox_messages,
+                bytes: self.mailbox_bytes,
+            },
+            heartbeat_interval: self.heartbeat_interval.into(),
+            timeout: self.timeout.into(),
+            question_expiry: self.question_expiry.into(),
+            store_after: self.store_after.into(),
+            presence_interval: self.presence_interval.into(),
+            presence_alerts_max: self.presence_alerts_max,
+            max_text: self.max_text,
+            shutdown_deadline: self.shutdown_deadline.into(),
+        }
+    }
+}
+
+/// All that makes a world.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// What the machines' and the network's chance is made from.
+    pub seed: u64,
+    /// The number of each person's account.
+    pub people: Vec<usize>,
+    /// The server's settings.
+    pub settings: Settings,
+    /// The weather in which it begins.
+    pub sky: Sky,
+    /// What happens.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// The names of all accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = String> {
+        let count = self.people.iter().max().map_or(0, |highest| highest + 1);
+        (0..count).map(account_name)
+    }
+
+    /// As which account somebody logs in.
+    #[must_use]
+    pub fn account_of(&self, person: Person) -> usize {
+        self.people.get(person.0).copied().unwrap_or_default()
+    }
+
+    /// After so long in a kind network everything that waited has been tried again: the longest rest of a machine is a
+    /// minute and a half, and a session that the server gave up is noticed a timeout later.
+    #[must_use]
+    pub fn longest_rest(&self) -> Duration {
+        Duration::from_secs(100) + Duration::from(self.settings.timeout)
+    }
+
+    /// The plan as it is written in files, a step a line.
+    ///
+    /// # Panics
+    ///
+    /// Never: every plan can be written.
+    #[must_use]
+    pub fn to_ron(&self) -> String {
+        let lines = ron::ser::PrettyConfig::new().depth_limit(2).indentor("  ");
+        ron::ser::to_string_pretty(self, lines).expect("numbers, lists and enums can be written")
+    }
+}
+
+/// The name of an account by its number.
+#[must_use]
+pub fn account_name(number: usize) -> String {
+    const NAMES: [&str; 10] = [
+        "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy",
+    ];
+    NAMES
+        .get(number)
+        .map_or_else(|| format!("user{number}"), |name| (*name).to_owned())
+}

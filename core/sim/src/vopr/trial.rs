@@ -1,0 +1,414 @@
+//! A trial: the world of a plan, run to its end under the eyes of the checker.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use simplechat_core::client::command::{Command, Consent};
+use simplechat_core::name::Name;
+use simplechat_core::server;
+use simplechat_core::text::{Password, Text};
+use simplechat_core::time::Timestamp;
+
+use crate::store::Health;
+use crate::world::{ClientId, SERVER, World};
+
+use super::checker::{Checker, Promise, Violation};
+use super::faults::{Fault, Planted};
+use super::model::Life;
+use super::plan::{Action, Guess, Person, Plan, Reply, Way, Whom, Wish, account_name};
+use super::report;
+
+/// What a trial took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// How long it was in the world.
+    pub virtual_time: Duration,
+    /// How often something was handed to a machine.
+    pub steps: u64,
+}
+
+/// Where the lines of a trial go.
+pub type Listener<'a> = &'a mut dyn FnMut(&str);
+
+/// Runs the world of a plan.
+///
+/// # Errors
+///
+/// The promise that was broken first.
+pub fn run<'a>(
+    plan: &'a Plan,
+    fault: Option<Fault>,
+    listener: Option<Listener<'a>>,
+) -> Result<Figures, Violation> {
+    let mut trial = Trial::new(plan, fault, listener);
+    let result = catch_unwind(AssertUnwindSafe(|| trial.run()));
+    let at = trial.world.moment().at;
+    result.unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let what = message.unwrap_or_else(|| "a panic without words".into());
+        Err(Violation {
+            promise: Promise::NoPanic,
+            at,
+            what,
+        })
+    })?;
+    Ok(Figures {
+        virtual_time: at.since(Timestamp::from_secs(1_000)),
+        steps: trial.world.steps(),
+    })
+}
+
+struct Trial<'a> {
+    plan: &'a Plan,
+    world: World,
+    checker: Checker,
+    seats: BTreeMap<Person, ClientId>,
+    texts: usize,
+    fault: Option<Planted>,
+    listener: Option<Listener<'a>>,
+}
+
+type Checked = Result<(), Violation>;
+
+impl<'a> Trial<'a> {
+    fn new(plan: &'a Plan, fault: Option<Fault>, listener: Option<Listener<'a>>) -> Self {
+        let fault = fault.map(Planted::new);
+        let mut config = plan.settings.config();
+        if let Some(fault) = &fault {
+            fault.misconfigure(&mut config);
+        }
+        let names: Vec<String> = plan.accounts().collect();
+        let accounts: Vec<Name> = (0..names.len()).map(name_of).collect();
+        let mut world = World::with_accounts(plan.seed, config, names);
+        world.watch();
+        world.net.weather = plan.sky.into();
+        Self {
+            plan,
+            world,
+            checker: Checker::new(plan.settings, accounts),
+            seats: BTreeMap::new(),
+            texts: 0,
+            fault,
+            listener,
+        }
+    }
+
+    fn run(&mut self) -> Checked {
+        for step in &self.plan.steps {
+            self.pass(step.pause.into())?;
+            self.act(step.action)?;
+        }
+        self.make_peace()
+    }
+
+    /// Lets time pass, looking at everything that happens.
+    fn pass(&mut self, duration: Duration) -> Checked {
+        let until = self.world.moment().at + duration;
+        while self.world.step(until) {
+            self.look()?;
+        }
+        self.world.run(until.since(self.world.moment().at));
+        self.look()
+    }
+
+    fn look(&mut self) -> Checked {
+        let observed = self.world.observed();
+        let observed = match &mut self.fault {
+            Some(fault) => fault.distort(observed),
+            None => observed,
+        };
+        for one in &observed {
+            if let Some(listener) = &mut self.listener
+                && let Some(line) = report::line(one, self.checker.model())
+            {
+                listener(&line);
+            }
+            self.checker.see(one)?;
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, action: Action) -> Checked {
+        match action {
+            Action::Peace => return self.make_peace(),
+            Action::SitDown(person, guess) => self.sit_down(person, guess),
+            Action::Wish(person, wish) => self.wish(person, wish),
+            Action::CrashClient(person) => {
+                if let Some(client) = self.client(person) {
+                    self.world.crash(client);
+                }
+            }
+            Action::CrashServer => self.world.crash_server(),
+            Action::ShutDownServer => {
+                if self.world.has_server() && !self.world.is_asleep(SERVER) {
+                    self.world.try_operate(server::Command::Shutdown);
+                }
+            }
+            Action::StartServer => self.start_server(),
+            Action::Weather(sky) => self.world.net.weather = sky.into(),
+            Action::CheckTakes(millis) => self.world.check_takes = millis.into(),
+            Action::CutServer(person) => self.with(person, World::cut_from_server),
+            Action::CutOneWay(person, way) => self.with(person, |world, client| {
+                let (from, to) = match way {
+                    Way::ToServer => (client.host(), SERVER),
+                    Way::FromServer => (SERVER, client.host()),
+                };
+                world.net.cut_one_way(from, to);
+            }),
+            Action::Sleep(person) => self.with(person, |world, client| {
+                world.put_to_sleep(client.host());
+            }),
+            Action::Wake(person) => {
+                if let Some(client) = self.seats.get(&person) {
+                    self.world.wake(client.host());
+                }
+            }
+            Action::SleepServer => {
+                if self.world.has_server() {
+                    self.world.put_to_sleep(SERVER);
+                }
+            }
+            Action::WakeServer => self.world.wake(SERVER),
+            Action::SetClock(person, by) => self.with(person, |world, client| {
+                world.jump_wall_clock(client.host(), by);
+            }),
+            Action::SetServerClock(by) => self.world.jump_wall_clock(SERVER, by),
+            Action::StoreTakes(millis) => self.world.store.takes = millis.into(),
+            Action::FailStore => self.world.store.health = Health::Failing,
+            Action::MendStore => self.world.store.health = Health::Working,
+            Action::HealServer(person) => self.with(person, World::heal_to_server),
+            Action::CutPeers(one, other) => self.with_both(one, other, World::cut_between),
+            Action::HealPeers(one, other) => self.with_both(one, other, World::heal_between),
+            Action::CloseListener(person) => self.with(person, World::close_listener),
+            Action::OpenListener(person) => self.with(person, World::open_listener),
+            Action::StickScreen(person) => self.with(person, World::stick_screen),
+            Action::LoosenScreen(person) => self.with(person, World::loosen_screen),
+        }
+        self.look()
+    }
+
+    fn start_server(&mut self) {
+        if !self.world.has_server() {
+            self.world.start_server();
+        }
+    }
+
+    /// The client that somebody sits before, if it still runs and is not asleep.
+    fn client(&self, person: Person) -> Option<ClientId> {
+        let client = self.seats.get(&person).copied()?;
+        let is_there = !self.world.has_ended(client) && !self.world.is_asleep(client.host());
+        is_there.then_some(client)
+    }
+
+    fn with(&mut self, person: Person, act: impl Fn(&mut World, ClientId)) {
+        if let Some(client) = self.client(person) {
+            act(&mut self.world, client);
+        }
+    }
+
+    fn with_both(
+        &mut self,
+        one: Person,
+        other: Person,
+        act: impl Fn(&mut World, ClientId, ClientId),
+    ) {
+        if let (Some(one), Some(other)) = (self.client(one), self.client(other)) {
+            act(&mut self.world, one, other);
+        }
+    }
+
+    fn sit_down(&mut self, person: Person, guess: Guess) {
+        let seat = self.seats.get(&person);
+        if seat.is_none_or(|client| self.world.has_ended(*client)) {
+            let name = account_name(self.plan.account_of(person));
+            let client = self.world.sit_down(&name);
+            self.seats.insert(person, client);
+            self.wish(person, Wish::LogIn(guess));
+        }
+    }
+
+    fn wish(&mut self, person: Person, wish: Wish) {
+        let Some(client) = self.client(person) else {
+            return;
+        };
+        let command = self.command(person, wish);
+        // What the client refuses is observed like all else.
+        let _ = self.world.command(client, command);
+    }
+
+    fn command(&mut self, person: Person, wish: Wish) -> Command {
+        let consent = |reply| match reply {
+            Reply::Yes => Consent::Yes,
+            Reply::No => Consent::No,
+        };
+        match wish {
+            Wish::LogIn(guess) => {
+                let user = account_name(self.plan.account_of(person));
+                let password = match guess {
+                    Guess::Right => user.clone(),
+                    Guess::Wrong => format!("not {user}"),
+                };
+                Command::Login {
+                    user: user.parse().expect("it is a name"),
+                    password: Password::new(password).expect("it is short"),
+                }
+            }
+            Wish::Message(to, len) => Command::Message {
+                to: self.name(person, to),
+                text: self.text(len),
+            },
+            Wish::Broadcast(len) => Command::Broadcast {
+                text: self.text(len),
+            },
+            Wish::Private(to, len) => Command::Private {
+                to: self.name(person, to),
+                text: self.text(len),
+            },
+            Wish::Block(user) => Command::Block {
+                user: self.name(person, user),
+            },
+            Wish::Unblock(user) => Command::Unblock {
+                user: self.name(person, user),
+            },
+            Wish::Online => Command::Online,
+            Wish::GetAddress(user) => Command::GetAddress {
+                user: self.name(person, user),
+            },
+            Wish::RemoveAddress(user) => Command::RemoveAddress {
+                user: self.name(person, user),
+            },
+            Wish::AddressBook => Command::AddressBook,
+            Wish::Answer(user, reply) => Command::Answer {
+                user: self.name(person, user),
+                consent: consent(reply),
+            },
+            Wish::BareAnswer(reply) => Command::BareAnswer(consent(reply)),
+            Wish::Leave => Command::Leave,
+            Wish::EndOfInput => Command::EndOfInput,
+        }
+    }
+
+    /// Whom somebody means just now.
+    fn name(&self, person: Person, whom: Whom) -> Name {
+        let nobody = || "nobody".parse().expect("it is a name");
+        let model = self.checker.model();
+        let client = self.seats.get(&person).and_then(|id| model.clients.get(id));
+        let Some(client) = client else {
+            return nobody();
+        };
+        let found = match whom {
+            Whom::Account(number) => return name_of(number),
+            Whom::Nobody => None,
+            Whom::Asker => client.questions.first().copied(),
+            Whom::Peer(place) => {
+                let count = client.book.len().max(1);
+                client.book.keys().nth(place % count).copied()
+            }
+            Whom::Blocked => client.user.and_then(|user| model.blocks.any_of(user)),
+        };
+        found.unwrap_or_else(nobody)
+    }
+
+    /// A text like no other, of at least so many bytes.
+    fn text(&mut self, len: usize) -> Text {
+        self.texts += 1;
+        let number = format!("t{}", self.texts);
+        format!("{number:.<len$}").parse().expect("it fits a frame")
+    }
+
+    /// Mends everything, and sees to it that what was promised comes true.
+    fn make_peace(&mut self) -> Checked {
+        self.world.wake(SERVER);
+        // A server that is shutting down ends first.
+        self.pass(Duration::from(self.plan.settings.shutdown_deadline) + Duration::from_secs(1))?;
+        self.mend();
+        self.look()?;
+        self.pass(self.plan.longest_rest())?;
+        self.talk();
+        self.pass(Duration::from_secs(90))?;
+        for client in self.running() {
+            for command in [Command::Online, Command::AddressBook] {
+                let _ = self.world.command(client, command);
+            }
+        }
+        self.pass(Duration::from_secs(10))?;
+        self.check_quiet()?;
+        self.checker.rest(self.world.moment().at)
+    }
+
+    fn mend(&mut self) {
+        self.world.net.calm();
+        self.world.store.health = Health::Working;
+        self.world.store.takes = Duration::ZERO;
+        self.world.check_takes = Duration::from_millis(1);
+        self.start_server();
+        let running: Vec<_> = self
+            .seats
+            .values()
+            .copied()
+            .filter(|client| !self.world.has_ended(*client))
+            .collect();
+        for client in &running {
+            self.world.wake(client.host());
+            self.world.open_listener(*client);
+            self.world.loosen_screen(*client);
+        }
+    }
+
+    /// The clients that somebody sits before, logged in.
+    fn running(&self) -> Vec<ClientId> {
+        let clients = &self.checker.model().clients;
+        let runs = |(id, client): (&ClientId, &super::model::Client)| {
+            (client.logged_in && client.life == Life::Running).then_some(*id)
+        };
+        clients.iter().filter_map(runs).collect()
+    }
+
+    /// Everybody writes to the next one, and to all peers: the ways are open, so these arrive.
+    fn talk(&mut self) {
+        let accounts: Vec<_> = self.checker.model().accounts.iter().copied().collect();
+        for client in self.running() {
+            let model = self.checker.model();
+            let peers: Vec<_> = model.clients[&client].book.keys().copied().collect();
+            let next = accounts
+                .iter()
+                .find(|name| Some(**name) > model.user(client))
+                .or_else(|| accounts.first());
+            if let Some(to) = next.copied().filter(|to| Some(*to) != model.user(client)) {
+                let text = self.text(1);
+                let _ = self.world.command(client, Command::Message { to, text });
+            }
+            for to in peers {
+                let text = self.text(1);
+                let _ = self.world.command(client, Command::Private { to, text });
+            }
+        }
+    }
+
+    /// At rest nothing is done but heartbeats.
+    fn check_quiet(&mut self) -> Checked {
+        const MINUTE: Duration = Duration::from_secs(60);
+        /// What a heartbeat, or whatever else somebody does now and then, may take.
+        const STEPS_A_BEAT: u64 = 30;
+        let before = self.world.steps();
+        self.pass(MINUTE)?;
+        let steps = self.world.steps() - before;
+        let beats = MINUTE.as_millis() / u128::from(self.plan.settings.heartbeat_interval.0) + 2;
+        let clients = u64::try_from(self.seats.len()).unwrap_or(u64::MAX);
+        let allowed = u64::try_from(beats).unwrap_or(u64::MAX) * clients * STEPS_A_BEAT;
+        if steps > allowed {
+            let (promise, at) = (Promise::Liveness, self.world.moment().at);
+            let what = format!("at rest {steps} steps are done in a minute, more than {allowed}");
+            return Err(Violation { promise, at, what });
+        }
+        Ok(())
+    }
+}
+
+fn name_of(account: usize) -> Name {
+    account_name(account).parse().expect("these are names")
+}

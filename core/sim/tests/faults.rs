@@ -1,0 +1,60 @@
+//! The checker sees what machines could do wrong: each planted fault is caught, as the promise that it breaks.
+
+use simplechat_sim::vopr::checker::Promise::{
+    self, Blocked, Consent, Heartbeat, InOrder, Kept, Liveness, Lockout, Once, OneFinalWord,
+    Presence,
+};
+use simplechat_sim::vopr::faults::Fault;
+use simplechat_sim::vopr::{generate, trial};
+
+/// Worlds in which a fault must be seen.
+const WORLDS: u64 = 200;
+
+fn is_caught(fault: Fault, as_one_of: &[Promise]) {
+    let violations = (0..WORLDS).filter_map(|seed| {
+        let plan = generate::plan(seed);
+        trial::run(&plan, Some(fault), None).err()
+    });
+    let first = violations.take(1).next();
+    let promise = first.as_ref().map(|violation| violation.promise);
+    assert!(
+        promise.is_some_and(|promise| as_one_of.contains(&promise)),
+        "{fault:?}: {first:?}"
+    );
+}
+
+macro_rules! caught {
+    ($($name:ident: $fault:ident as $promises:expr;)+) => {
+        $(
+            #[test]
+            fn $name() {
+                is_caught(Fault::$fault, &$promises);
+            }
+        )+
+    };
+}
+
+caught! {
+    a_text_shown_twice: ShowTwice as [Once];
+    a_text_shown_to_another: ShowToAnother as [Once];
+    a_text_overtaken: Overtake as [InOrder, OneFinalWord];
+    a_text_swallowed: Swallow as [OneFinalWord, Kept];
+    a_text_acknowledged_unread: AcknowledgeUnread as [OneFinalWord, Kept];
+    a_text_under_anothers_name: Impersonate as [Once];
+    a_text_garbled: Garble as [Once];
+    a_wish_without_final_word: NoFinalWord as [OneFinalWord];
+    a_wish_with_two_final_words: TwoFinalWords as [OneFinalWord];
+    a_delivery_that_was_none: FalseDelivery as [OneFinalWord, Blocked];
+    a_refusal_that_was_none: FalseRefusal as [OneFinalWord];
+    a_server_that_forgets: ForgetEverything as [Kept, Presence, Liveness, Blocked, OneFinalWord, Heartbeat];
+    a_blocked_ones_text: ShowBlocked as [Blocked];
+    a_question_taken_for_a_yes: TakeQuestionForYes as [Consent];
+    a_client_dialled_without_consent: DialAnybody as [Consent];
+    a_coming_told_as_a_going: FalsePresence as [Presence];
+    somebody_listed_who_is_away: ListAnybody as [Presence, Blocked];
+    a_guess_too_many: GuessOnceMore as [Lockout];
+    an_expiry_too_late: ExpireLate as [Heartbeat];
+    a_question_that_never_expires: NeverExpireQuestions as [Consent];
+    a_mailbox_too_small: SmallMailboxes as [OneFinalWord];
+    a_client_that_runs_in_circles: RunInCircles as [Liveness];
+}
