@@ -265,3 +265,28 @@ fn a_peer_who_calls_before_the_introduction_has_come_is_no_stranger() {
         }
     }
 }
+
+/// Who removes somebody may have been introduced to them anew meanwhile.
+#[test]
+fn a_removal_that_crosses_an_introduction_ends_it_on_both_sides() {
+    for pause in 0..80 {
+        let mut w = World::new(20);
+        let (alice, bob) = (w.join("alice"), w.join("bob"));
+        w.types(alice, "getaddress bob");
+        w.settle();
+        w.types(bob, "accept alice");
+        w.types(bob, "getaddress alice");
+        w.run(Duration::from_millis(pause));
+        for line in ["accept bob", "removeaddress bob"] {
+            // Whether it makes sense yet depends on the pause.
+            let _ = w.command(alice, simplechat_sim::script::parse(line));
+        }
+        w.run(Duration::from_secs(200));
+        w.look_away();
+        w.types(alice, "addressbook");
+        w.types(bob, "addressbook");
+        let is_empty = |book: Vec<String>| book == ["book: "];
+        let books = (is_empty(w.saw(alice)), is_empty(w.saw(bob)));
+        assert_eq!(books.0, books.1, "after {pause} ms: {}", w.log());
+    }
+}

@@ -268,3 +268,59 @@ fn a_lockout_holds_over_a_restart_and_no_longer() {
             .contains(&"logged in as alice, 0 kept".to_owned())
     );
 }
+
+/// An address is what an introduction is for: without the asker there is none.
+#[test]
+fn a_yes_to_somebody_who_is_not_back_yet_introduces_both_when_they_are() {
+    let mut w = World::new(11);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "getaddress bob");
+    w.settle();
+    w.cut_from_server(alice);
+    w.crash_server();
+    w.start_server();
+    w.run(Duration::from_secs(40));
+    w.look_away();
+    w.types(bob, "accept alice");
+    w.settle();
+    assert_eq!(w.saw(bob), ["accept alice: done"]);
+    w.heal_to_server(alice);
+    w.run(Duration::from_secs(40));
+    assert!(w.saw(bob).contains(&"introduced to alice".to_owned()));
+    w.look_away();
+    w.types(bob, "private alice hello");
+    w.settle();
+    assert!(w.saw(alice).contains(&"bob privately: hello".to_owned()));
+}
+
+#[test]
+fn a_yes_to_somebody_who_does_not_come_back_expires() {
+    let mut w = World::new(12);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "getaddress bob");
+    w.settle();
+    w.crash(alice);
+    w.crash_server();
+    w.start_server();
+    w.run(Duration::from_secs(40));
+    w.types(bob, "accept alice");
+    w.settle();
+    w.look_away();
+    w.run(Duration::from_secs(130));
+    assert_eq!(w.saw(bob), ["no answer from alice"]);
+}
+
+#[test]
+fn nobody_is_introduced_before_the_store_has_it() {
+    let mut w = World::new(13);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "getaddress bob");
+    w.settle();
+    w.look_away();
+    w.store.takes = Duration::from_secs(2);
+    w.types(bob, "accept alice");
+    w.run(Duration::from_secs(1));
+    assert_eq!(w.saw(alice), [""; 0]);
+    w.settle();
+    assert_eq!(w.saw(alice), ["introduced to bob"]);
+}

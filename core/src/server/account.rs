@@ -51,17 +51,10 @@ impl Account {
         }
     }
 
-    /// Whether there is a client that is to be told what concerns it, now or when it comes back.
-    pub(super) const fn has_client(&self) -> bool {
-        self.latest_login.is_some()
-    }
-
     /// Tells the user's client, now or when it comes back.
     pub(super) fn notify(&mut self, notice: Notice) {
         match &mut self.session {
             Some(session) => session.lane.notify(notice),
-            // Without a client there is nobody who would want to know.
-            None if self.latest_login.is_none() => {}
             None => push_notice(&mut self.missed, notice),
         }
     }

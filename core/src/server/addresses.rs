@@ -5,7 +5,8 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::introduction::{Asked, Pair};
 use super::lane::Notice;
-use super::record::{Record, Subject, Visibility};
+use super::record::{QuestionState, Record, Subject};
+use super::record_queue::Waiting;
 use super::session::{Listener, Session};
 use super::{AccountId, Server};
 use crate::channel::SessionKeys;
@@ -28,23 +29,22 @@ impl Server {
         }
         self.check_introductions(asker)?;
         let pair = Pair { asked, asker };
-        let visibility = if self.accounts.get(asked).blacklist.contains(asker) {
-            Visibility::Hidden
+        let state = if self.accounts.get(asked).blacklist.contains(asker) {
+            QuestionState::Hidden
         } else {
-            Visibility::Shown
+            QuestionState::Shown
         };
-        match self.introductions.ask(self.clock.at, pair, visibility) {
-            Asked::Open(visibility) => {
-                self.record_question(pair, visibility);
-                if visibility == Visibility::Shown {
+        match self.introductions.ask(self.clock.at, pair, state) {
+            Asked::Open(state) => {
+                self.record_question(pair, state);
+                if state == QuestionState::Shown {
                     self.put_question(pair, self.config.question_expiry);
                     self.pump(asked);
                 }
                 Ok(())
             }
             Asked::Crossed => {
-                self.record_closed(pair.crossing());
-                self.introduce(asker, asked);
+                self.agree(pair.crossing());
                 Ok(())
             }
             Asked::Already => Err(Refusal::AlreadyAsked),
@@ -57,14 +57,17 @@ impl Server {
     pub(super) fn accept(&mut self, asked: AccountId, name: Name) -> Result<(), Refusal> {
         let asker = self.other(asked, name)?;
         self.check_introductions(asked)?;
-        self.answer_question(Pair { asked, asker })?;
-        self.introduce(asker, asked);
+        let pair = Pair { asked, asker };
+        self.answer_question(pair)?;
+        self.agree(pair);
         Ok(())
     }
 
     pub(super) fn deny(&mut self, asked: AccountId, name: Name) -> Result<(), Refusal> {
         let asker = self.other(asked, name)?;
-        self.answer_question(Pair { asked, asker })?;
+        let pair = Pair { asked, asker };
+        self.answer_question(pair)?;
+        self.record_closed(pair);
         let by = self.accounts.get(asked).name;
         let notice = Notice {
             subject: Subject::OwnQuestion(by),
@@ -78,16 +81,49 @@ impl Server {
         if !self.introductions.answer(pair) {
             return Err(Refusal::NoQuestion);
         }
-        self.record_closed(pair);
         Ok(())
     }
 
-    fn record_question(&mut self, pair: Pair, visibility: Visibility) {
+    /// Both have said yes. Where one of them has no address yet, as after a restart, that waits for it.
+    fn agree(&mut self, pair: Pair) {
+        if self.have_addresses(pair) {
+            self.record_closed(pair);
+            self.introduce(pair.asker, pair.asked);
+        } else {
+            let expires = self.clock.at + self.config.question_expiry;
+            self.introductions
+                .open(pair, QuestionState::Agreed, expires);
+            self.record_question(pair, QuestionState::Agreed);
+        }
+    }
+
+    /// It is known now where a user may be reached: whoever waited for that is introduced.
+    pub(super) fn introduce_agreed(&mut self, account: AccountId) {
+        for pair in self.introductions.agreed_with(account) {
+            if self.have_addresses(pair) {
+                self.introductions.withdraw(pair);
+                self.agree(pair);
+            }
+        }
+    }
+
+    /// Whether it is known of both where they may be reached, or that the server cannot reach them.
+    fn have_addresses(&self, pair: Pair) -> bool {
+        [pair.asked, pair.asker].into_iter().all(|account| {
+            let session = self.accounts.get(account).session.as_ref();
+            session.is_some_and(|session| match session.listener {
+                Listener::Reachable | Listener::Unreachable => true,
+                Listener::Unknown | Listener::Probing { .. } => false,
+            })
+        })
+    }
+
+    fn record_question(&mut self, pair: Pair, state: QuestionState) {
         let expiry = u64::try_from(self.config.question_expiry.as_millis()).unwrap_or(u64::MAX);
         let record = Record::Asked {
             asker: self.accounts.get(pair.asker).name,
             asked: self.accounts.get(pair.asked).name,
-            visibility,
+            state,
             expires: WallTime(self.clock.wall.0.saturating_add(expiry)),
         };
         self.record(record);
@@ -132,18 +168,21 @@ impl Server {
         }
     }
 
-    pub(super) fn on_question_expired(&mut self, pair: Pair, visibility: Visibility) {
+    pub(super) fn on_question_expired(&mut self, pair: Pair, state: QuestionState) {
         self.record_closed(pair);
-        if visibility == Visibility::Shown {
-            self.tell_question_closed(pair.asked, pair.asker);
+        match state {
+            QuestionState::Shown => self.tell_question_closed(pair.asked, pair.asker),
+            // They had said yes, and now wait for the asker.
+            QuestionState::Agreed => self.tell_no_answer(pair.crossing()),
+            QuestionState::Hidden => {}
         }
         self.tell_no_answer(pair);
     }
 
     /// A user is gone: their questions are open no more.
     pub(super) fn withdraw_questions(&mut self, asker: AccountId) {
-        for (asked, visibility) in self.introductions.withdraw_all_of(asker) {
-            self.on_question_expired(Pair { asked, asker }, visibility);
+        for (asked, state) in self.introductions.withdraw_all_of(asker) {
+            self.on_question_expired(Pair { asked, asker }, state);
         }
     }
 
@@ -171,13 +210,7 @@ impl Server {
     fn introduce(&mut self, a: AccountId, b: AccountId) {
         let keys = SessionKeys::generate(&mut *self.secrets);
         self.introductions.introduce(a, b, keys.id);
-        let (names, link) = (self.names_of(a, b), keys.id);
-        let (a_name, b_name) = names;
-        self.record(Record::Introduced {
-            a: a_name,
-            b: b_name,
-            link,
-        });
+        self.record_introduced(a, b, keys.id);
         self.acquaint(a, b);
         for (user, peer, keys) in [(a, b, keys.clone()), (b, a, keys.mirrored())] {
             let name = self.accounts.get(peer).name;
@@ -192,6 +225,11 @@ impl Server {
             };
             self.notify(user, notice);
         }
+    }
+
+    fn record_introduced(&mut self, a: AccountId, b: AccountId, link: SessionId) {
+        let (a, b) = self.names_of(a, b);
+        self.record(Record::Introduced { a, b, link });
     }
 
     fn check_introductions(&self, user: AccountId) -> Result<(), Refusal> {
@@ -213,17 +251,27 @@ impl Server {
         let Some(link) = self.introductions.end(user, peer) else {
             return false;
         };
+        self.record_parted(user, peer);
         self.tell_introduction_ended(user, peer, link, reason);
+        // They may have been introduced anew since the user wished this.
+        self.tell_introduction_ended(peer, user, link, reason);
         true
     }
 
     /// Ends all that is between a user and others, and tells the others.
     pub(super) fn end_introductions(&mut self, user: AccountId, reason: EndReason) {
         for (peer, link) in self.introductions.end_all_of(user) {
+            self.record_parted(user, peer);
             self.tell_introduction_ended(user, peer, link, reason);
         }
     }
 
+    fn record_parted(&mut self, a: AccountId, b: AccountId) {
+        let (a, b) = self.names_of(a, b);
+        self.record(Record::Parted { a, b });
+    }
+
+    /// Tells `peer` that what was between them and `user` is over.
     fn tell_introduction_ended(
         &mut self,
         user: AccountId,
@@ -231,11 +279,7 @@ impl Server {
         link: SessionId,
         reason: EndReason,
     ) {
-        let (name, peer_name) = self.names_of(user, peer);
-        self.record(Record::Parted {
-            a: name,
-            b: peer_name,
-        });
+        let name = self.accounts.get(user).name;
         let notice = Notice {
             subject: Subject::Introduction(name),
             push: Push::IntroductionEnded {
@@ -251,15 +295,21 @@ impl Server {
         (self.accounts.get(a).name, self.accounts.get(b).name)
     }
 
-    /// Tells a user's client, now or when it comes back, also after a restart of the server.
+    /// Tells a user's client, once the store has it and so also after a restart of the server; if it is away, when it is
+    /// back.
     fn notify(&mut self, user: AccountId, notice: Notice) {
-        let owner = self.accounts.get_mut(user);
-        if owner.has_client() {
-            let (to, subject, push) = (owner.name, notice.subject, notice.push.clone());
-            self.record(Record::Notice { to, subject, push });
-        }
-        self.accounts.get_mut(user).notify(notice);
-        self.pump(user);
+        let owner = self.accounts.get(user);
+        // Without a client there is nobody who would want to know.
+        let Some(client) = owner.latest_login.map(|latest| latest.instance) else {
+            return;
+        };
+        let (to, subject, push) = (owner.name, notice.subject, notice.push.clone());
+        self.record(Record::Notice { to, subject, push });
+        self.records.wait(Waiting::Notice {
+            to: user,
+            client,
+            notice,
+        });
     }
 
     /// Where one user may be reached by another, best first.

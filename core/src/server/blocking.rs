@@ -3,7 +3,7 @@
 use super::blacklist::NotAdded;
 use super::intake::Fate;
 use super::introduction::Pair;
-use super::record::{Record, Visibility};
+use super::record::{QuestionState, Record};
 use super::{AccountId, Server};
 use crate::limits::BLACKLIST_MAX;
 use crate::name::Name;
@@ -46,9 +46,9 @@ impl Server {
             asked: blocked,
             asker: user,
         };
-        if let Some(visibility) = self.introductions.withdraw(own_question) {
+        if let Some(state) = self.introductions.withdraw(own_question) {
             self.record_closed(own_question);
-            if visibility == Visibility::Shown {
+            if state == QuestionState::Shown {
                 self.tell_question_closed(blocked, user);
             }
         }

@@ -286,6 +286,7 @@ impl Server {
                 listener: address,
             }),
         }
+        self.introduce_agreed(account);
     }
 
     /// The answer in a frame that came back where we dialled a session's listener.

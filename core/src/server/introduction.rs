@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::AccountId;
-use super::record::Visibility;
+use super::record::QuestionState;
 use crate::id::SessionId;
 use crate::limits::{INTRODUCTIONS_MAX, QUESTIONS_MAX};
 use crate::time::Timestamp;
@@ -36,7 +36,7 @@ impl Pair {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Asked {
     /// It is open.
-    Open(Visibility),
+    Open(QuestionState),
     /// The other had asked too: both have said yes.
     Crossed,
     /// It was open already.
@@ -47,7 +47,7 @@ pub(super) enum Asked {
 
 #[derive(Debug)]
 struct Question {
-    visibility: Visibility,
+    state: QuestionState,
     expires: Timestamp,
 }
 
@@ -78,7 +78,7 @@ impl Introductions {
     }
 
     /// One user asks another, who may be shown it or not.
-    pub(super) fn ask(&mut self, now: Timestamp, pair: Pair, visibility: Visibility) -> Asked {
+    pub(super) fn ask(&mut self, now: Timestamp, pair: Pair, state: QuestionState) -> Asked {
         if self.remove(pair.crossing()).is_some() {
             return Asked::Crossed;
         }
@@ -88,25 +88,49 @@ impl Introductions {
         if self.by_asker.range(all_of(pair.asker)).count() >= QUESTIONS_MAX {
             return Asked::TooMany;
         }
-        let visibility = if self.open_for(pair.asked).count() >= QUESTIONS_MAX {
-            Visibility::Hidden
+        let state = if self.open_for(pair.asked).count() >= QUESTIONS_MAX {
+            QuestionState::Hidden
         } else {
-            visibility
+            state
         };
         let expires = now + self.expiry;
-        self.open(pair, visibility, expires);
-        Asked::Open(visibility)
+        self.open(pair, state, expires);
+        Asked::Open(state)
     }
 
     /// A question is open until it is answered or that time has come.
-    pub(super) fn open(&mut self, pair: Pair, visibility: Visibility, expires: Timestamp) {
-        let question = Question {
-            visibility,
-            expires,
-        };
+    pub(super) fn open(&mut self, pair: Pair, state: QuestionState, expires: Timestamp) {
+        let question = Question { state, expires };
         self.questions.insert(pair, question);
         self.by_asker.insert((pair.asker, pair.asked));
         self.deadlines.set(pair, expires);
+    }
+
+    /// The questions that concern a user and that both have said yes to.
+    pub(super) fn agreed_with(&self, account: AccountId) -> Vec<Pair> {
+        let asked_by = self.by_asker.range(all_of(account));
+        let own = asked_by.map(|(asker, asked)| Pair {
+            asked: *asked,
+            asker: *asker,
+        });
+        own.chain(self.asked_of(account).map(|(pair, _)| pair))
+            .filter(|pair| {
+                self.questions
+                    .get(pair)
+                    .is_some_and(|question| question.state == QuestionState::Agreed)
+            })
+            .collect()
+    }
+
+    fn asked_of(&self, asked: AccountId) -> impl Iterator<Item = (Pair, &Question)> {
+        let first = Pair {
+            asked,
+            asker: AccountId(0),
+        };
+        self.questions
+            .range(first..)
+            .take_while(move |(pair, _)| pair.asked == asked)
+            .map(|(pair, question)| (*pair, question))
     }
 
     /// The addressee answers: whether there was such a question to answer.
@@ -114,29 +138,29 @@ impl Introductions {
         let is_shown = self
             .questions
             .get(&pair)
-            .is_some_and(|question| question.visibility == Visibility::Shown);
+            .is_some_and(|question| question.state == QuestionState::Shown);
         is_shown && self.remove(pair).is_some()
     }
 
     /// The addressee has blacklisted the asker: the question stays open for the asker alone.
     pub(super) fn hide(&mut self, pair: Pair) {
         if let Some(question) = self.questions.get_mut(&pair) {
-            question.visibility = Visibility::Hidden;
+            question.state = QuestionState::Hidden;
         }
     }
 
     /// The asker takes a question back. Gives whether its addressee had been shown it.
-    pub(super) fn withdraw(&mut self, pair: Pair) -> Option<Visibility> {
+    pub(super) fn withdraw(&mut self, pair: Pair) -> Option<QuestionState> {
         self.remove(pair)
     }
 
     /// The asker is gone: takes back all their questions, and gives whom they had asked and who had been shown it.
-    pub(super) fn withdraw_all_of(&mut self, asker: AccountId) -> Vec<(AccountId, Visibility)> {
+    pub(super) fn withdraw_all_of(&mut self, asker: AccountId) -> Vec<(AccountId, QuestionState)> {
         let all: Vec<_> = self.by_asker.range(all_of(asker)).copied().collect();
         let mut withdrawn = Vec::new();
         for (asker, asked) in all {
-            let visibility = self.remove(Pair { asked, asker });
-            withdrawn.extend(visibility.map(|visibility| (asked, visibility)));
+            let state = self.remove(Pair { asked, asker });
+            withdrawn.extend(state.map(|state| (asked, state)));
         }
         withdrawn
     }
@@ -146,14 +170,8 @@ impl Introductions {
         &self,
         asked: AccountId,
     ) -> impl Iterator<Item = (AccountId, Timestamp)> {
-        let first = Pair {
-            asked,
-            asker: AccountId(0),
-        };
-        self.questions
-            .range(first..)
-            .take_while(move |(pair, _)| pair.asked == asked)
-            .filter(|(_, question)| question.visibility == Visibility::Shown)
+        self.asked_of(asked)
+            .filter(|(_, question)| question.state == QuestionState::Shown)
             .map(|(pair, question)| (pair.asker, question.expires))
     }
 
@@ -163,17 +181,17 @@ impl Introductions {
     }
 
     /// Takes out one question that nobody answered in time.
-    pub(super) fn pop_expired(&mut self, now: Timestamp) -> Option<(Pair, Visibility)> {
+    pub(super) fn pop_expired(&mut self, now: Timestamp) -> Option<(Pair, QuestionState)> {
         let pair = self.deadlines.pop_due(now)?;
-        let visibility = self.remove(pair)?;
-        Some((pair, visibility))
+        let state = self.remove(pair)?;
+        Some((pair, state))
     }
 
-    fn remove(&mut self, pair: Pair) -> Option<Visibility> {
+    fn remove(&mut self, pair: Pair) -> Option<QuestionState> {
         let question = self.questions.remove(&pair)?;
         self.by_asker.remove(&(pair.asker, pair.asked));
         self.deadlines.cancel(pair);
-        Some(question.visibility)
+        Some(question.state)
     }
 
     /// Whether a user may have another introduction.

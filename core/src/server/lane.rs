@@ -26,7 +26,7 @@ const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LONGEST: Duration = Duration::from_secs(15);
 
 /// Something to tell, that must not get lost.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Notice {
     pub(super) subject: Subject,
     pub(super) push: Push,

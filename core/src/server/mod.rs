@@ -347,8 +347,8 @@ impl Server {
         while let Some(account) = self.heartbeats.pop_expired(now) {
             self.time_out(account);
         }
-        while let Some((pair, visibility)) = self.introductions.pop_expired(now) {
-            self.on_question_expired(pair, visibility);
+        while let Some((pair, state)) = self.introductions.pop_expired(now) {
+            self.on_question_expired(pair, state);
         }
         while let Some(kind) = self.timers.pop_due(now) {
             match kind {

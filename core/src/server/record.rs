@@ -87,14 +87,14 @@ pub enum Record {
         /// Whom.
         user: Name,
     },
-    /// A question for an address is open.
+    /// A question for an address is open, in place of the same one in another state.
     Asked {
         /// Who asks.
         asker: Name,
         /// Who is asked.
         asked: Name,
-        /// Whether they are shown it.
-        visibility: Visibility,
+        /// How it stands.
+        state: QuestionState,
         /// Until when it may be answered.
         expires: WallTime,
     },
@@ -163,11 +163,13 @@ impl Subject {
     }
 }
 
-/// Whether the addressee of a question is shown it.
+/// How an open question stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Visibility {
+pub enum QuestionState {
     /// The addressee may answer it.
     Shown,
     /// It stays open for the asker alone.
     Hidden,
+    /// The addressee said yes, and one of the two has no address yet.
+    Agreed,
 }

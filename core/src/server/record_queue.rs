@@ -9,10 +9,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::AccountId;
+use super::lane::Notice;
 use super::mailbox::{Origin, Place};
 use super::record::Record;
 use crate::backoff::Backoff;
-use crate::id::EffectId;
+use crate::id::{EffectId, InstanceId};
 use crate::limits::{RECORDS_MAX, RECORDS_PER_BATCH};
 use crate::name::Name;
 use crate::rng::Rng;
@@ -22,12 +23,18 @@ const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(30);
 
 /// What is said once all that was recorded before it is stored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Waiting {
     /// That a message is kept.
     Copy { to: AccountId, place: Place },
     /// The outcome of an operation.
     Operation { origin: Origin, outcome: Outcome },
+    /// A notice to a user's client.
+    Notice {
+        to: AccountId,
+        client: InstanceId,
+        notice: Notice,
+    },
 }
 
 /// How the store did, when that is news.
@@ -117,7 +124,7 @@ impl RecordQueue {
             .waiting
             .iter()
             .take_while(|(after, _)| *after <= through)
-            .map(|(_, waiting)| *waiting)
+            .map(|(_, waiting)| waiting.clone())
             .collect();
         Some((records, waiting))
     }
@@ -167,7 +174,7 @@ impl RecordQueue {
             .collect();
         self.waiting.retain(|(_, waiting)| match *waiting {
             Waiting::Copy { to, place } => !copies.contains(&(to, place)),
-            Waiting::Operation { .. } => true,
+            Waiting::Operation { .. } | Waiting::Notice { .. } => true,
         });
     }
 
@@ -177,7 +184,7 @@ impl RecordQueue {
             .iter()
             .filter_map(|(_, waiting)| match *waiting {
                 Waiting::Copy { to, place } => Some((to, place)),
-                Waiting::Operation { .. } => None,
+                Waiting::Operation { .. } | Waiting::Notice { .. } => None,
             })
     }
 
@@ -198,7 +205,7 @@ impl RecordQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{InstanceId, Seq};
+    use crate::id::Seq;
 
     fn record(number: u64) -> Record {
         Record::Taken {

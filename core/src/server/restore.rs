@@ -69,14 +69,13 @@ impl Server {
             Record::Asked {
                 asker,
                 asked,
-                visibility,
+                state,
                 expires,
             } => {
                 let pair = self.pair(asker, asked)?;
                 // Clocks may have been set: it is never open for longer than a new one.
                 let rest = self.until(expires).min(self.config.question_expiry);
-                self.introductions
-                    .open(pair, visibility, self.clock.at + rest);
+                self.introductions.open(pair, state, self.clock.at + rest);
             }
             Record::QuestionClosed { asker, asked } => {
                 self.introductions.withdraw(self.pair(asker, asked)?);

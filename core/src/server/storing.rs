@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::account::LatestLogin;
 use super::event::Event;
 use super::intake::Fate;
 use super::record::Record;
@@ -82,6 +83,7 @@ impl Server {
                     Some(entry) => (entry.origin, None),
                     None => continue,
                 },
+                Waiting::Notice { .. } => continue,
             };
             let outcomes = settled
                 .entry((origin.account, origin.instance))
@@ -153,6 +155,14 @@ impl Server {
                 let origin = self.accounts.get_mut(to).mailbox.stored(place);
                 if let Some(origin) = origin {
                     self.resolve_copy(origin, Fate::Stored);
+                }
+            }
+            Waiting::Notice { to, client, notice } => {
+                let owner = self.accounts.get_mut(to);
+                let is_latest = |latest: LatestLogin| latest.instance == client;
+                if owner.latest_login.is_some_and(is_latest) {
+                    owner.notify(notice);
+                    self.pump(to);
                 }
             }
         }

@@ -26,10 +26,13 @@ fn a_question_is_answered_once() {
     let mut all = introductions();
     let question = pair(ALICE, BOB);
     assert_eq!(
-        all.ask(at(0), question, Visibility::Shown),
-        Asked::Open(Visibility::Shown)
+        all.ask(at(0), question, QuestionState::Shown),
+        Asked::Open(QuestionState::Shown)
     );
-    assert_eq!(all.ask(at(0), question, Visibility::Shown), Asked::Already);
+    assert_eq!(
+        all.ask(at(0), question, QuestionState::Shown),
+        Asked::Already
+    );
     assert!(all.answer(question));
     assert!(!all.answer(question));
     assert!(!all.answer(pair(BOB, ALICE)), "nobody asked that");
@@ -39,11 +42,11 @@ fn a_question_is_answered_once() {
 #[test]
 fn a_question_that_nobody_answers_expires() {
     let mut all = introductions();
-    all.ask(at(5), pair(ALICE, BOB), Visibility::Hidden);
+    all.ask(at(5), pair(ALICE, BOB), QuestionState::Hidden);
     assert_eq!(all.pop_expired(at(125) - Duration::from_micros(1)), None);
     assert_eq!(
         all.pop_expired(at(125)),
-        Some((pair(ALICE, BOB), Visibility::Hidden))
+        Some((pair(ALICE, BOB), QuestionState::Hidden))
     );
     assert_eq!(all.pop_expired(at(999)), None);
 }
@@ -51,12 +54,12 @@ fn a_question_that_nobody_answers_expires() {
 #[test]
 fn a_hidden_question_cannot_be_answered_and_looks_open_to_its_asker() {
     let mut all = introductions();
-    all.ask(at(0), pair(ALICE, BOB), Visibility::Shown);
+    all.ask(at(0), pair(ALICE, BOB), QuestionState::Shown);
     all.hide(pair(ALICE, BOB));
     assert!(!all.answer(pair(ALICE, BOB)));
     assert_eq!(all.open_for(BOB).count(), 0);
     assert_eq!(
-        all.ask(at(1), pair(ALICE, BOB), Visibility::Shown),
+        all.ask(at(1), pair(ALICE, BOB), QuestionState::Shown),
         Asked::Already
     );
 }
@@ -64,9 +67,9 @@ fn a_hidden_question_cannot_be_answered_and_looks_open_to_its_asker() {
 #[test]
 fn crossing_questions_are_a_yes_from_both() {
     let mut all = introductions();
-    all.ask(at(0), pair(ALICE, BOB), Visibility::Shown);
+    all.ask(at(0), pair(ALICE, BOB), QuestionState::Shown);
     assert_eq!(
-        all.ask(at(1), pair(BOB, ALICE), Visibility::Shown),
+        all.ask(at(1), pair(BOB, ALICE), QuestionState::Shown),
         Asked::Crossed
     );
     assert_eq!(all.next_deadline(), None, "both questions are closed");
@@ -75,11 +78,14 @@ fn crossing_questions_are_a_yes_from_both() {
 #[test]
 fn an_asker_who_goes_takes_the_questions_along() {
     let mut all = introductions();
-    all.ask(at(0), pair(ALICE, BOB), Visibility::Shown);
-    all.ask(at(0), pair(ALICE, AccountId(3)), Visibility::Hidden);
+    all.ask(at(0), pair(ALICE, BOB), QuestionState::Shown);
+    all.ask(at(0), pair(ALICE, AccountId(3)), QuestionState::Hidden);
     assert_eq!(
         all.withdraw_all_of(ALICE),
-        [(BOB, Visibility::Shown), (AccountId(3), Visibility::Hidden)]
+        [
+            (BOB, QuestionState::Shown),
+            (AccountId(3), QuestionState::Hidden)
+        ]
     );
 }
 
@@ -88,16 +94,16 @@ fn open_questions_are_bounded_on_both_sides() {
     let mut all = introductions();
     let others = 10..10 + u32::try_from(QUESTIONS_MAX).unwrap();
     for other in others.map(AccountId) {
-        all.ask(at(0), pair(ALICE, other), Visibility::Shown);
-        all.ask(at(0), pair(other, BOB), Visibility::Shown);
+        all.ask(at(0), pair(ALICE, other), QuestionState::Shown);
+        all.ask(at(0), pair(other, BOB), QuestionState::Shown);
     }
     assert_eq!(
-        all.ask(at(0), pair(ALICE, BOB), Visibility::Shown),
+        all.ask(at(0), pair(ALICE, BOB), QuestionState::Shown),
         Asked::TooMany
     );
     assert_eq!(
-        all.ask(at(0), pair(AccountId(5), BOB), Visibility::Shown),
-        Asked::Open(Visibility::Hidden),
+        all.ask(at(0), pair(AccountId(5), BOB), QuestionState::Shown),
+        Asked::Open(QuestionState::Hidden),
         "one too many for bob looks like no answer"
     );
     assert_eq!(all.open_for(BOB).count(), QUESTIONS_MAX);
@@ -123,13 +129,13 @@ proptest! {
         steps in prop::collection::vec((0u8..6, 0u32..4, 0u32..4, 0u64..50), 1..120),
     ) {
         let mut all = introductions();
-        let mut model: BTreeMap<Pair, (Visibility, Timestamp)> = BTreeMap::new();
+        let mut model: BTreeMap<Pair, (QuestionState, Timestamp)> = BTreeMap::new();
         let mut now = at(0);
         for (action, a, b, passes) in steps {
             now = now + Duration::from_secs(passes);
-            while let Some((pair, visibility)) = all.pop_expired(now) {
+            while let Some((pair, state)) = all.pop_expired(now) {
                 let (expected, expires) = model.remove(&pair).unwrap();
-                prop_assert_eq!(visibility, expected);
+                prop_assert_eq!(state, expected);
                 prop_assert!(expires <= now);
             }
             prop_assert!(model.values().all(|(_, expires)| *expires > now));
@@ -140,21 +146,21 @@ proptest! {
             let crossing = pair(AccountId(b), AccountId(a));
             match action {
                 0 | 1 => {
-                    let visibility = if action == 0 { Visibility::Shown } else { Visibility::Hidden };
+                    let state = if action == 0 { QuestionState::Shown } else { QuestionState::Hidden };
                     let is_crossed = model.remove(&crossing).is_some();
                     let is_open = model.contains_key(&question);
                     if !is_crossed && !is_open {
-                        model.insert(question, (visibility, now + EXPIRY));
+                        model.insert(question, (state, now + EXPIRY));
                     }
                     let expected = match (is_crossed, is_open) {
                         (true, _) => Asked::Crossed,
                         (false, true) => Asked::Already,
-                        (false, false) => Asked::Open(visibility),
+                        (false, false) => Asked::Open(state),
                     };
-                    prop_assert_eq!(all.ask(now, question, visibility), expected);
+                    prop_assert_eq!(all.ask(now, question, state), expected);
                 }
                 2 => {
-                    let open = model.get(&question).is_some_and(|(visibility, _)| *visibility == Visibility::Shown);
+                    let open = model.get(&question).is_some_and(|(state, _)| *state == QuestionState::Shown);
                     if open {
                         model.remove(&question);
                     }
@@ -162,11 +168,11 @@ proptest! {
                 }
                 3 => {
                     all.hide(question);
-                    model.entry(question).and_modify(|open| open.0 = Visibility::Hidden);
+                    model.entry(question).and_modify(|open| open.0 = QuestionState::Hidden);
                 }
                 4 => {
-                    let visibility = model.remove(&question).map(|(visibility, _)| visibility);
-                    prop_assert_eq!(all.withdraw(question), visibility);
+                    let state = model.remove(&question).map(|(state, _)| state);
+                    prop_assert_eq!(all.withdraw(question), state);
                 }
                 _ => {
                     all.withdraw_all_of(AccountId(a));
@@ -176,7 +182,7 @@ proptest! {
             let open: Vec<_> = all.open_for(AccountId(b)).map(|(asker, _)| asker).collect();
             let expected: Vec<_> = model
                 .iter()
-                .filter(|(pair, open)| pair.asked == AccountId(b) && open.0 == Visibility::Shown)
+                .filter(|(pair, open)| pair.asked == AccountId(b) && open.0 == QuestionState::Shown)
                 .map(|(pair, _)| pair.asker)
                 .collect();
             prop_assert_eq!(open, expected);
