@@ -48,13 +48,9 @@ impl Client {
     pub(super) fn on_introduction_ended(
         &mut self,
         peer: Name,
-        link: SessionId,
         reason: EndReason,
     ) -> Option<PeerEvent> {
         let entry = self.book.get_mut(peer)?;
-        if entry.channel.id() != link {
-            return None;
-        }
         match reason {
             EndReason::Removed | EndReason::LoggedOut => {
                 self.remove_peer(peer, GoneCause::Theirs(reason))

@@ -174,9 +174,9 @@ impl Client {
             }
             Push::AddressDenied { by } => Some(PeerEvent::AddressDenied { by }.into()),
             Push::NoAnswer { from } => Some(PeerEvent::NoAnswer { from }.into()),
-            Push::IntroductionEnded { peer, link, reason } => self
-                .on_introduction_ended(peer, link, reason)
-                .map(Event::from),
+            Push::IntroductionEnded { peer, reason } => {
+                self.on_introduction_ended(peer, reason).map(Event::from)
+            }
             Push::Stopping => {
                 self.on_server_stopping();
                 None

@@ -10,7 +10,6 @@ use super::record_queue::Waiting;
 use super::session::{Listener, Session};
 use super::{AccountId, Server};
 use crate::channel::SessionKeys;
-use crate::id::SessionId;
 use crate::limits::{CLIENT_PORT_MIN, INTRODUCTIONS_MAX, QUESTIONS_MAX};
 use crate::name::Name;
 use crate::time::WallTime;
@@ -209,8 +208,8 @@ impl Server {
     /// Both have said yes: each gets the other's address, and both the keys of their pair.
     fn introduce(&mut self, a: AccountId, b: AccountId) {
         let keys = SessionKeys::generate(&mut *self.secrets);
-        self.introductions.introduce(a, b, keys.id);
-        self.record_introduced(a, b, keys.id);
+        self.introductions.introduce(a, b);
+        self.record_introduced(a, b);
         self.acquaint(a, b);
         for (user, peer, keys) in [(a, b, keys.clone()), (b, a, keys.mirrored())] {
             let name = self.accounts.get(peer).name;
@@ -227,9 +226,9 @@ impl Server {
         }
     }
 
-    fn record_introduced(&mut self, a: AccountId, b: AccountId, link: SessionId) {
+    fn record_introduced(&mut self, a: AccountId, b: AccountId) {
         let (a, b) = self.names_of(a, b);
-        self.record(Record::Introduced { a, b, link });
+        self.record(Record::Introduced { a, b });
     }
 
     fn check_introductions(&self, user: AccountId) -> Result<(), Refusal> {
@@ -248,21 +247,21 @@ impl Server {
         peer: AccountId,
         reason: EndReason,
     ) -> bool {
-        let Some(link) = self.introductions.end(user, peer) else {
+        if !self.introductions.end(user, peer) {
             return false;
-        };
+        }
         self.record_parted(user, peer);
-        self.tell_introduction_ended(user, peer, link, reason);
+        self.tell_introduction_ended(user, peer, reason);
         // They may have been introduced anew since the user wished this.
-        self.tell_introduction_ended(peer, user, link, reason);
+        self.tell_introduction_ended(peer, user, reason);
         true
     }
 
     /// Ends all that is between a user and others, and tells the others.
     pub(super) fn end_introductions(&mut self, user: AccountId, reason: EndReason) {
-        for (peer, link) in self.introductions.end_all_of(user) {
+        for peer in self.introductions.end_all_of(user) {
             self.record_parted(user, peer);
-            self.tell_introduction_ended(user, peer, link, reason);
+            self.tell_introduction_ended(user, peer, reason);
         }
     }
 
@@ -272,21 +271,11 @@ impl Server {
     }
 
     /// Tells `peer` that what was between them and `user` is over.
-    fn tell_introduction_ended(
-        &mut self,
-        user: AccountId,
-        peer: AccountId,
-        link: SessionId,
-        reason: EndReason,
-    ) {
+    fn tell_introduction_ended(&mut self, user: AccountId, peer: AccountId, reason: EndReason) {
         let name = self.accounts.get(user).name;
         let notice = Notice {
             subject: Subject::Introduction(name),
-            push: Push::IntroductionEnded {
-                peer: name,
-                link,
-                reason,
-            },
+            push: Push::IntroductionEnded { peer: name, reason },
         };
         self.notify(peer, notice);
     }

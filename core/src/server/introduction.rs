@@ -10,7 +10,6 @@ use core::time::Duration;
 
 use super::AccountId;
 use super::record::QuestionState;
-use crate::id::SessionId;
 use crate::limits::{INTRODUCTIONS_MAX, QUESTIONS_MAX};
 use crate::time::Timestamp;
 use crate::timers::Timers;
@@ -58,8 +57,8 @@ pub(super) struct Introductions {
     questions: BTreeMap<Pair, Question>,
     by_asker: BTreeSet<(AccountId, AccountId)>,
     deadlines: Timers<Pair>,
-    /// Both directions of each pair, with the link that their keys have.
-    in_force: BTreeMap<(AccountId, AccountId), SessionId>,
+    /// Both directions of each pair.
+    in_force: BTreeSet<(AccountId, AccountId)>,
 }
 
 fn all_of(account: AccountId) -> core::ops::RangeInclusive<(AccountId, AccountId)> {
@@ -73,7 +72,7 @@ impl Introductions {
             questions: BTreeMap::new(),
             by_asker: BTreeSet::new(),
             deadlines: Timers::default(),
-            in_force: BTreeMap::new(),
+            in_force: BTreeSet::new(),
         }
     }
 
@@ -200,25 +199,20 @@ impl Introductions {
     }
 
     /// Both said yes: they are peers from now on, under these keys in place of any that they had.
-    pub(super) fn introduce(&mut self, a: AccountId, b: AccountId, link: SessionId) {
-        self.in_force.insert((a, b), link);
-        self.in_force.insert((b, a), link);
+    pub(super) fn introduce(&mut self, a: AccountId, b: AccountId) {
+        self.in_force.extend([(a, b), (b, a)]);
     }
 
-    /// Ends what is between two users, and gives the link that it had.
-    pub(super) fn end(&mut self, a: AccountId, b: AccountId) -> Option<SessionId> {
+    /// Ends what is between two users: whether there was anything.
+    pub(super) fn end(&mut self, a: AccountId, b: AccountId) -> bool {
         self.in_force.remove(&(b, a));
         self.in_force.remove(&(a, b))
     }
 
-    /// Ends all introductions of a user, and gives with whom and which links they had.
-    pub(super) fn end_all_of(&mut self, account: AccountId) -> Vec<(AccountId, SessionId)> {
-        let all: Vec<_> = self
-            .in_force
-            .range(all_of(account))
-            .map(|((_, peer), link)| (*peer, *link))
-            .collect();
-        for (peer, _) in &all {
+    /// Ends all introductions of a user, and gives with whom they were.
+    pub(super) fn end_all_of(&mut self, account: AccountId) -> Vec<AccountId> {
+        let all: Vec<_> = self.peers_of(account).collect();
+        for peer in &all {
             self.end(account, *peer);
         }
         all
@@ -226,9 +220,7 @@ impl Introductions {
 
     /// The peers of a user.
     pub(super) fn peers_of(&self, account: AccountId) -> impl Iterator<Item = AccountId> {
-        self.in_force
-            .range(all_of(account))
-            .map(|((_, peer), _)| *peer)
+        self.in_force.range(all_of(account)).map(|(_, peer)| *peer)
     }
 }
 

@@ -9,7 +9,7 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{InstanceId, LoginNumber, Seq, SessionId};
+use crate::id::{InstanceId, LoginNumber, Seq};
 use crate::name::Name;
 use crate::time::WallTime;
 use crate::wire::push::{Delivery, Push};
@@ -111,8 +111,6 @@ pub enum Record {
         a: Name,
         /// The other.
         b: Name,
-        /// The session of their pair.
-        link: SessionId,
     },
     /// Two users are introduced no more.
     Parted {

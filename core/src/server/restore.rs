@@ -80,9 +80,9 @@ impl Server {
             Record::QuestionClosed { asker, asked } => {
                 self.introductions.withdraw(self.pair(asker, asked)?);
             }
-            Record::Introduced { a, b, link } => {
+            Record::Introduced { a, b } => {
                 let (a, b) = self.both(a, b)?;
-                self.introductions.introduce(a, b, link);
+                self.introductions.introduce(a, b);
             }
             Record::Parted { a, b } => {
                 let (a, b) = self.both(a, b)?;

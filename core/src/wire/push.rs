@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::item::{Bounded, Item};
 use super::{Challenge, EndReason};
 use crate::channel::SessionKeys;
-use crate::id::{BatchNumber, InstanceId, Seq, SessionId};
+use crate::id::{BatchNumber, InstanceId, Seq};
 use crate::limits::CANDIDATES_MAX;
 use crate::name::Name;
 use crate::text::Text;
@@ -70,8 +70,6 @@ pub enum Push {
     IntroductionEnded {
         /// With whom.
         peer: Name,
-        /// Which of the introductions there may have been.
-        link: SessionId,
         /// Why.
         reason: EndReason,
     },

@@ -189,7 +189,6 @@ fn answer_items() {
 #[test]
 fn push_items() {
     let user = name();
-    let link = SessionId([0xbb; 16]);
     let delivery = |audience| {
         Push::Message(Delivery {
             from: user,
@@ -200,11 +199,7 @@ fn push_items() {
             text: text(),
         })
     };
-    let ended = |reason| Push::IntroductionEnded {
-        peer: user,
-        link,
-        reason,
-    };
+    let ended = |reason| Push::IntroductionEnded { peer: user, reason };
     insta::assert_snapshot!(golden(&[
         Push::Probe {
             challenge: Challenge([0xcc; 16])

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use arbitrary::{Result, Unstructured};
 use simplechat_core::channel::SessionKeys;
-use simplechat_core::id::{BatchNumber, InstanceId, LoginNumber, QueryNumber, Seq, SessionId};
+use simplechat_core::id::{BatchNumber, InstanceId, LoginNumber, QueryNumber, Seq};
 use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::{Password, Text};
@@ -259,7 +259,6 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
         9 => Push::NoAnswer { from: name(u)? },
         10 => Push::IntroductionEnded {
             peer: name(u)?,
-            link: link(u)?,
             reason: end_reason(u)?,
         },
         11 => Push::Delivered {
@@ -283,10 +282,6 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
             text: text(u)?,
         }),
     })
-}
-
-fn link(u: &mut Unstructured<'_>) -> Result<SessionId> {
-    Ok(keys(u)?.id)
 }
 
 pub(crate) fn push_answer(u: &mut Unstructured<'_>) -> Result<PushAnswer> {

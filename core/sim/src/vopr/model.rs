@@ -79,9 +79,6 @@ pub struct Entry {
     pub since: Timestamp,
     /// Whether the user was told that they are at another client.
     pub is_elsewhere: bool,
-    /// Whether they were online. A server that has just started may introduce somebody who is not back yet, and then
-    /// knows no address of theirs: such peers never find each other. To be tightened when that is mended.
-    pub were_online: bool,
 }
 
 /// What a user is at the server.
@@ -396,8 +393,6 @@ impl Model {
     }
 
     fn apply_peer_event(&mut self, at: Timestamp, id: ClientId, event: &PeerEvent) {
-        let presence = &self.presence;
-        let online = |user: &Name| presence.get(user).is_some_and(|presence| presence.online);
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
@@ -410,13 +405,11 @@ impl Model {
             }
             PeerEvent::Introduced { peer } => {
                 client.questions.remove(peer);
-                let is_online = online(peer);
                 client.book.insert(
                     *peer,
                     Entry {
                         since: at,
                         is_elsewhere: false,
-                        were_online: is_online,
                     },
                 );
                 if let Some(user) = client.user {

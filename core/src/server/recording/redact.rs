@@ -6,7 +6,6 @@ use alloc::vec;
 use super::Texts;
 use super::fact::{Items, Saying};
 use crate::channel::SessionKeys;
-use crate::id::SessionId;
 use crate::server::record::Record;
 use crate::text::Text;
 use crate::wire::Challenge;
@@ -67,11 +66,6 @@ impl Record {
                 message.text = redact_text(message.text, texts);
                 Self::Kept { to, place, message }
             }
-            Self::Introduced { a, b, .. } => Self::Introduced {
-                a,
-                b,
-                link: SessionId([0; 16]),
-            },
             Self::Notice { to, subject, push } => Self::Notice {
                 to,
                 subject,
@@ -79,6 +73,7 @@ impl Record {
             },
             other @ (Self::Taken { .. }
             | Self::Outcomes { .. }
+            | Self::Introduced { .. }
             | Self::LoggedIn { .. }
             | Self::LockedOut { .. }
             | Self::LoggedOut { .. }
@@ -132,17 +127,13 @@ fn redact_push(push: Push, texts: Texts) -> Push {
             introduction.keys = SessionKeys::blank();
             Push::Introduced(introduction)
         }
-        Push::IntroductionEnded { peer, reason, .. } => Push::IntroductionEnded {
-            peer,
-            link: SessionId([0; 16]),
-            reason,
-        },
         other @ (Push::Batch { .. }
         | Push::KeptStart { .. }
         | Push::KeptEnd
         | Push::Presence { .. }
         | Push::AddressAsked { .. }
         | Push::QuestionClosed { .. }
+        | Push::IntroductionEnded { .. }
         | Push::AddressDenied { .. }
         | Push::NoAnswer { .. }
         | Push::Delivered { .. }
