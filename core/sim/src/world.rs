@@ -3,28 +3,25 @@
 mod agenda;
 mod attack;
 mod hosts;
+mod people;
 mod run;
+mod serving;
 mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use simplechat_core::client::Client;
-use simplechat_core::client::command::{Command, Rejected};
-use simplechat_core::client::config::Config as ClientConfig;
-use simplechat_core::client::event::{Event, SessionEvent};
+use simplechat_core::client::event::Event;
 use simplechat_core::id::EffectId;
-use simplechat_core::machine::{ConnId, Machine};
+use simplechat_core::machine::ConnId;
 use simplechat_core::name::Name;
-use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config as ServerConfig;
 use simplechat_core::server::record::Record;
-use simplechat_core::server::recording::{Header, Texts};
+use simplechat_core::server::recording::Texts;
 use simplechat_core::server::{self, Server, Verdict};
-use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp};
 
 use crate::dice::Dice;
@@ -225,255 +222,8 @@ impl World {
         self.moment_on(STRANGER)
     }
 
-    /// Starts a server that knows its accounts and what the one before had stored.
-    pub fn start_server(&mut self) {
-        let seed = self.dice.seed();
-        let secrets = SeededSecrets::new(self.dice.roll());
-        let started = self.moment_on(SERVER);
-        let header = Header {
-            program: "sim".to_owned(),
-            texts: self.tape.as_ref().map_or(Texts::Kept, |(_, texts)| *texts),
-            config: self.config.clone(),
-            accounts: self.accounts.keys().copied().collect(),
-            seed,
-            started: (started.at.as_micros(), started.wall),
-        };
-        let mut server = match &self.tape {
-            Some((tape, texts)) => header
-                .server(tape.watch(secrets))
-                .recorded_by(*texts, tape.start(&header)),
-            None => header.server(Box::new(secrets)),
-        };
-        if let Some(channel) = &self.channel {
-            server = server.protected_by(Arc::new(channel.for_new_device()));
-        }
-        self.server = Some(server.restore(self.store.records()));
-        self.net.place(SERVER, server_address());
-        self.note("server", "starts");
-        self.observe(Observation::ServerStarted);
-        self.drain_server();
-    }
-
-    /// Ends the server; the next ones are recorded, each on the same tape in place of the one before.
-    pub fn record(&mut self, texts: Texts) -> Tape {
-        self.crash_server();
-        let tape = Tape::default();
-        self.tape = Some((tape.clone(), texts));
-        tape
-    }
-
-    /// The server is gone, with all that it had in memory. What it had just given to the store is lost, or is kept
-    /// without its having heard so.
-    pub fn crash_server(&mut self) {
-        if self.server.take().is_some() {
-            self.net.remove(self.now, SERVER);
-            self.forget_sleep(SERVER);
-            self.drop_chores_of_server();
-            self.agenda.set(SERVER, None);
-            self.note("server", "crashes");
-            self.observe(Observation::ServerCrashed);
-        }
-    }
-
-    /// The server's machine is no more, and hears of no effect.
-    fn drop_chores_of_server(&mut self) {
-        let gone = self
-            .chores
-            .extract_if(.., |_, chore| !matches!(chore, Chore::Show(..)));
-        for (_, chore) in gone {
-            if let Chore::Store { records, .. } = chore
-                && self.dice.below(2) == 0
-            {
-                let _ = self.store.keep(records);
-            }
-        }
-    }
-
-    /// The operator asks the server to do something.
-    ///
-    /// # Panics
-    ///
-    /// When there is no server, or it refuses: the test is wrong.
-    pub fn operate(&mut self, command: server::Command) {
-        let moment = self.moment_on(SERVER);
-        let server = self.server.as_mut().expect("a server runs");
-        server
-            .handle_command(moment, command)
-            .expect("the server takes the command");
-        self.drain_server();
-    }
-
-    /// The operator asks the server to do something, if one runs and takes it.
-    pub fn try_operate(&mut self, command: server::Command) {
-        let moment = self.moment_on(SERVER);
-        if let Some(server) = self.server.as_mut()
-            && server.handle_command(moment, command).is_ok()
-        {
-            self.drain_server();
-        }
-    }
-
-    /// What the server told its operator since the last look.
-    pub fn operator_saw(&mut self) -> Vec<server::event::Event> {
-        std::mem::take(&mut self.server_events)
-    }
-
-    /// Whether a server runs.
-    #[must_use]
-    pub const fn has_server(&self) -> bool {
-        self.server.is_some()
-    }
-
-    /// The server's machine.
-    ///
-    /// # Panics
-    ///
-    /// When there is none.
-    #[must_use]
-    pub fn server(&self) -> &Server {
-        self.server.as_ref().expect("a server runs")
-    }
-
-    /// Sits somebody down before a client that is not logged in yet. The label names them in the log.
-    pub fn sit_down(&mut self, label: &str) -> ClientId {
-        let id = ClientId(self.seats.len());
-        let listener = first_address(id);
-        let anywhere = SocketAddr::from(([0, 0, 0, 0], listener.port()));
-        let config = ClientConfig::new(vec![server_address()], anywhere);
-        let seed = self.dice.seed();
-        let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
-        let mut machine = Client::new(config, seed, secrets, self.moment_on(id.host()));
-        if let Some(channel) = &self.channel {
-            machine = machine.protected_by(Arc::new(channel.for_new_device()));
-        }
-        self.net.place(id.host(), listener);
-        self.seats.push(Seat {
-            label: label.to_owned(),
-            machine,
-            seen: Vec::new(),
-            screen: Some(Duration::ZERO),
-            stuck: Vec::new(),
-            ended: false,
-        });
-        self.observe(Observation::SatDown { client: id });
-        id
-    }
-
-    /// Somebody logs in with the right password, and all that follows happens.
-    ///
-    /// # Panics
-    ///
-    /// When the login is refused: the test is wrong.
-    pub fn join(&mut self, name: &str) -> ClientId {
-        let id = self.sit_down(name);
-        self.log_in(id, name, name);
-        self.settle();
-        assert!(
-            self.seat(id)
-                .seen
-                .iter()
-                .any(|event| matches!(event, Event::Session(SessionEvent::LoggedIn { .. }))),
-            "{name} is logged in: {:?}",
-            self.seat(id).seen
-        );
-        id
-    }
-
-    /// Two people who are logged in put each other into their address books.
-    ///
-    /// # Panics
-    ///
-    /// When that fails: the test is wrong.
-    pub fn introduce(&mut self, asker: ClientId, asked: ClientId) {
-        let (asker_name, asked_name) = (self.label(asker), self.label(asked));
-        self.types(asker, &format!("getaddress {asked_name}"));
-        self.settle();
-        self.types(asked, &format!("accept {asker_name}"));
-        self.settle();
-        let seen = self.saw(asked);
-        assert!(
-            seen.contains(&format!("introduced to {asker_name}")),
-            "{asker_name} and {asked_name} are introduced: {seen:?}"
-        );
-    }
-
     fn label(&self, id: ClientId) -> String {
         self.seat(id).label.clone()
-    }
-
-    /// Somebody tries a password.
-    ///
-    /// # Panics
-    ///
-    /// When the name or password is malformed, or the client refuses: the test is wrong.
-    pub fn log_in(&mut self, id: ClientId, name: &str, password: &str) {
-        let command = Command::Login {
-            user: name.parse().expect("a name"),
-            password: Password::new(password.to_owned()).expect("a password"),
-        };
-        self.command(id, command)
-            .expect("the client takes the login");
-    }
-
-    /// Somebody wishes something of their client.
-    ///
-    /// # Errors
-    ///
-    /// When the client refuses on the spot.
-    pub fn command(&mut self, id: ClientId, command: Command) -> Result<(), Rejected> {
-        assert!(
-            !self.is_asleep(id.host()),
-            "nobody types while the host sleeps"
-        );
-        let moment = self.moment_on(id.host());
-        self.note_seat(id, || format!("> {}", script::show_command(&command)));
-        let watched = self.observed.is_some().then(|| command.clone());
-        let result = self.seat_mut(id).machine.handle_command(moment, command);
-        if let Err(rejected) = &result {
-            self.note_seat(id, || format!("! {rejected}"));
-        }
-        if let Some(command) = watched {
-            self.observe(Observation::Wished {
-                client: id,
-                command,
-                result: result.clone(),
-            });
-        }
-        self.drain_client(id);
-        result
-    }
-
-    /// Somebody types a line, such as `message bob hi`.
-    ///
-    /// # Panics
-    ///
-    /// When the line is none, or the client refuses: the test is wrong.
-    pub fn types(&mut self, id: ClientId, line: &str) {
-        let command = script::parse(line);
-        self.command(id, command).expect("the client takes it");
-    }
-
-    /// Somebody types a line that the client refuses.
-    ///
-    /// # Panics
-    ///
-    /// When the line is none, or the client takes it: the test is wrong.
-    pub fn types_in_vain(&mut self, id: ClientId, line: &str) -> Rejected {
-        let command = script::parse(line);
-        self.command(id, command).expect_err("the client refuses")
-    }
-
-    /// Somebody who is logged in logs in once more, which the client refuses.
-    ///
-    /// # Panics
-    ///
-    /// When the client takes it: the test is wrong.
-    pub fn types_in_vain_login(&mut self, id: ClientId) -> Rejected {
-        let command = Command::Login {
-            user: "alice".parse().expect("a name"),
-            password: Password::new("alice".to_owned()).expect("a password"),
-        };
-        self.command(id, command).expect_err("the client refuses")
     }
 
     /// Where a client is on the network.
@@ -528,35 +278,6 @@ impl World {
     pub fn open_listener(&mut self, id: ClientId) {
         let address = self.address_of(id);
         self.net.place(id.host(), address);
-    }
-
-    /// The screen of a client takes nothing until [`Self::loosen_screen`].
-    pub fn stick_screen(&mut self, id: ClientId) {
-        self.seat_mut(id).screen = None;
-    }
-
-    /// It takes what it was given, and goes on.
-    pub fn loosen_screen(&mut self, id: ClientId) {
-        let seat = self.seat_mut(id);
-        seat.screen = Some(Duration::ZERO);
-        for effect in std::mem::take(&mut seat.stuck) {
-            self.add_chore(Duration::ZERO, Chore::Show(id, effect));
-        }
-    }
-
-    /// What somebody has seen since the last look, a line each.
-    pub fn saw(&mut self, id: ClientId) -> Vec<String> {
-        std::mem::take(&mut self.seat_mut(id).seen)
-            .iter()
-            .map(script::show_event)
-            .collect()
-    }
-
-    /// Forgets what everybody has seen until now.
-    pub fn look_away(&mut self) {
-        for seat in &mut self.seats {
-            seat.seen.clear();
-        }
     }
 
     /// Whether a client has ended.

@@ -1,0 +1,186 @@
+//! What the people of a world do: they sit down, log in, type, and read.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use simplechat_core::client::Client;
+use simplechat_core::client::command::{Command, Rejected};
+use simplechat_core::client::config::Config as ClientConfig;
+use simplechat_core::client::event::{Event, SessionEvent};
+use simplechat_core::machine::Machine;
+use simplechat_core::rng::SeededSecrets;
+use simplechat_core::text::Password;
+
+use super::{Chore, ClientId, Seat, World, first_address, server_address};
+use crate::observation::Observation;
+use crate::script;
+
+impl World {
+    /// Sits somebody down before a client that is not logged in yet. The label names them in the log.
+    pub fn sit_down(&mut self, label: &str) -> ClientId {
+        let id = ClientId(self.seats.len());
+        let listener = first_address(id);
+        let anywhere = SocketAddr::from(([0, 0, 0, 0], listener.port()));
+        let config = ClientConfig::new(vec![server_address()], anywhere);
+        let seed = self.dice.seed();
+        let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
+        let mut machine = Client::new(config, seed, secrets, self.moment_on(id.host()));
+        if let Some(channel) = &self.channel {
+            machine = machine.protected_by(Arc::new(channel.for_new_device()));
+        }
+        self.net.place(id.host(), listener);
+        self.seats.push(Seat {
+            label: label.to_owned(),
+            machine,
+            seen: Vec::new(),
+            screen: Some(Duration::ZERO),
+            stuck: Vec::new(),
+            ended: false,
+        });
+        self.observe(Observation::SatDown { client: id });
+        id
+    }
+
+    /// Somebody logs in with the right password, and all that follows happens.
+    ///
+    /// # Panics
+    ///
+    /// When the login is refused: the test is wrong.
+    pub fn join(&mut self, name: &str) -> ClientId {
+        let id = self.sit_down(name);
+        self.log_in(id, name, name);
+        self.settle();
+        assert!(
+            self.seat(id)
+                .seen
+                .iter()
+                .any(|event| matches!(event, Event::Session(SessionEvent::LoggedIn { .. }))),
+            "{name} is logged in: {:?}",
+            self.seat(id).seen
+        );
+        id
+    }
+
+    /// Two people who are logged in put each other into their address books.
+    ///
+    /// # Panics
+    ///
+    /// When that fails: the test is wrong.
+    pub fn introduce(&mut self, asker: ClientId, asked: ClientId) {
+        let (asker_name, asked_name) = (self.label(asker), self.label(asked));
+        self.types(asker, &format!("getaddress {asked_name}"));
+        self.settle();
+        self.types(asked, &format!("accept {asker_name}"));
+        self.settle();
+        let seen = self.saw(asked);
+        assert!(
+            seen.contains(&format!("introduced to {asker_name}")),
+            "{asker_name} and {asked_name} are introduced: {seen:?}"
+        );
+    }
+
+    /// Somebody tries a password.
+    ///
+    /// # Panics
+    ///
+    /// When the name or password is malformed, or the client refuses: the test is wrong.
+    pub fn log_in(&mut self, id: ClientId, name: &str, password: &str) {
+        let command = Command::Login {
+            user: name.parse().expect("a name"),
+            password: Password::new(password.to_owned()).expect("a password"),
+        };
+        self.command(id, command)
+            .expect("the client takes the login");
+    }
+
+    /// Somebody wishes something of their client.
+    ///
+    /// # Errors
+    ///
+    /// When the client refuses on the spot.
+    pub fn command(&mut self, id: ClientId, command: Command) -> Result<(), Rejected> {
+        assert!(
+            !self.is_asleep(id.host()),
+            "nobody types while the host sleeps"
+        );
+        let moment = self.moment_on(id.host());
+        self.note_seat(id, || format!("> {}", script::show_command(&command)));
+        let watched = self.observed.is_some().then(|| command.clone());
+        let result = self.seat_mut(id).machine.handle_command(moment, command);
+        if let Err(rejected) = &result {
+            self.note_seat(id, || format!("! {rejected}"));
+        }
+        if let Some(command) = watched {
+            self.observe(Observation::Wished {
+                client: id,
+                command,
+                result: result.clone(),
+            });
+        }
+        self.drain_client(id);
+        result
+    }
+
+    /// Somebody types a line, such as `message bob hi`.
+    ///
+    /// # Panics
+    ///
+    /// When the line is none, or the client refuses: the test is wrong.
+    pub fn types(&mut self, id: ClientId, line: &str) {
+        let command = script::parse(line);
+        self.command(id, command).expect("the client takes it");
+    }
+
+    /// Somebody types a line that the client refuses.
+    ///
+    /// # Panics
+    ///
+    /// When the line is none, or the client takes it: the test is wrong.
+    pub fn types_in_vain(&mut self, id: ClientId, line: &str) -> Rejected {
+        let command = script::parse(line);
+        self.command(id, command).expect_err("the client refuses")
+    }
+
+    /// Somebody who is logged in logs in once more, which the client refuses.
+    ///
+    /// # Panics
+    ///
+    /// When the client takes it: the test is wrong.
+    pub fn types_in_vain_login(&mut self, id: ClientId) -> Rejected {
+        let command = Command::Login {
+            user: "alice".parse().expect("a name"),
+            password: Password::new("alice".to_owned()).expect("a password"),
+        };
+        self.command(id, command).expect_err("the client refuses")
+    }
+
+    /// The screen of a client takes nothing until [`Self::loosen_screen`].
+    pub fn stick_screen(&mut self, id: ClientId) {
+        self.seat_mut(id).screen = None;
+    }
+
+    /// It takes what it was given, and goes on.
+    pub fn loosen_screen(&mut self, id: ClientId) {
+        let seat = self.seat_mut(id);
+        seat.screen = Some(Duration::ZERO);
+        for effect in std::mem::take(&mut seat.stuck) {
+            self.add_chore(Duration::ZERO, Chore::Show(id, effect));
+        }
+    }
+
+    /// What somebody has seen since the last look, a line each.
+    pub fn saw(&mut self, id: ClientId) -> Vec<String> {
+        std::mem::take(&mut self.seat_mut(id).seen)
+            .iter()
+            .map(script::show_event)
+            .collect()
+    }
+
+    /// Forgets what everybody has seen until now.
+    pub fn look_away(&mut self) {
+        for seat in &mut self.seats {
+            seat.seen.clear();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The server of a world: it starts, is asked things by its operator, and ends, with what becomes of its store.
+
+use std::sync::Arc;
+
+use simplechat_core::machine::Machine;
+use simplechat_core::rng::SeededSecrets;
+use simplechat_core::server::recording::{Header, Texts};
+use simplechat_core::server::{self, Server};
+
+use super::{Chore, SERVER, World, server_address};
+use crate::observation::Observation;
+use crate::tape::Tape;
+
+impl World {
+    /// Starts a server that knows its accounts and what the one before had stored.
+    pub fn start_server(&mut self) {
+        let seed = self.dice.seed();
+        let secrets = SeededSecrets::new(self.dice.roll());
+        let started = self.moment_on(SERVER);
+        let header = Header {
+            program: "sim".to_owned(),
+            texts: self.tape.as_ref().map_or(Texts::Kept, |(_, texts)| *texts),
+            config: self.config.clone(),
+            accounts: self.accounts.keys().copied().collect(),
+            seed,
+            started: (started.at.as_micros(), started.wall),
+        };
+        let mut server = match &self.tape {
+            Some((tape, texts)) => header
+                .server(tape.watch(secrets))
+                .recorded_by(*texts, tape.start(&header)),
+            None => header.server(Box::new(secrets)),
+        };
+        if let Some(channel) = &self.channel {
+            server = server.protected_by(Arc::new(channel.for_new_device()));
+        }
+        self.server = Some(server.restore(self.store.records()));
+        self.net.place(SERVER, server_address());
+        self.note("server", "starts");
+        self.observe(Observation::ServerStarted);
+        self.drain_server();
+    }
+
+    /// Ends the server; the next ones are recorded, each on the same tape in place of the one before.
+    pub fn record(&mut self, texts: Texts) -> Tape {
+        self.crash_server();
+        let tape = Tape::default();
+        self.tape = Some((tape.clone(), texts));
+        tape
+    }
+
+    /// The server is gone, with all that it had in memory. What it had just given to the store is lost, or is kept
+    /// without its having heard so.
+    pub fn crash_server(&mut self) {
+        if self.server.take().is_some() {
+            self.net.remove(self.now, SERVER);
+            self.forget_sleep(SERVER);
+            self.drop_chores_of_server();
+            self.agenda.set(SERVER, None);
+            self.note("server", "crashes");
+            self.observe(Observation::ServerCrashed);
+        }
+    }
+
+    /// The server's machine is no more, and hears of no effect.
+    pub(super) fn drop_chores_of_server(&mut self) {
+        let gone = self
+            .chores
+            .extract_if(.., |_, chore| !matches!(chore, Chore::Show(..)));
+        for (_, chore) in gone {
+            if let Chore::Store { records, .. } = chore
+                && self.dice.below(2) == 0
+            {
+                let _ = self.store.keep(records);
+            }
+        }
+    }
+
+    /// The operator asks the server to do something.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server, or it refuses: the test is wrong.
+    pub fn operate(&mut self, command: server::Command) {
+        let moment = self.moment_on(SERVER);
+        let server = self.server.as_mut().expect("a server runs");
+        server
+            .handle_command(moment, command)
+            .expect("the server takes the command");
+        self.drain_server();
+    }
+
+    /// The operator asks the server to do something, if one runs and takes it.
+    pub fn try_operate(&mut self, command: server::Command) {
+        let moment = self.moment_on(SERVER);
+        if let Some(server) = self.server.as_mut()
+            && server.handle_command(moment, command).is_ok()
+        {
+            self.drain_server();
+        }
+    }
+
+    /// What the server told its operator since the last look.
+    pub fn operator_saw(&mut self) -> Vec<server::event::Event> {
+        std::mem::take(&mut self.server_events)
+    }
+
+    /// Whether a server runs.
+    #[must_use]
+    pub const fn has_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// The server's machine.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("a server runs")
+    }
+}
