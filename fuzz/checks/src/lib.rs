@@ -2,12 +2,13 @@
 //!
 //! They stand here, and not in `fuzz_targets`, so that the ordinary build compiles them and the ordinary tests replay the
 //! corpora without libFuzzer. `wire` has frames and items, `server` and `client` a machine alone with a hostile network
-//! (the `rig`), `world` all machines together, and `people` what people write. `any` makes values of the wire.
+//! (the `rig`), `world` all machines together, `recording` what a server has met, and `people` what people write. `any` makes values of the wire.
 #![forbid(unsafe_code)]
 
 mod any;
 mod client;
 mod people;
+mod recording;
 mod rig;
 mod server;
 mod wire;
@@ -15,6 +16,7 @@ mod world;
 
 pub use client::client;
 pub use people::{clean, command_line, credentials, settings};
+pub use recording::recording;
 pub use server::server;
 pub use wire::{deframer, items, round_trip};
 pub use world::world;
@@ -23,13 +25,14 @@ pub use world::world;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("clean", clean),
     ("client", client),
     ("command_line", command_line),
     ("credentials", credentials),
     ("deframer", deframer),
     ("items", items),
+    ("recording", recording),
     ("round_trip", round_trip),
     ("server", server),
     ("settings", settings),

@@ -56,6 +56,7 @@ replayed!(
     credentials,
     deframer,
     items,
+    recording,
     round_trip,
     server,
     settings,
