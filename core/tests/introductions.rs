@@ -296,3 +296,31 @@ fn a_removal_that_crosses_an_introduction_ends_it_on_both_sides() {
         assert_eq!(books.0, books.1, "after {pause} ms: {}", w.log());
     }
 }
+
+/// The server tells of an introduction again if it did not hear that the client knows.
+#[test]
+fn an_introduction_that_was_ended_is_not_begun_again_by_a_late_word_of_it() {
+    let mut removed = 0;
+    for millis in 0..40 {
+        let mut w = World::new(21);
+        let (alice, bob) = (w.join("alice"), w.join("bob"));
+        w.types(alice, "getaddress bob");
+        w.settle();
+        w.types(bob, "accept alice");
+        w.run(Duration::from_millis(millis));
+        w.cut_from_server(alice);
+        w.run(Duration::from_millis(20));
+        let removal = simplechat_sim::script::parse("removeaddress bob");
+        if w.command(alice, removal).is_err() {
+            continue;
+        }
+        removed += 1;
+        w.run(Duration::from_secs(200));
+        w.heal_to_server(alice);
+        w.run(Duration::from_secs(200));
+        let seen = w.saw(alice);
+        let introduced = seen.iter().filter(|line| *line == "introduced to bob");
+        assert_eq!(introduced.count(), 1, "cut after {millis} ms: {}", w.log());
+    }
+    assert!(removed > 0, "some were introduced before the cut");
+}

@@ -29,7 +29,10 @@ impl Client {
     /// The server introduces a peer. Whether that is news.
     pub(super) fn on_introduced(&mut self, introduction: Introduction) -> bool {
         let peer = introduction.peer;
-        if self.book.has_link(introduction.keys.id)
+        let link = introduction.keys.id;
+        // The server may tell again what it did not hear that we know.
+        if self.book.has_link(link)
+            || self.former.has(link)
             || (self.book.is_full() && self.book.get(peer).is_none())
         {
             return false;

@@ -58,6 +58,11 @@ impl FormerLinks {
         self.links.peek(&link).is_some()
     }
 
+    /// Whether it was a peer's.
+    pub(super) fn has(&self, link: SessionId) -> bool {
+        self.links.peek(&link).is_some()
+    }
+
     pub(super) fn channel(&mut self, link: SessionId) -> Option<&mut Channel> {
         Some(&mut self.links.peek_mut(&link)?.channel)
     }
