@@ -291,3 +291,18 @@ fn an_answer_comes_although_the_listener_closes_meanwhile() {
     w.settle();
     assert_eq!(w.saw(alice), ["message bob hi: delivered"]);
 }
+
+#[test]
+fn a_client_whose_input_has_ended_stays_until_it_has_shown_what_came() {
+    let mut w = World::new(16);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.stick_screen(bob);
+    w.types(alice, "message bob wait for it");
+    w.settle();
+    w.types(bob, "end-of-input");
+    w.run(Duration::from_secs(60));
+    assert!(!w.has_ended(bob), "it is not on the screen");
+    w.loosen_screen(bob);
+    w.settle();
+    assert!(w.has_ended(bob));
+}

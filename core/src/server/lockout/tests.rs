@@ -127,6 +127,15 @@ fn guessing_from_many_sources_uses_up_the_budget_but_not_for_known_ones() {
 }
 
 #[test]
+fn attempts_at_once_from_many_sources_get_no_more_than_the_budget() {
+    let mut lockout = lockout();
+    let admitted = (0..40)
+        .filter(|last| lockout.admit(at(0), name("alice"), source(*last)).is_ok())
+        .count();
+    assert_eq!(admitted, 30);
+}
+
+#[test]
 fn a_source_is_known_for_thirty_days() {
     let mut lockout = lockout();
     let attempt = lockout.admit(at(0), name("alice"), source(1)).unwrap();
