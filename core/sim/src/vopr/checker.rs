@@ -9,6 +9,7 @@ mod blocking;
 mod heartbeat;
 mod letters;
 mod lockout;
+mod logins;
 mod rest;
 mod words;
 
@@ -41,6 +42,8 @@ pub enum Promise {
     Consent,
     /// Nobody guesses passwords without end, and nobody is locked out without failures.
     Lockout,
+    /// A login is one login, whoever brings it how often.
+    LoginsOnce,
     /// Who falls silent is gone a timeout later, and nobody else.
     Heartbeat,
     /// Who is online is who is told to be.
@@ -134,6 +137,7 @@ impl Checker {
                 Box::new(blocking::Blocking::default()),
                 Box::new(addresses::Addresses),
                 Box::new(lockout::Lockout::default()),
+                Box::new(logins::Logins::default()),
                 Box::new(heartbeat::Heartbeat::default()),
                 Box::new(rest::Rest),
             ],

@@ -9,7 +9,8 @@ use simplechat_core::server::MailboxLimits;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::LockoutConfig;
 
-use crate::net::Weather;
+use crate::net::{Listening, Weather};
+use crate::world::Secrecy;
 
 /// A time in whole milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -169,6 +170,10 @@ pub enum Action {
     Sleep(Person),
     /// It wakes.
     Wake(Person),
+    /// Somebody's host gets another address, and what it had open is dead.
+    Move(Person, Listening),
+    /// The attacker does something with what they heard, if there is one.
+    Attack,
     /// The server's host sleeps.
     SleepServer,
     /// It wakes.
@@ -274,6 +279,9 @@ pub struct Plan {
     pub settings: Settings,
     /// The weather in which it begins.
     pub sky: Sky,
+    /// What protects the lines.
+    #[serde(default)]
+    pub secrecy: Secrecy,
     /// What happens.
     pub steps: Vec<Step>,
 }

@@ -83,8 +83,11 @@ impl<'a> Trial<'a> {
         }
         let names: Vec<String> = plan.accounts().collect();
         let accounts: Vec<Name> = (0..names.len()).map(name_of).collect();
-        let mut world = World::with_accounts(plan.seed, config, names);
+        let mut world = World::with_accounts(plan.seed, config, names, plan.secrecy);
         world.watch();
+        if let Some(fault) = &fault {
+            fault.tamper(&mut world);
+        }
         world.net.weather = plan.sky.into();
         Self {
             plan,
@@ -167,6 +170,10 @@ impl<'a> Trial<'a> {
                     self.world.wake(client.host());
                 }
             }
+            Action::Move(person, listening) => {
+                self.with(person, |world, client| world.move_client(client, listening));
+            }
+            Action::Attack => self.world.attack(),
             Action::SleepServer => {
                 if self.world.has_server() {
                     self.world.put_to_sleep(SERVER);
@@ -354,8 +361,21 @@ impl<'a> Trial<'a> {
             .collect();
         for client in &running {
             self.world.wake(client.host());
+            self.bring_home(*client);
             self.world.open_listener(*client);
             self.world.loosen_screen(*client);
+        }
+    }
+
+    /// A session lives at the address from which it was logged in, and a client that moves is not reached until it logs
+    /// in again. So who moved goes to where their session is.
+    fn bring_home(&mut self, client: ClientId) {
+        let model = self.checker.model();
+        let presence = model
+            .user(client)
+            .and_then(|user| model.presence.get(&user));
+        if let Some(from) = presence.and_then(|presence| presence.from) {
+            self.world.settle_at(client, from.ip());
         }
     }
 

@@ -10,7 +10,7 @@ use simplechat_core::time::Timestamp;
 use super::{Check, Watcher, promise};
 use crate::observation::{Observation, Observed};
 use crate::vopr::model::Model;
-use crate::world::{ClientId, SERVER};
+use crate::world::{ATTACKER, ClientId, SERVER};
 
 /// So much later than the timeout the server may notice.
 const GRACE: Duration = Duration::from_secs(1);
@@ -34,6 +34,10 @@ impl Watcher for Heartbeat {
                 self.woke = at;
             }
             Observation::ServerCrashed => self.is_asleep = false,
+            // Whatever they bring may be what somebody said and what was lost.
+            Observation::ServerHeard { from: ATTACKER } => {
+                self.heard.values_mut().for_each(|heard| *heard = at);
+            }
             Observation::ServerHeard { from } => {
                 let Some(user) = ClientId::at(*from).and_then(|client| model.user(client)) else {
                     return Ok(());

@@ -74,13 +74,14 @@ fn check_peer(user: Name, client: &Client, peer: Name, entry: Entry, model: &Mod
         Books,
         "{user} has {peer} in the address book, and {peer} has not {user}"
     );
+    let are_found = !client.has_moved && !other.has_moved;
     let met = other.book.get(&user).is_some_and(|back| back.were_online) && entry.were_online;
     let waiting = client
         .privates
         .get(&peer)
         .map_or(0, |waiting| waiting.len());
     promise!(
-        waiting == 0 || !met,
+        waiting == 0 || !met || !are_found,
         Liveness,
         "{waiting} private texts of {user} to {peer} wait"
     );
