@@ -32,7 +32,7 @@ use crate::store::Store;
 use crate::tape::Tape;
 use crate::test_channel::TestChannel;
 use agenda::Agenda;
-pub use attack::{ATTACKER, Secrecy};
+pub use attack::{ATTACKER, Secrecy, attacker_address};
 
 /// The server's place on the network.
 pub const SERVER: HostId = HostId(0);

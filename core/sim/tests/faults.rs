@@ -1,8 +1,8 @@
 //! The checker sees what machines could do wrong: each planted fault is caught, as the promise that it breaks.
 
 use simplechat_sim::vopr::checker::Promise::{
-    self, Blocked, Books, Consent, Heartbeat, InOrder, Kept, Liveness, Lockout, LoginsOnce, Once,
-    OneFinalWord, Presence,
+    self, Blocked, Books, Bounded, Consent, Heartbeat, InOrder, Kept, Liveness, Lockout,
+    LoginsOnce, Once, OneFinalWord, Presence,
 };
 use simplechat_sim::vopr::faults::Fault;
 use simplechat_sim::vopr::{generate, trial};
@@ -59,8 +59,10 @@ caught! {
     an_expiry_too_late: ExpireLate as [Heartbeat];
     a_question_that_never_expires: NeverExpireQuestions as [Consent];
     a_mailbox_too_small: SmallMailboxes as [OneFinalWord];
+    an_expiry_without_a_reason: ExpireEarly as [Heartbeat];
+    a_mailbox_without_a_bound: BoundlessMailboxes as [Bounded];
     a_client_that_runs_in_circles: RunInCircles as [Liveness];
     a_store_that_says_it_has_kept_what_it_has_not: HastyStore as [Kept, Once, Books, Blocked, OneFinalWord];
     a_channel_that_opens_a_login_again: OpenReplays as [LoginsOnce];
-    a_channel_that_opens_what_was_changed: OpenForgeries as [Once, Liveness];
+    a_channel_that_opens_what_was_changed: OpenForgeries as [Once, Liveness, Heartbeat];
 }

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod blocking;
+pub mod bounded;
 mod heartbeat;
 mod letters;
 mod lockout;
@@ -15,15 +16,17 @@ mod words;
 
 use std::fmt;
 
-use simplechat_core::client::event::Event;
+use simplechat_core::client::{self, event::Event};
 use simplechat_core::name::Name;
+use simplechat_core::server;
 use simplechat_core::time::Timestamp;
 
 use crate::observation::{Observation, Observed};
 use crate::world::ClientId;
 
-use super::model::Model;
+use super::model::{Climate, Model};
 use super::plan::Settings;
+use bounded::Occasion;
 
 /// What is promised.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -52,6 +55,8 @@ pub enum Promise {
     Books,
     /// Nothing waits for ever, and nothing runs in circles.
     Liveness,
+    /// Every table stays within its bound.
+    Bounded,
     /// The machines never panic.
     NoPanic,
 }
@@ -159,6 +164,35 @@ impl Checker {
         let at = observed.at;
         self.check(observed)
             .map_err(|(promise, what)| Violation { promise, at, what })
+    }
+
+    /// Takes a look at how much the server and the clients that run have in their tables.
+    ///
+    /// # Errors
+    ///
+    /// When a table is beyond its bound.
+    pub fn measure(
+        &self,
+        at: Timestamp,
+        occasion: Occasion,
+        server: Option<server::sizes::Sizes>,
+        clients: impl Iterator<Item = client::sizes::Sizes>,
+    ) -> Result<(), Violation> {
+        let settings = &self.model.settings;
+        server
+            .map_or(Ok(()), |sizes| {
+                bounded::check_server(sizes, occasion, settings)
+            })
+            .and_then(|()| {
+                let mut clients = clients;
+                clients.try_for_each(|sizes| bounded::check_client(sizes, occasion))
+            })
+            .map_err(|(promise, what)| Violation { promise, at, what })
+    }
+
+    /// Something is done that may keep clients from being heard, or nothing is any more.
+    pub const fn set_climate(&mut self, climate: Climate) {
+        self.model.climate = climate;
     }
 
     fn check(&mut self, observed: &Observed) -> Check {

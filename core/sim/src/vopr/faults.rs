@@ -65,6 +65,10 @@ pub enum Fault {
     NeverExpireQuestions,
     /// Mailboxes are smaller than they should be.
     SmallMailboxes,
+    /// Who is heard all the time is taken for silent.
+    ExpireEarly,
+    /// Mailboxes hold as much as comes.
+    BoundlessMailboxes,
     /// Heartbeats are sent all the time.
     RunInCircles,
     /// The store says that it has kept something before it has.
@@ -101,6 +105,8 @@ impl Planted {
             Fault::ExpireLate => config.timeout += std::time::Duration::from_secs(10),
             Fault::NeverExpireQuestions => config.question_expiry *= 1_000,
             Fault::SmallMailboxes => config.mailbox.messages = 1,
+            Fault::ExpireEarly => config.timeout = config.heartbeat_interval / 2,
+            Fault::BoundlessMailboxes => config.mailbox.messages = usize::MAX,
             Fault::RunInCircles => config.heartbeat_interval /= 50,
             _ => {}
         }

@@ -99,6 +99,15 @@ pub struct Presence {
     pub from: Option<SocketAddr>,
 }
 
+/// Whether anything keeps clients from being heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Climate {
+    /// Something may.
+    Rough,
+    /// Nothing does, since then.
+    Kind(Timestamp),
+}
+
 /// The truth.
 #[derive(Debug)]
 pub struct Model {
@@ -116,6 +125,8 @@ pub struct Model {
     pub consents: Consents,
     /// Who is online, as the server told its operator.
     pub presence: BTreeMap<Name, Presence>,
+    /// How the world is to its clients.
+    pub climate: Climate,
     /// When a server last went.
     server_went: Timestamp,
 }
@@ -131,6 +142,7 @@ impl Model {
             blocks: Blocks::default(),
             consents: Consents::new(settings.question_expiry.into()),
             presence: BTreeMap::new(),
+            climate: Climate::Rough,
             server_went: Timestamp::ZERO,
         }
     }

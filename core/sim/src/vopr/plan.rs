@@ -196,6 +196,44 @@ pub enum Action {
     Peace,
 }
 
+impl Action {
+    /// Whether it may keep a client from being heard by the server for a while.
+    #[must_use]
+    pub const fn is_unkind(self) -> bool {
+        match self {
+            Self::CrashServer
+            | Self::ShutDownServer
+            | Self::StartServer
+            | Self::CutServer(_)
+            | Self::CutOneWay(..)
+            | Self::HealServer(_)
+            | Self::Sleep(_)
+            | Self::Wake(_)
+            | Self::Move(..)
+            | Self::SleepServer
+            | Self::WakeServer
+            | Self::FailStore
+            | Self::MendStore
+            | Self::StoreTakes(_)
+            | Self::Weather(_) => true,
+            Self::SitDown(..)
+            | Self::Wish(..)
+            | Self::CrashClient(_)
+            | Self::CutPeers(..)
+            | Self::HealPeers(..)
+            | Self::CloseListener(_)
+            | Self::OpenListener(_)
+            | Self::StickScreen(_)
+            | Self::LoosenScreen(_)
+            | Self::Attack
+            | Self::SetClock(..)
+            | Self::SetServerClock(_)
+            | Self::CheckTakes(_)
+            | Self::Peace => false,
+        }
+    }
+}
+
 /// A pause, and what happens then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Step {

@@ -27,7 +27,8 @@ pub enum Secrecy {
 pub const ATTACKER: HostId = HostId(usize::MAX - 1);
 
 /// Where the attacker is.
-fn attacker_address() -> SocketAddr {
+#[must_use]
+pub fn attacker_address() -> SocketAddr {
     SocketAddr::from(([10, 66, 6, 6], CLIENT_PORT))
 }
 

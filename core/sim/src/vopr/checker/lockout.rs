@@ -41,6 +41,11 @@ impl Watcher for Lockout {
                 refusal,
             }) => {
                 self.check_refusal(at, *user, from.ip(), *refusal, model)?;
+                // Who knew the password, and is not let in for another reason.
+                if right == Some(*user) {
+                    self.failures.remove(&(*user, from.ip()));
+                    return Ok(());
+                }
             }
             // Who is taken over is told so first.
             Observation::Dialled { .. } => {
