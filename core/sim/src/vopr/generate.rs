@@ -8,10 +8,26 @@ use super::plan::{
     Action, Guess, Millis, Person, Plan, Reply, Settings, Sky, Step, Way, Whom, Wish,
 };
 
+/// What is not left to chance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// So many people.
+    pub people: Option<usize>,
+    /// What protects the lines.
+    pub secrecy: Option<Secrecy>,
+}
+
 /// Makes the plan of a seed.
 #[must_use]
 pub fn plan(seed: u64) -> Plan {
+    plan_with(seed, Wanted::default())
+}
+
+/// Makes the plan of a seed in which some things are as they are wanted.
+#[must_use]
+pub fn plan_with(seed: u64, wanted: Wanted) -> Plan {
     Generator {
+        wanted,
         dice: Dice::new(seed ^ 0x0076_6f70_7200),
         people: Vec::new(),
         accounts: 0,
@@ -30,6 +46,7 @@ enum Unkindness {
 }
 
 struct Generator {
+    wanted: Wanted,
     dice: Dice,
     people: Vec<usize>,
     accounts: usize,
@@ -44,6 +61,7 @@ impl Generator {
             16..=18 => 8 + self.dice.below(5),
             _ => 12 + self.dice.below(39),
         };
+        let people = self.wanted.people.unwrap_or(people).max(1);
         // Some share an account, and take it over from each other.
         for person in 0..people {
             let account = if person >= 2 && self.one_in(5) {
@@ -60,13 +78,14 @@ impl Generator {
             Unkindness::All,
             Unkindness::All,
         ][self.dice.below(4)];
-        self.secrecy = self.pick(&[
+        let secrecy = self.pick(&[
             Secrecy::Plain,
             Secrecy::Plain,
             Secrecy::Sealed,
             Secrecy::Attacked,
             Secrecy::Attacked,
         ]);
+        self.secrecy = self.wanted.secrecy.unwrap_or(secrecy);
         let settings = self.settings();
         let sky = self.sky();
         let mut steps = Vec::new();
