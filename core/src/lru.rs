@@ -22,7 +22,6 @@ impl<K: Ord + Clone, V> LruMap<K, V> {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

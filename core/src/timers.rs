@@ -45,6 +45,10 @@ impl<K: Ord + Copy> Timers<K> {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<(Timestamp, K)> {
         self.queue.first().copied()

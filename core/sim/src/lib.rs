@@ -14,7 +14,7 @@ pub mod script;
 pub mod store;
 pub mod tape;
 pub mod test_channel;
-pub mod vopr;
+pub mod trials;
 pub mod world;
 
 pub use world::{ClientId, World};

@@ -13,10 +13,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 
-use simplechat_sim::vopr::checker::Violation;
-use simplechat_sim::vopr::plan::Plan;
-use simplechat_sim::vopr::trial::{self, Figures};
-use simplechat_sim::vopr::{generate, shrink};
+use simplechat_sim::trials::checker::Violation;
+use simplechat_sim::trials::generate::Wanted;
+use simplechat_sim::trials::plan::Plan;
+use simplechat_sim::trials::trial::{self, Figures};
+use simplechat_sim::trials::{generate, shrink};
+use simplechat_sim::world::Secrecy;
 
 /// Runs random worlds of SimpleChat's machines, and checks that everything promised holds in them.
 ///
@@ -36,6 +38,12 @@ struct Args {
     /// The world of a plan in a file, as printed for a failing one
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// So many people in each world, in place of a random number
+    #[arg(long, value_name = "COUNT", conflicts_with = "plan")]
+    people: Option<usize>,
+    /// What protects the lines of each world: plain, sealed, or attacked; random if it is not said
+    #[arg(long, value_name = "HOW", value_parser = parse_secrecy, conflicts_with = "plan")]
+    secrecy: Option<Secrecy>,
     /// Print what happens, a line each; for one world
     #[arg(long)]
     verbose: bool,
@@ -45,6 +53,32 @@ struct Args {
     /// So many worlds at once
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
+}
+
+impl Args {
+    fn plan_of(&self, seed: u64) -> Plan {
+        let (people, secrecy) = (self.people, self.secrecy);
+        generate::plan_with(seed, Wanted { people, secrecy })
+    }
+
+    /// The options of what is not left to chance, as they were given.
+    fn wanted(&self) -> String {
+        let people = self.people.map(|people| format!(" --people {people}"));
+        let secrecy = self.secrecy.map(|secrecy| {
+            let how = format!("{secrecy:?}").to_lowercase();
+            format!(" --secrecy {how}")
+        });
+        [people, secrecy].into_iter().flatten().collect()
+    }
+}
+
+fn parse_secrecy(text: &str) -> Result<Secrecy, String> {
+    match text {
+        "plain" => Ok(Secrecy::Plain),
+        "sealed" => Ok(Secrecy::Sealed),
+        "attacked" => Ok(Secrecy::Attacked),
+        _ => Err("it is plain, sealed or attacked".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +115,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
-        (None, Some(seed)) => Some(generate::plan(seed)),
+        (None, Some(seed)) => Some(args.plan_of(seed)),
         (None, None) => None,
     };
     match plan {
@@ -118,8 +152,9 @@ fn run_one(plan: &Plan, args: &Args) -> ExitCode {
 fn tell(plan: &Plan, violation: &Violation, args: &Args) {
     println!("\nseed {} breaks a promise:\n  {violation}", plan.seed);
     println!(
-        "see it with: cargo run --release -p simplechat-sim -- --seed {} --verbose",
-        plan.seed
+        "see it with: cargo run --release -p simplechat-sim -- --seed {}{} --verbose",
+        plan.seed,
+        args.wanted()
     );
     if !args.no_shrink {
         let (small, violation) = shrink::shrink(plan, violation, None);
@@ -213,7 +248,7 @@ fn work(args: &Args, seeds: Seeds, next: &AtomicU64, progress: &Progress, printi
         if seed > seeds.last || progress.failed.load(Ordering::Relaxed) >= FAILURES_MAX {
             return;
         }
-        let plan = generate::plan(seed);
+        let plan = args.plan_of(seed);
         match trial::run(&plan, None, None) {
             Ok(figures) => progress.add(figures),
             Err(violation) => {

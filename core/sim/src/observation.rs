@@ -38,6 +38,11 @@ pub enum Observation {
         /// What came of it.
         verdict: server::Verdict,
     },
+    /// A client sent a login.
+    LoginSent {
+        /// Which.
+        client: ClientId,
+    },
     /// Bytes of somebody's reached the server.
     ServerHeard {
         /// Whose.
@@ -59,6 +64,11 @@ pub enum Observation {
     Woke {
         /// Which.
         host: HostId,
+    },
+    /// A client's host got another address.
+    Moved {
+        /// Which.
+        client: ClientId,
     },
     /// Somebody sat down before a new client.
     SatDown {

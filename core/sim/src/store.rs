@@ -15,6 +15,16 @@ pub enum Health {
     Failing,
 }
 
+/// When a store says that it has kept something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Honesty {
+    /// Once it has.
+    #[default]
+    Honest,
+    /// At once, while it keeps it together with what comes next: a crash loses it. No store should be like that.
+    Hasty,
+}
+
 /// The log of a server.
 #[derive(Debug, Default)]
 pub struct Store {
@@ -22,7 +32,11 @@ pub struct Store {
     pub takes: Duration,
     /// Whether it does.
     pub health: Health,
+    /// When it says so.
+    pub honesty: Honesty,
     log: Vec<Record>,
+    /// What a hasty store has said that it keeps.
+    unwritten: Vec<Record>,
 }
 
 impl Store {
@@ -34,7 +48,11 @@ impl Store {
     pub fn keep(&mut self, records: Vec<Record>) -> Result<(), StoreFailed> {
         match self.health {
             Health::Working => {
-                self.log.extend(records);
+                let written = match self.honesty {
+                    Honesty::Honest => records,
+                    Honesty::Hasty => std::mem::replace(&mut self.unwritten, records),
+                };
+                self.log.extend(written);
                 Ok(())
             }
             Health::Failing => Err(StoreFailed),
@@ -44,11 +62,17 @@ impl Store {
     /// Everything that was kept, the oldest first.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
-        self.log.clone()
+        [self.log.as_slice(), self.unwritten.as_slice()].concat()
+    }
+
+    /// Its host crashes.
+    pub fn crash(&mut self) {
+        self.unwritten.clear();
     }
 
     /// Loses everything, as a server without a store does when it ends.
     pub fn forget(&mut self) {
         self.log.clear();
+        self.unwritten.clear();
     }
 }

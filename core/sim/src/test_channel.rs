@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use simplechat_core::channel::{
     Label, LoginExchange, OpenError, OpenedLogin, Protection, Token, Turn,
@@ -20,10 +20,20 @@ const ANSWER: u8 = 2;
 const FRAME_CALLS: u8 = 3;
 const FRAME_ANSWERS: u8 = 4;
 
+/// What a bad channel lets through, to see that it would be noticed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Weakness {
+    /// Logins that were opened before.
+    Replays,
+    /// Frames that were changed on the way.
+    Forgeries,
+}
+
 /// What all devices of a world and its server have in common.
 #[derive(Debug)]
 struct Shared {
     secret: [u8; 16],
+    weakness: OnceLock<Weakness>,
     logins: Mutex<Logins>,
 }
 
@@ -39,6 +49,10 @@ struct Logins {
 impl Shared {
     fn logins(&self) -> MutexGuard<'_, Logins> {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has(&self, weakness: Weakness) -> bool {
+        self.weakness.get() == Some(&weakness)
     }
 
     fn mixer(&self, use_of: u8, device: u64, number: u64) -> Mixer {
@@ -63,10 +77,17 @@ impl TestChannel {
         Self {
             shared: Arc::new(Shared {
                 secret,
+                weakness: OnceLock::new(),
                 logins: Mutex::default(),
             }),
             device: 0,
         }
+    }
+
+    /// From now on it is a bad one, on all devices.
+    pub fn weaken(&self, weakness: Weakness) {
+        // Once it is bad it stays as bad as it is.
+        let _ = self.shared.weakness.set(weakness);
     }
 
     /// The same channel for another device.
@@ -87,7 +108,12 @@ impl Protection for TestChannel {
     }
 
     fn open<'a>(&self, key: &Token, label: Label, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-        frame_mixer(key, label).open(sealed).map(Cow::Owned)
+        let mixer = frame_mixer(key, label);
+        if self.shared.has(Weakness::Forgeries) {
+            let (_, masked) = sealed.split_first_chunk::<TAG_LEN>()?;
+            return Some(Cow::Owned(mixer.mask(masked)));
+        }
+        mixer.open(sealed).map(Cow::Owned)
     }
 
     fn seal_login(
@@ -118,10 +144,10 @@ impl Protection for TestChannel {
         let request = mixer.open(rest).ok_or(OpenError::Forged)?;
         let mut logins = self.shared.logins();
         let latest = logins.opened.entry(device).or_default();
-        if number <= *latest {
+        if number <= *latest && !self.shared.has(Weakness::Replays) {
             return Err(OpenError::Replayed);
         }
-        *latest = number;
+        *latest = number.max(*latest);
         let answer = self.shared.mixer(ANSWER, device, number);
         Ok(OpenedLogin {
             request: Cow::Owned(request),

@@ -32,7 +32,7 @@ use crate::store::Store;
 use crate::tape::Tape;
 use crate::test_channel::TestChannel;
 use agenda::Agenda;
-pub use attack::ATTACKER;
+pub use attack::{ATTACKER, Secrecy, attacker_address};
 
 /// The server's place on the network.
 pub const SERVER: HostId = HostId(0);
@@ -57,7 +57,8 @@ impl ClientId {
     /// The client in that place, if it is one of a client's.
     #[must_use]
     pub fn at(host: HostId) -> Option<Self> {
-        host.0.checked_sub(1).map(Self)
+        let is_client = ![SERVER, ATTACKER, STRANGER].contains(&host);
+        is_client.then(|| Self(host.0 - 1))
     }
 }
 
@@ -152,14 +153,16 @@ impl World {
         world
     }
 
-    /// The same with other accounts; each one's password is its name.
+    /// The same with other accounts, and with lines on which this may be done; each one's password is its name.
     #[must_use]
     pub fn with_accounts(
         seed: u64,
         config: ServerConfig,
         names: impl IntoIterator<Item = String>,
+        secrecy: Secrecy,
     ) -> Self {
         let mut world = Self::unborn(seed, config);
+        world.set_secrecy(secrecy);
         world.accounts = names
             .into_iter()
             .filter_map(|name| Some((name.parse().ok()?, name)))

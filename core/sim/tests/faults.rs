@@ -1,26 +1,29 @@
 //! The checker sees what machines could do wrong: each planted fault is caught, as the promise that it breaks.
 
-use simplechat_sim::vopr::checker::Promise::{
-    self, Blocked, Consent, Heartbeat, InOrder, Kept, Liveness, Lockout, Once, OneFinalWord,
-    Presence,
+use simplechat_sim::trials::checker::Promise::{
+    self, Blocked, Books, Bounded, Consent, Heartbeat, InOrder, Kept, Liveness, Lockout,
+    LoginsOnce, Once, OneFinalWord, Presence,
 };
-use simplechat_sim::vopr::faults::Fault;
-use simplechat_sim::vopr::{generate, trial};
+use simplechat_sim::trials::faults::Fault;
+use simplechat_sim::trials::{generate, trial};
 
 /// Worlds in which a fault must be seen.
-const WORLDS: u64 = 200;
+const WORLDS: u64 = 1_000;
 
 fn is_caught(fault: Fault, as_one_of: &[Promise]) {
-    let violations = (0..WORLDS).filter_map(|seed| {
-        let plan = generate::plan(seed);
-        trial::run(&plan, Some(fault), None).err()
-    });
-    let first = violations.take(1).next();
-    let promise = first.as_ref().map(|violation| violation.promise);
+    let (plan, violation) = (0..WORLDS)
+        .map(generate::plan)
+        .find_map(|plan| {
+            let violation = trial::run(&plan, Some(fault), None).err()?;
+            Some((plan, violation))
+        })
+        .unwrap_or_else(|| panic!("{fault:?} is never seen"));
     assert!(
-        promise.is_some_and(|promise| as_one_of.contains(&promise)),
-        "{fault:?}: {first:?}"
+        as_one_of.contains(&violation.promise),
+        "{fault:?}: {violation}"
     );
+    let without = trial::run(&plan, None, None);
+    assert!(without.is_ok(), "{fault:?} is all that is wrong");
 }
 
 macro_rules! caught {
@@ -56,5 +59,10 @@ caught! {
     an_expiry_too_late: ExpireLate as [Heartbeat];
     a_question_that_never_expires: NeverExpireQuestions as [Consent];
     a_mailbox_too_small: SmallMailboxes as [OneFinalWord];
+    an_expiry_without_a_reason: ExpireEarly as [Heartbeat];
+    a_mailbox_without_a_bound: BoundlessMailboxes as [Bounded];
     a_client_that_runs_in_circles: RunInCircles as [Liveness];
+    a_store_that_says_it_has_kept_what_it_has_not: HastyStore as [Kept, Once, Books, Blocked, OneFinalWord];
+    a_channel_that_opens_a_login_again: OpenReplays as [LoginsOnce];
+    a_channel_that_opens_what_was_changed: OpenForgeries as [Once, Liveness, Heartbeat];
 }

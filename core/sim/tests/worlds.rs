@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use simplechat_sim::vopr::{generate, plan::Plan, trial};
+use simplechat_sim::trials::{generate, plan::Plan, trial};
 
 fn hold(name: &str, plan: &Plan) {
     if let Err(violation) = trial::run(plan, None, None) {
@@ -71,7 +71,7 @@ fn a_plan_survives_being_written() {
 /// A world that fails is cut down to a few steps that fail alike.
 #[test]
 fn shrinking_keeps_what_fails() {
-    use simplechat_sim::vopr::{faults::Fault, shrink};
+    use simplechat_sim::trials::{faults::Fault, shrink};
     let fault = Some(Fault::ShowTwice);
     let (plan, violation) = (0..)
         .map(generate::plan)

@@ -149,6 +149,11 @@ impl AddressBook {
         self.peers.len()
     }
 
+    /// The most texts that wait for any of them.
+    pub(super) fn most_waiting(&self) -> usize {
+        self.peers.values().map(Peer::waiting).max().unwrap_or(0)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.peers.is_empty()
     }

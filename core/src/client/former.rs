@@ -54,6 +54,10 @@ impl FormerLinks {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.links.len()
+    }
+
     pub(super) fn has_link(&self, link: SessionId) -> bool {
         self.links.peek(&link).is_some()
     }

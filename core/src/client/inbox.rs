@@ -85,6 +85,21 @@ impl Inbox {
         }
     }
 
+    /// How many client instances it knows.
+    pub(super) fn instances(&self) -> usize {
+        self.shown.len()
+    }
+
+    /// How many batches are on their way to the screen.
+    pub(super) fn showing(&self) -> usize {
+        self.showing.len()
+    }
+
+    /// Of how many users nothing is shown.
+    pub(super) fn blocked(&self) -> usize {
+        self.blocked.len()
+    }
+
     /// Whether a message is new; from now on it is not.
     pub(super) fn is_new(
         &mut self,

@@ -17,6 +17,7 @@
 pub mod command;
 pub mod config;
 pub mod event;
+pub mod sizes;
 
 mod address_book;
 mod commands;

@@ -38,6 +38,10 @@ impl Questions {
         true
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
     pub(super) fn is_open(&self, by: Name) -> bool {
         self.open.contains_key(&by)
     }

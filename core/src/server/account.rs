@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use super::AccountId;
 use super::blacklist::Blacklist;
 use super::intake::Intake;
-use super::lane::{Notice, push_notice};
+use super::lane::{Lane, Notice, push_notice};
 use super::mailbox::Mailbox;
 use super::session::Session;
+use super::sizes::AccountSizes;
 use crate::id::{InstanceId, LoginNumber};
 use crate::limits::{ACQUAINTANCES_MAX, INSTANCES_PER_ACCOUNT};
 use crate::lru::LruMap;
@@ -48,6 +49,26 @@ impl Account {
             missed: VecDeque::new(),
             intakes: LruMap::new(INSTANCES_PER_ACCOUNT),
             acquaintances: LruMap::new(ACQUAINTANCES_MAX),
+        }
+    }
+
+    /// How much there is of it.
+    pub(super) fn sizes(&self) -> AccountSizes {
+        let lane = self.session.as_ref().map(|session| &session.lane);
+        AccountSizes {
+            messages: self.mailbox.len(),
+            message_bytes: self.mailbox.bytes(),
+            blocked: self.blacklist.len(),
+            notices: self.missed.len() + lane.map_or(0, Lane::notices),
+            receipts: lane.map_or(0, Lane::receipts),
+            instances: self.intakes.len(),
+            operations: self
+                .intakes
+                .iter()
+                .map(|(_, intake)| intake.len())
+                .max()
+                .unwrap_or(0),
+            acquaintances: self.acquaintances.len(),
         }
     }
 
@@ -91,7 +112,7 @@ impl Accounts {
         Some(self.get_mut(id))
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = AccountId> + use<> {
+    pub(super) fn ids(&self) -> impl Iterator<Item = AccountId> + Clone + use<> {
         (0..u32::try_from(self.all.len()).unwrap_or(u32::MAX)).map(AccountId)
     }
 

@@ -23,6 +23,10 @@ pub(super) enum NotAdded {
 }
 
 impl Blacklist {
+    pub(super) fn len(&self) -> usize {
+        self.blocked.len()
+    }
+
     pub(super) fn add(&mut self, user: AccountId) -> Result<(), NotAdded> {
         if self.blocked.contains(&user) {
             return Err(NotAdded::Already);

@@ -79,6 +79,11 @@ impl Intake {
         }
     }
 
+    /// How many operations it remembers.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// The intake of a client whose operations an earlier life of the server had these outcomes for.
     pub(super) fn restored(
         lowest_unanswered: Seq,

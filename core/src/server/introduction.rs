@@ -76,6 +76,16 @@ impl Introductions {
         }
     }
 
+    /// How many questions are open.
+    pub(super) fn questions(&self) -> usize {
+        self.questions.len()
+    }
+
+    /// How many introductions are in force, each counted from both sides.
+    pub(super) fn in_force(&self) -> usize {
+        self.in_force.len()
+    }
+
     /// One user asks another, who may be shown it or not.
     pub(super) fn ask(&mut self, now: Timestamp, pair: Pair, state: QuestionState) -> Asked {
         if self.remove(pair.crossing()).is_some() {

@@ -111,6 +111,16 @@ impl Lane {
         }
     }
 
+    /// How many notices wait.
+    pub(super) fn notices(&self) -> usize {
+        self.notices.len()
+    }
+
+    /// How many receipts wait.
+    pub(super) fn receipts(&self) -> usize {
+        self.receipts.len()
+    }
+
     pub(super) fn notify(&mut self, notice: Notice) {
         push_notice(&mut self.notices, notice);
     }

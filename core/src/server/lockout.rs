@@ -129,6 +129,11 @@ impl Lockout {
         }
     }
 
+    /// How many accounts and sources it remembers.
+    pub(super) fn len(&self) -> usize {
+        self.counts.len()
+    }
+
     /// Lets an attempt through, or says why not.
     ///
     /// # Errors

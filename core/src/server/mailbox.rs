@@ -88,6 +88,11 @@ impl Mailbox {
         self.entries.len()
     }
 
+    /// How many bytes its messages have.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

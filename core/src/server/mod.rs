@@ -17,6 +17,7 @@ pub mod event;
 pub mod lockout;
 pub mod record;
 pub mod recording;
+pub mod sizes;
 
 mod account;
 mod addresses;

@@ -95,6 +95,11 @@ impl RecordQueue {
         self.records.len() >= RECORDS_MAX
     }
 
+    /// How many records are not stored.
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// Whether all records are stored.
     pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty()

@@ -13,7 +13,7 @@ use super::push::{Audience, Delivery, Introduction, Presence, Push, PushAnswer, 
 use super::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
 use super::{Challenge, EndReason};
 use crate::channel::SessionKeys;
-use crate::id::{BatchNumber, InstanceId, LoginNumber, QueryNumber, Seq, SessionId};
+use crate::id::{BatchNumber, InstanceId, LoginNumber, QueryNumber, Seq};
 use crate::name::Name;
 use crate::rng::SeededSecrets;
 use crate::text::{Password, Text};

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
 use simplechat_core::machine::{CloseReason, ConnId};
 use simplechat_core::time::Timestamp;
 
@@ -9,7 +10,7 @@ use super::wire::{Fate, Side};
 use super::{Delivery, HostId, Net, Queued};
 
 /// What becomes of the listener of a host that moves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Listening {
     /// It can be reached at the new address.
     There,

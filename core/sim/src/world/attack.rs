@@ -2,23 +2,58 @@
 
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
 use simplechat_core::machine::ConnId;
 use simplechat_core::server::config::Config;
 
 use super::{CLIENT_PORT, ClientId, SERVER, World, server_address};
 use crate::attacker::{self, RECORDINGS_MAX};
 use crate::net::{Delivery, HostId, Listening};
-use crate::test_channel::TestChannel;
+use crate::test_channel::{TestChannel, Weakness};
+
+/// What protects the lines of a world, and from whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Secrecy {
+    /// The plain channel: nothing, and nobody attacks.
+    #[default]
+    Plain,
+    /// A test channel.
+    Sealed,
+    /// A test channel, from an attacker who hears everything.
+    Attacked,
+}
 
 /// The attacker's place on the network.
 pub const ATTACKER: HostId = HostId(usize::MAX - 1);
 
 /// Where the attacker is.
-fn attacker_address() -> SocketAddr {
+#[must_use]
+pub fn attacker_address() -> SocketAddr {
     SocketAddr::from(([10, 66, 6, 6], CLIENT_PORT))
 }
 
 impl World {
+    /// What protects the lines, before any machine starts.
+    pub(super) fn set_secrecy(&mut self, secrecy: Secrecy) {
+        if secrecy != Secrecy::Plain {
+            let mut secret = [0; 16];
+            for part in secret.chunks_mut(8) {
+                part.copy_from_slice(&self.dice.roll().to_le_bytes());
+            }
+            self.channel = Some(TestChannel::new(secret));
+        }
+        if secrecy == Secrecy::Attacked {
+            self.admit_attacker();
+        }
+    }
+
+    /// The channel that protects frames is a bad one from now on, if there is one.
+    pub fn weaken_channel(&self, weakness: Weakness) {
+        if let Some(channel) = &self.channel {
+            channel.weaken(weakness);
+        }
+    }
+
     /// A world with an attacker, who hears everything from its beginning. Its machines use a test channel, as whoever
     /// hears the plain one can speak for others.
     #[must_use]
@@ -32,11 +67,7 @@ impl World {
     #[must_use]
     pub fn with_test_channel(seed: u64, config: Config) -> Self {
         let mut world = Self::unborn(seed, config);
-        let mut secret = [0; 16];
-        for part in secret.chunks_mut(8) {
-            part.copy_from_slice(&world.dice.roll().to_le_bytes());
-        }
-        world.channel = Some(TestChannel::new(secret));
+        world.set_secrecy(Secrecy::Sealed);
         world.start_server();
         world
     }

@@ -7,6 +7,7 @@ use simplechat_core::client;
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::server::{self, Effect, Verdict};
 use simplechat_core::time::{Moment, Timestamp};
+use simplechat_core::wire::frame::Frame;
 
 use super::attack::ATTACKER;
 use super::{Chore, ClientId, SERVER, STRANGER, World};
@@ -268,6 +269,9 @@ impl World {
                     self.net.connect(self.now, &mut self.dice, host, conn, to);
                 }
                 Output::Send { conn, bytes } => {
+                    if matches!(Frame::parse(&bytes), Ok(Frame::Login(_))) {
+                        self.observe(Observation::LoginSent { client: id });
+                    }
                     self.net.send(self.now, &mut self.dice, host, conn, bytes);
                 }
                 Output::Close { conn } => self.net.close(self.now, &mut self.dice, host, conn),

@@ -56,6 +56,7 @@ impl World {
             self.net.remove(self.now, SERVER);
             self.forget_sleep(SERVER);
             self.drop_chores_of_server();
+            self.store.crash();
             self.agenda.set(SERVER, None);
             self.note("server", "crashes");
             self.observe(Observation::ServerCrashed);

@@ -9,8 +9,8 @@ use simplechat_core::wire::push::Audience;
 use simplechat_core::wire::request::{Outcome, Refusal};
 
 use super::{Check, Sight, Watcher, promise};
-use crate::vopr::model::letters::{Letter, LetterId, Route};
-use crate::vopr::model::{Life, Model};
+use crate::trials::model::letters::{Letter, LetterId, Route};
+use crate::trials::model::{Life, Model};
 use crate::world::ClientId;
 
 /// What each client was shown last of each other client, by route.
@@ -165,8 +165,10 @@ fn check_kept(letter: &Letter, model: &Model) -> Check {
             let all_there = others().all(|name| is_there(*name, model) && !may_have_blocked(*name));
             let promised = usize::try_from(delivered + stored).unwrap_or(usize::MAX);
             let shown = readers.len();
+            // What is on a screen when its reader's block is done counts as refused.
+            let sure = readers.iter().filter(|user| !may_have_blocked(**user));
             promise!(
-                shown <= promised || model.was_done_before(letter),
+                sure.count() <= promised || model.was_done_before(letter),
                 Kept,
                 "{title} was accepted for {promised}, and is shown to {shown}"
             );

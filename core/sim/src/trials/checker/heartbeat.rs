@@ -1,4 +1,4 @@
-//! Who falls silent is gone a timeout later.
+//! Who falls silent is gone a timeout later, and nobody else.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,11 +9,14 @@ use simplechat_core::time::Timestamp;
 
 use super::{Check, Watcher, promise};
 use crate::observation::{Observation, Observed};
-use crate::vopr::model::Model;
-use crate::world::{ClientId, SERVER};
+use crate::trials::model::{Climate, Model};
+use crate::world::{ATTACKER, ClientId, SERVER, attacker_address};
 
 /// So much later than the timeout the server may notice.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// A client that could not reach the server tries again after so long.
+const LONGEST_RETRY: Duration = Duration::from_secs(45);
 
 /// When bytes of each user last reached the server: nothing that it hears of them is later.
 #[derive(Debug, Default)]
@@ -34,6 +37,10 @@ impl Watcher for Heartbeat {
                 self.woke = at;
             }
             Observation::ServerCrashed => self.is_asleep = false,
+            // Whatever they bring may be what somebody said and what was lost.
+            Observation::ServerHeard { from: ATTACKER } => {
+                self.heard.values_mut().for_each(|heard| *heard = at);
+            }
             Observation::ServerHeard { from } => {
                 let Some(user) = ClientId::at(*from).and_then(|client| model.user(client)) else {
                     return Ok(());
@@ -49,6 +56,7 @@ impl Watcher for Heartbeat {
                 departure: Departure::TimedOut,
             }) => {
                 self.check_silence(at, *user, model)?;
+                check_reason(at, *user, model)?;
             }
             _ => {}
         }
@@ -61,6 +69,26 @@ impl Watcher for Heartbeat {
             .copied()
             .try_for_each(|user| self.check_silence(at, user, model))
     }
+}
+
+/// In a kind world nobody is taken for silent whose client runs. A session that the attacker brought about is nobody's.
+fn check_reason(at: Timestamp, user: Name, model: &Model) -> Check {
+    let Climate::Kind(since) = model.climate else {
+        return Ok(());
+    };
+    let is_kind_for_long =
+        at.since(since) > LONGEST_RETRY + 2 * Duration::from(model.settings.timeout);
+    let runs = model.only_client(user).is_some();
+    let presence = model.presence.get(&user);
+    let is_own = presence
+        .and_then(|presence| presence.from)
+        .is_some_and(|from| from.ip() != attacker_address().ip());
+    promise!(
+        !(is_kind_for_long && runs && is_own),
+        Heartbeat,
+        "{user} is taken for silent, and nothing keeps their client from being heard"
+    );
+    Ok(())
 }
 
 impl Heartbeat {

@@ -6,23 +6,27 @@
 
 mod addresses;
 mod blocking;
+pub mod bounded;
 mod heartbeat;
 mod letters;
 mod lockout;
+mod logins;
 mod rest;
 mod words;
 
 use std::fmt;
 
-use simplechat_core::client::event::Event;
+use simplechat_core::client::{self, event::Event};
 use simplechat_core::name::Name;
+use simplechat_core::server;
 use simplechat_core::time::Timestamp;
 
 use crate::observation::{Observation, Observed};
 use crate::world::ClientId;
 
-use super::model::Model;
+use super::model::{Climate, Model};
 use super::plan::Settings;
+use bounded::Occasion;
 
 /// What is promised.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -41,6 +45,8 @@ pub enum Promise {
     Consent,
     /// Nobody guesses passwords without end, and nobody is locked out without failures.
     Lockout,
+    /// A login is one login, whoever brings it how often.
+    LoginsOnce,
     /// Who falls silent is gone a timeout later, and nobody else.
     Heartbeat,
     /// Who is online is who is told to be.
@@ -49,6 +55,8 @@ pub enum Promise {
     Books,
     /// Nothing waits for ever, and nothing runs in circles.
     Liveness,
+    /// Every table stays within its bound.
+    Bounded,
     /// The machines never panic.
     NoPanic,
 }
@@ -83,7 +91,7 @@ pub type Check = Result<(), (Promise, String)>;
 macro_rules! promise {
     ($holds:expr, $promise:ident, $($what:tt)+) => {
         if !$holds {
-            return Err((crate::vopr::checker::Promise::$promise, format!($($what)+)));
+            return Err((crate::trials::checker::Promise::$promise, format!($($what)+)));
         }
     };
 }
@@ -134,6 +142,7 @@ impl Checker {
                 Box::new(blocking::Blocking::default()),
                 Box::new(addresses::Addresses),
                 Box::new(lockout::Lockout::default()),
+                Box::new(logins::Logins::default()),
                 Box::new(heartbeat::Heartbeat::default()),
                 Box::new(rest::Rest),
             ],
@@ -155,6 +164,35 @@ impl Checker {
         let at = observed.at;
         self.check(observed)
             .map_err(|(promise, what)| Violation { promise, at, what })
+    }
+
+    /// Takes a look at how much the server and the clients that run have in their tables.
+    ///
+    /// # Errors
+    ///
+    /// When a table is beyond its bound.
+    pub fn measure(
+        &self,
+        at: Timestamp,
+        occasion: Occasion,
+        server: Option<server::sizes::Sizes>,
+        clients: impl Iterator<Item = client::sizes::Sizes>,
+    ) -> Result<(), Violation> {
+        let settings = &self.model.settings;
+        server
+            .map_or(Ok(()), |sizes| {
+                bounded::check_server(sizes, occasion, settings)
+            })
+            .and_then(|()| {
+                let mut clients = clients;
+                clients.try_for_each(|sizes| bounded::check_client(sizes, occasion))
+            })
+            .map_err(|(promise, what)| Violation { promise, at, what })
+    }
+
+    /// Something is done that may keep clients from being heard, or nothing is any more.
+    pub const fn set_climate(&mut self, climate: Climate) {
+        self.model.climate = climate;
     }
 
     fn check(&mut self, observed: &Observed) -> Check {

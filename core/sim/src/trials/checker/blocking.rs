@@ -10,7 +10,7 @@ use simplechat_core::wire::push::Presence;
 
 use super::{Check, Sight, Watcher, promise};
 use crate::observation::{Observation, Observed};
-use crate::vopr::model::Model;
+use crate::trials::model::Model;
 
 /// How often somebody may still be told of somebody's coming or going: once for each while they were not blocked.
 #[derive(Debug, Default)]

@@ -1,18 +1,37 @@
 //! A plan from a seed: who there is, how unkind the world is, and what happens.
 
 use crate::dice::Dice;
+use crate::net::Listening;
+use crate::world::Secrecy;
 
 use super::plan::{
     Action, Guess, Millis, Person, Plan, Reply, Settings, Sky, Step, Way, Whom, Wish,
 };
 
+/// What is not left to chance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// So many people.
+    pub people: Option<usize>,
+    /// What protects the lines.
+    pub secrecy: Option<Secrecy>,
+}
+
 /// Makes the plan of a seed.
 #[must_use]
 pub fn plan(seed: u64) -> Plan {
+    plan_with(seed, Wanted::default())
+}
+
+/// Makes the plan of a seed in which some things are as they are wanted.
+#[must_use]
+pub fn plan_with(seed: u64, wanted: Wanted) -> Plan {
     Generator {
+        wanted,
         dice: Dice::new(seed ^ 0x0076_6f70_7200),
         people: Vec::new(),
         accounts: 0,
+        secrecy: Secrecy::Plain,
         unkindness: Unkindness::None,
     }
     .plan(seed)
@@ -27,9 +46,11 @@ enum Unkindness {
 }
 
 struct Generator {
+    wanted: Wanted,
     dice: Dice,
     people: Vec<usize>,
     accounts: usize,
+    secrecy: Secrecy,
     unkindness: Unkindness,
 }
 
@@ -40,6 +61,7 @@ impl Generator {
             16..=18 => 8 + self.dice.below(5),
             _ => 12 + self.dice.below(39),
         };
+        let people = self.wanted.people.unwrap_or(people).max(1);
         // Some share an account, and take it over from each other.
         for person in 0..people {
             let account = if person >= 2 && self.one_in(5) {
@@ -56,6 +78,14 @@ impl Generator {
             Unkindness::All,
             Unkindness::All,
         ][self.dice.below(4)];
+        let secrecy = self.pick(&[
+            Secrecy::Plain,
+            Secrecy::Plain,
+            Secrecy::Sealed,
+            Secrecy::Attacked,
+            Secrecy::Attacked,
+        ]);
+        self.secrecy = self.wanted.secrecy.unwrap_or(secrecy);
         let settings = self.settings();
         let sky = self.sky();
         let mut steps = Vec::new();
@@ -66,6 +96,8 @@ impl Generator {
         while steps.len() < length {
             if self.one_in(12) {
                 self.introduction(&mut steps);
+            } else if self.secrecy == Secrecy::Attacked && self.one_in(4) {
+                self.attacks(&mut steps);
             } else {
                 steps.push(self.step());
             }
@@ -75,6 +107,7 @@ impl Generator {
             people: self.people,
             settings,
             sky,
+            secrecy: self.secrecy,
             steps,
         }
     }
@@ -187,6 +220,15 @@ impl Generator {
         }
     }
 
+    /// Several in a row: one alone seldom fits.
+    fn attacks(&mut self, steps: &mut Vec<Step>) {
+        for _ in 0..=self.dice.below(5) {
+            let pause = Millis(self.up_to(2_000));
+            let action = Action::Attack;
+            steps.push(Step { pause, action });
+        }
+    }
+
     fn action(&mut self) -> Action {
         let person = self.person();
         match self.dice.below(100) {
@@ -204,7 +246,7 @@ impl Generator {
         }
         let other = self.person();
         let crashes = self.unkindness == Unkindness::All;
-        match self.dice.below(42) {
+        match self.dice.below(44) {
             0..3 => Action::CutServer(person),
             3 => Action::CutOneWay(person, self.pick(&[Way::ToServer, Way::FromServer])),
             4..8 => Action::HealServer(person),
@@ -229,6 +271,10 @@ impl Generator {
             36 => Action::StoreTakes(Millis(self.pick(&[0, 5, 400, 3_000]))),
             37 if crashes => Action::FailStore,
             38 => Action::MendStore,
+            39 | 40 => Action::Move(
+                person,
+                self.pick(&[Listening::There, Listening::There, Listening::Nowhere]),
+            ),
             _ => Action::StartServer,
         }
     }

@@ -3,9 +3,10 @@
 use simplechat_core::client::event::{Event, PeerEvent};
 
 use super::{Check, Sight, Watcher, promise};
+use crate::net::HostId;
 use crate::observation::{Observation, Observed};
-use crate::vopr::model::Model;
-use crate::world::{ClientId, SERVER};
+use crate::trials::model::Model;
+use crate::world::{ATTACKER, ClientId, SERVER};
 
 #[derive(Debug)]
 pub(super) struct Addresses;
@@ -15,6 +16,9 @@ impl Watcher for Addresses {
         let Observation::Dialled { from, to: Some(to) } = observed.what else {
             return Ok(());
         };
+        if to == ATTACKER {
+            return check_call_of_attacker(from, model);
+        }
         let Some(called) = ClientId::at(to) else {
             return Ok(());
         };
@@ -80,4 +84,16 @@ impl Watcher for Addresses {
         }
         Ok(())
     }
+}
+
+/// A login that never arrived opens when the attacker brings it later, and then the server looks for the client there:
+/// that is known, and a channel of one round trip cannot do better. Nobody else has any business with them.
+fn check_call_of_attacker(from: HostId, model: &Model) -> Check {
+    promise!(
+        from == SERVER,
+        Consent,
+        "{:?} dials the attacker",
+        ClientId::at(from).and_then(|caller| model.user(caller))
+    );
+    Ok(())
 }

@@ -4,7 +4,7 @@ use simplechat_core::time::Timestamp;
 
 use crate::observation::{Observation, Observed};
 use crate::script;
-use crate::world::SERVER;
+use crate::world::{ATTACKER, SERVER};
 
 use super::model::Model;
 use crate::net::HostId;
@@ -29,6 +29,7 @@ fn host(id: HostId, model: &Model) -> String {
     match ClientId::at(id) {
         Some(id) => client(id, model),
         None if id == SERVER => "server".into(),
+        None if id == ATTACKER => "attacker".into(),
         None => "somebody".into(),
     }
 }
@@ -41,13 +42,16 @@ pub fn line(observed: &Observed, model: &Model) -> Option<String> {
         Observation::ServerCrashed => ("server".into(), "crashes".into()),
         Observation::ServerEnded => ("server".into(), "ends".into()),
         Observation::Operator(event) => ("server".into(), format!("{event:?}")),
-        Observation::PasswordChecked { .. } | Observation::ServerHeard { .. } => return None,
+        Observation::PasswordChecked { .. }
+        | Observation::LoginSent { .. }
+        | Observation::ServerHeard { .. } => return None,
         Observation::Dialled { from, to } => {
             let to = to.map_or_else(|| "nobody".to_owned(), |to| host(to, model));
             (host(*from, model), format!("dials {to}"))
         }
         Observation::Slept { host: id } => (host(*id, model), "falls asleep".into()),
         Observation::Woke { host: id } => (host(*id, model), "wakes".into()),
+        Observation::Moved { client: id } => (client(*id, model), "moves".into()),
         Observation::SatDown { client: id } => (client(*id, model), "starts".into()),
         Observation::Wished {
             client: id,

@@ -5,7 +5,7 @@ use simplechat_core::time::Timestamp;
 use simplechat_core::wire::request::Operation;
 
 use super::{Check, Watcher, promise};
-use crate::vopr::model::{Client, Entry, Life, Model};
+use crate::trials::model::{Client, Entry, Life, Model};
 use crate::world::ClientId;
 
 #[derive(Debug)]
@@ -74,12 +74,13 @@ fn check_peer(user: Name, client: &Client, peer: Name, entry: Entry, model: &Mod
         Books,
         "{user} has {peer} in the address book, and {peer} has not {user}"
     );
+    let are_found = !client.has_moved && !other.has_moved;
     let waiting = client
         .privates
         .get(&peer)
         .map_or(0, |waiting| waiting.len());
     promise!(
-        waiting == 0,
+        waiting == 0 || !are_found,
         Liveness,
         "{waiting} private texts of {user} to {peer} wait"
     );

@@ -150,11 +150,17 @@ impl Consents {
         wished: Timestamp,
         keep: impl Fn(&mut Yes) -> bool,
     ) {
-        if let Some(said) = self.said.get_mut(&(user, other)) {
-            said.retain_mut(|yes| {
-                let is_it = yes.kind == kind && yes.from == wished;
-                !is_it || keep(yes)
-            });
+        let Some(said) = self.said.get_mut(&(user, other)) else {
+            return;
+        };
+        // Of two at once the first one has its word first.
+        let place = said
+            .iter()
+            .position(|yes| yes.kind == kind && yes.from == wished && yes.until.is_none());
+        if let Some(place) = place
+            && !keep(&mut said[place])
+        {
+            said.remove(place);
         }
     }
 

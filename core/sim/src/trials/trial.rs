@@ -13,10 +13,11 @@ use simplechat_core::time::Timestamp;
 use crate::store::Health;
 use crate::world::{ClientId, SERVER, World};
 
+use super::checker::bounded::Occasion;
 use super::checker::{Checker, Promise, Violation};
 use super::faults::{Fault, Planted};
-use super::model::Life;
-use super::plan::{Action, Guess, Person, Plan, Reply, Way, Whom, Wish, account_name};
+use super::model::{Climate, Life};
+use super::plan::{Action, Guess, Person, Plan, Reply, Sky, Way, Whom, Wish, account_name};
 use super::report;
 
 /// What a trial took.
@@ -27,6 +28,9 @@ pub struct Figures {
     /// How often something was handed to a machine.
     pub steps: u64,
 }
+
+/// Tables are looked at each so many steps.
+const STEPS_A_MEASURE: u64 = 128;
 
 /// Where the lines of a trial go.
 pub type Listener<'a> = &'a mut dyn FnMut(&str);
@@ -83,13 +87,20 @@ impl<'a> Trial<'a> {
         }
         let names: Vec<String> = plan.accounts().collect();
         let accounts: Vec<Name> = (0..names.len()).map(name_of).collect();
-        let mut world = World::with_accounts(plan.seed, config, names);
+        let mut world = World::with_accounts(plan.seed, config, names, plan.secrecy);
         world.watch();
+        if let Some(fault) = &fault {
+            fault.tamper(&mut world);
+        }
         world.net.weather = plan.sky.into();
+        let mut checker = Checker::new(plan.settings, accounts);
+        if plan.sky == Sky::CLEAR {
+            checker.set_climate(Climate::Kind(world.moment().at));
+        }
         Self {
             plan,
             world,
-            checker: Checker::new(plan.settings, accounts),
+            checker,
             seats: BTreeMap::new(),
             texts: 0,
             fault,
@@ -110,6 +121,9 @@ impl<'a> Trial<'a> {
         let until = self.world.moment().at + duration;
         while self.world.step(until) {
             self.look()?;
+            if self.world.steps().is_multiple_of(STEPS_A_MEASURE) {
+                self.measure(Occasion::AnyTime)?;
+            }
         }
         self.world.run(until.since(self.world.moment().at));
         self.look()
@@ -132,7 +146,19 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
+    fn measure(&self, occasion: Occasion) -> Checked {
+        let world = &self.world;
+        let server = world.has_server().then(|| world.server().sizes());
+        let running = self.seats.values().filter(|id| !world.has_ended(**id));
+        let clients = running.map(|id| world.client(*id).sizes());
+        self.checker
+            .measure(world.moment().at, occasion, server, clients)
+    }
+
     fn act(&mut self, action: Action) -> Checked {
+        if action.is_unkind() {
+            self.checker.set_climate(Climate::Rough);
+        }
         match action {
             Action::Peace => return self.make_peace(),
             Action::SitDown(person, guess) => self.sit_down(person, guess),
@@ -167,6 +193,10 @@ impl<'a> Trial<'a> {
                     self.world.wake(client.host());
                 }
             }
+            Action::Move(person, listening) => {
+                self.with(person, |world, client| world.move_client(client, listening));
+            }
+            Action::Attack => self.world.attack(),
             Action::SleepServer => {
                 if self.world.has_server() {
                     self.world.put_to_sleep(SERVER);
@@ -326,6 +356,8 @@ impl<'a> Trial<'a> {
         // A server that is shutting down ends first.
         self.pass(Duration::from(self.plan.settings.shutdown_deadline) + Duration::from_secs(1))?;
         self.mend();
+        let now = self.world.moment().at;
+        self.checker.set_climate(Climate::Kind(now));
         self.look()?;
         self.pass(self.plan.longest_rest())?;
         self.talk();
@@ -337,6 +369,7 @@ impl<'a> Trial<'a> {
         }
         self.pass(Duration::from_secs(10))?;
         self.check_quiet()?;
+        self.measure(Occasion::Rest)?;
         self.checker.rest(self.world.moment().at)
     }
 
@@ -354,8 +387,21 @@ impl<'a> Trial<'a> {
             .collect();
         for client in &running {
             self.world.wake(client.host());
+            self.bring_home(*client);
             self.world.open_listener(*client);
             self.world.loosen_screen(*client);
+        }
+    }
+
+    /// A session lives at the address from which it was logged in, and a client that moves is not reached until it logs
+    /// in again. So who moved goes to where their session is.
+    fn bring_home(&mut self, client: ClientId) {
+        let model = self.checker.model();
+        let presence = model
+            .user(client)
+            .and_then(|user| model.presence.get(&user));
+        if let Some(from) = presence.and_then(|presence| presence.from) {
+            self.world.settle_at(client, from.ip());
         }
     }
 

@@ -7,6 +7,7 @@ use super::checker::Violation;
 use super::faults::Fault;
 use super::plan::{Action, Millis, Person, Plan, Settings, Sky, Step, Wish};
 use super::trial;
+use crate::world::Secrecy;
 
 /// Trials after which the plan is small enough.
 const TRIALS_MAX: u32 = 2_000;
@@ -97,6 +98,8 @@ impl Shrinker {
 
     /// Usual settings, and a kind network.
     fn calm(&mut self) {
+        self.try_change(|plan| plan.secrecy = Secrecy::Plain);
+        self.try_change(|plan| plan.secrecy = Secrecy::Sealed);
         self.try_change(|plan| plan.sky = Sky::CLEAR);
         self.try_change(|plan| plan.sky.jitter = Millis(0));
         self.try_change(|plan| plan.sky.set_up = Millis(0));
@@ -173,11 +176,13 @@ fn concerns(action: Action, person: Person) -> bool {
         | Action::CutOneWay(one, _)
         | Action::Sleep(one)
         | Action::Wake(one)
+        | Action::Move(one, _)
         | Action::SetClock(one, _) => one == person,
         Action::CutPeers(one, other) | Action::HealPeers(one, other) => {
             one == person || other == person
         }
-        Action::CrashServer
+        Action::Attack
+        | Action::CrashServer
         | Action::ShutDownServer
         | Action::StartServer
         | Action::SleepServer

@@ -5,7 +5,7 @@ use simplechat_core::name::Name;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
 use super::{Check, Promise, Sight, Watcher, promise};
-use crate::vopr::model::{Model, Op};
+use crate::trials::model::{Model, Op};
 
 #[derive(Debug)]
 pub(super) struct Words;

@@ -1,8 +1,9 @@
 //! Planted faults: proof that the checker can see.
 //!
-//! They are planted between the machines and the checker, not in the machines: the checker knows nothing but settings and
-//! what an onlooker sees, so whatever a machine may do wrong is something wrong there. That way no fault can ever get into
-//! a normal build, and `core` does not know of them.
+//! They are planted around the machines, not in them, so no fault can ever get into a normal build, and `core` does not know
+//! of them. Most stand between the machines and the checker: it knows nothing but settings and what an onlooker sees, so
+//! whatever a machine may do wrong is something wrong there. Others are wrong settings, or sit at the seams: a store that
+//! lies, a channel that opens what it should not.
 #![allow(
     clippy::wildcard_enum_match_arm,
     reason = "each fault concerns few things"
@@ -15,7 +16,9 @@ use simplechat_core::wire::push::Presence;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
 use crate::observation::{Observation, Observed};
-use crate::world::ClientId;
+use crate::store::Honesty;
+use crate::test_channel::Weakness;
+use crate::world::{ClientId, World};
 
 /// Something that a machine could do wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,8 +65,18 @@ pub enum Fault {
     NeverExpireQuestions,
     /// Mailboxes are smaller than they should be.
     SmallMailboxes,
+    /// Who is heard all the time is taken for silent.
+    ExpireEarly,
+    /// Mailboxes hold as much as comes.
+    BoundlessMailboxes,
     /// Heartbeats are sent all the time.
     RunInCircles,
+    /// The store says that it has kept something before it has.
+    HastyStore,
+    /// The channel opens a login again.
+    OpenReplays,
+    /// The channel opens what was changed on the way.
+    OpenForgeries,
 }
 
 /// A fault in a world.
@@ -92,7 +105,19 @@ impl Planted {
             Fault::ExpireLate => config.timeout += std::time::Duration::from_secs(10),
             Fault::NeverExpireQuestions => config.question_expiry *= 1_000,
             Fault::SmallMailboxes => config.mailbox.messages = 1,
+            Fault::ExpireEarly => config.timeout = config.heartbeat_interval / 2,
+            Fault::BoundlessMailboxes => config.mailbox.messages = usize::MAX,
             Fault::RunInCircles => config.heartbeat_interval /= 50,
+            _ => {}
+        }
+    }
+
+    /// Makes bad what a world has beside its machines.
+    pub fn tamper(&self, world: &mut World) {
+        match self.fault {
+            Fault::HastyStore => world.store.honesty = Honesty::Hasty,
+            Fault::OpenReplays => world.weaken_channel(Weakness::Replays),
+            Fault::OpenForgeries => world.weaken_channel(Weakness::Forgeries),
             _ => {}
         }
     }

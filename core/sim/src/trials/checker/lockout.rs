@@ -13,7 +13,7 @@ use simplechat_core::wire::login::LoginRefusal;
 
 use super::{Check, Watcher, promise};
 use crate::observation::{Observation, Observed};
-use crate::vopr::model::Model;
+use crate::trials::model::Model;
 
 /// The failures of each name and source since the last success.
 #[derive(Debug, Default)]
@@ -41,6 +41,11 @@ impl Watcher for Lockout {
                 refusal,
             }) => {
                 self.check_refusal(at, *user, from.ip(), *refusal, model)?;
+                // Who knew the password, and is not let in for another reason.
+                if right == Some(*user) {
+                    self.failures.remove(&(*user, from.ip()));
+                    return Ok(());
+                }
             }
             // Who is taken over is told so first.
             Observation::Dialled { .. } => {

@@ -8,6 +8,7 @@ pub mod consents;
 pub mod letters;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent};
@@ -68,6 +69,9 @@ pub struct Client {
     pub book: BTreeMap<Name, Entry>,
     /// When the question who is online was put, while it has no answer.
     pub online_asked: Option<Timestamp>,
+    /// Whether it ever got another address. Its peers know the one of their introduction, and it theirs: until validation
+    /// of a path is there they may never find each other again.
+    pub has_moved: bool,
     /// What is on its way to the screen.
     showing: BTreeMap<EffectId, Vec<LetterId>>,
 }
@@ -88,6 +92,17 @@ pub struct Presence {
     pub online: bool,
     /// Since when.
     pub since: Timestamp,
+    /// From where the last login came.
+    pub from: Option<SocketAddr>,
+}
+
+/// Whether anything keeps clients from being heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Climate {
+    /// Something may.
+    Rough,
+    /// Nothing does, since then.
+    Kind(Timestamp),
 }
 
 /// The truth.
@@ -107,6 +122,8 @@ pub struct Model {
     pub consents: Consents,
     /// Who is online, as the server told its operator.
     pub presence: BTreeMap<Name, Presence>,
+    /// How the world is to its clients.
+    pub climate: Climate,
     /// When a server last went.
     server_went: Timestamp,
 }
@@ -122,6 +139,7 @@ impl Model {
             blocks: Blocks::default(),
             consents: Consents::new(settings.question_expiry.into()),
             presence: BTreeMap::new(),
+            climate: Climate::Rough,
             server_went: Timestamp::ZERO,
         }
     }
@@ -171,6 +189,11 @@ impl Model {
                     self.letters.get_mut(letter).read = true;
                 }
             }
+            Observation::Moved { client } => {
+                if let Some(client) = self.clients.get_mut(client) {
+                    client.has_moved = true;
+                }
+            }
             Observation::ClientCrashed { client } | Observation::ClientEnded { client } => {
                 if let Some(client) = self.clients.get_mut(client) {
                     client.life = Life::Over;
@@ -183,6 +206,7 @@ impl Model {
             | Observation::Slept { .. }
             | Observation::Woke { .. }
             | Observation::PasswordChecked { .. }
+            | Observation::LoginSent { .. }
             | Observation::ServerHeard { .. }
             | Observation::Dialled { .. }
             | Observation::Wished { result: Err(_), .. } => {}
@@ -220,14 +244,15 @@ impl Model {
             *presence = Presence {
                 online: false,
                 since: at,
+                from: None,
             };
         }
     }
 
     fn apply_operator(&mut self, at: Timestamp, event: &Operator) {
-        let (user, online) = match event {
-            Operator::LoggedIn { user, .. } => (*user, true),
-            Operator::LoggedOut { user, .. } => (*user, false),
+        let (user, from) = match event {
+            Operator::LoggedIn { user, from, .. } => (*user, Some(*from)),
+            Operator::LoggedOut { user, .. } => (*user, None),
             Operator::LoginRefused { .. }
             | Operator::ListenerUnreachable { .. }
             | Operator::Refused { .. }
@@ -236,12 +261,18 @@ impl Model {
             | Operator::Stopping
             | Operator::Stopped { .. } => return,
         };
-        let before = self
-            .presence
-            .get(&user)
-            .is_some_and(|presence| presence.online);
-        if before != online {
-            self.presence.insert(user, Presence { online, since: at });
+        let online = from.is_some();
+        let before = self.presence.get(&user);
+        let since = before
+            .filter(|before| before.online == online)
+            .map_or(at, |before| before.since);
+        let presence = Presence {
+            online,
+            since,
+            from,
+        };
+        if online || before.is_some_and(|before| before.online) {
+            self.presence.insert(user, presence);
         }
     }
 
@@ -477,6 +508,7 @@ impl Client {
             questions: BTreeSet::new(),
             book: BTreeMap::new(),
             online_asked: None,
+            has_moved: false,
             showing: BTreeMap::new(),
         }
     }

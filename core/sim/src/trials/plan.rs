@@ -9,7 +9,8 @@ use simplechat_core::server::MailboxLimits;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::LockoutConfig;
 
-use crate::net::Weather;
+use crate::net::{Listening, Weather};
+use crate::world::Secrecy;
 
 /// A time in whole milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -169,6 +170,10 @@ pub enum Action {
     Sleep(Person),
     /// It wakes.
     Wake(Person),
+    /// Somebody's host gets another address, and what it had open is dead.
+    Move(Person, Listening),
+    /// The attacker does something with what they heard, if there is one.
+    Attack,
     /// The server's host sleeps.
     SleepServer,
     /// It wakes.
@@ -189,6 +194,44 @@ pub enum Action {
     CheckTakes(Millis),
     /// All that is broken is mended; after a while everything that was promised must have come true.
     Peace,
+}
+
+impl Action {
+    /// Whether it may keep a client from being heard by the server for a while.
+    #[must_use]
+    pub const fn is_unkind(self) -> bool {
+        match self {
+            Self::CrashServer
+            | Self::ShutDownServer
+            | Self::StartServer
+            | Self::CutServer(_)
+            | Self::CutOneWay(..)
+            | Self::HealServer(_)
+            | Self::Sleep(_)
+            | Self::Wake(_)
+            | Self::Move(..)
+            | Self::SleepServer
+            | Self::WakeServer
+            | Self::FailStore
+            | Self::MendStore
+            | Self::StoreTakes(_)
+            | Self::Weather(_) => true,
+            Self::SitDown(..)
+            | Self::Wish(..)
+            | Self::CrashClient(_)
+            | Self::CutPeers(..)
+            | Self::HealPeers(..)
+            | Self::CloseListener(_)
+            | Self::OpenListener(_)
+            | Self::StickScreen(_)
+            | Self::LoosenScreen(_)
+            | Self::Attack
+            | Self::SetClock(..)
+            | Self::SetServerClock(_)
+            | Self::CheckTakes(_)
+            | Self::Peace => false,
+        }
+    }
 }
 
 /// A pause, and what happens then.
@@ -274,6 +317,9 @@ pub struct Plan {
     pub settings: Settings,
     /// The weather in which it begins.
     pub sky: Sky,
+    /// What protects the lines.
+    #[serde(default)]
+    pub secrecy: Secrecy,
     /// What happens.
     pub steps: Vec<Step>,
 }

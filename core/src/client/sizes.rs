@@ -1,0 +1,53 @@
+//! How much a client has in its tables: for a log, and for a simulator that sees to it that each stays within its bound,
+//! which is in [`crate::limits`].
+
+use super::Client;
+use super::connection::Connection;
+
+/// How much a client has in its tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sizes {
+    /// Wishes that the server has not answered.
+    pub outbox: usize,
+    /// Connections, accepted and dialled.
+    pub connections: usize,
+    /// Calls among them that wait for keys.
+    pub parked: usize,
+    /// Open questions for the user's address.
+    pub questions: usize,
+    /// Peers.
+    pub peers: usize,
+    /// The most texts that wait for any of them.
+    pub waiting: usize,
+    /// Links of those who are peers no more.
+    pub former: usize,
+    /// Client instances of which something was shown.
+    pub shown: usize,
+    /// Batches on their way to the screen.
+    pub showing: usize,
+    /// Users of whom nothing is shown.
+    pub blocked: usize,
+    /// Deadlines.
+    pub timers: usize,
+}
+
+impl Client {
+    /// How much is in the tables.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        let is_parked = |conn: &&Connection| matches!(conn, Connection::Parked { .. });
+        Sizes {
+            outbox: self.outbox.len(),
+            connections: self.connections.len(),
+            parked: self.connections.values().filter(is_parked).count(),
+            questions: self.questions.len(),
+            peers: self.book.len(),
+            waiting: self.book.most_waiting(),
+            former: self.former.len(),
+            shown: self.inbox.instances(),
+            showing: self.inbox.showing(),
+            blocked: self.inbox.blocked(),
+            timers: self.timers.len(),
+        }
+    }
+}
