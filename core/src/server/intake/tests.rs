@@ -173,3 +173,26 @@ fn the_last_number_there_is_is_taken_once_too() {
     assert_eq!(ready(&mut intake), [0; 0]);
     assert_eq!(submit(&mut intake, u64::MAX), answered);
 }
+
+#[test]
+fn the_end_of_an_earlier_connection_takes_no_answer_from_the_one_that_waits() {
+    let mut intake = Intake::new(Seq(1));
+    let later = ConnId::Accepted(2);
+    submit(&mut intake, 1);
+    let _ = intake.pop_ready();
+    let again = intake.submit(Seq(1), operation(Seq(1)), later);
+    assert_eq!(again, Submitted::Waiting(Some(CONN)));
+    intake.forget_connection(Seq(1), CONN);
+    let resolved = intake.resolve(Seq(1), Outcome::Done).unwrap();
+    assert_eq!(resolved.waiting, Some(later));
+}
+
+#[test]
+fn nobody_is_answered_on_a_connection_that_is_gone() {
+    let mut intake = Intake::new(Seq(1));
+    submit(&mut intake, 1);
+    let _ = intake.pop_ready();
+    intake.forget_connection(Seq(1), CONN);
+    let resolved = intake.resolve(Seq(1), Outcome::Done).unwrap();
+    assert_eq!(resolved.waiting, None);
+}

@@ -233,3 +233,21 @@ fn nothing_waits_without_bound() {
     assert_eq!(lane.receipts.len(), RECEIPTS_MAX);
     assert_eq!(mailbox.len(), 0);
 }
+
+#[test]
+fn a_lane_is_drained_when_nothing_waits_and_nothing_is_on_its_way() {
+    let mut mailbox = Mailbox::default();
+    let mut lane = Lane::new(INTERVAL, &mailbox);
+    assert!(lane.is_drained(&mailbox));
+    lane.notify(Notice {
+        subject: Subject::Server,
+        push: Push::Stopping,
+    });
+    assert!(!lane.is_drained(&mailbox), "a notice waits");
+    let _ = next(&mut lane, at(0), &mailbox);
+    assert!(!lane.is_drained(&mailbox), "it is on its way");
+    take(&mut lane, &mut mailbox, 1);
+    assert!(lane.is_drained(&mailbox));
+    put(&mut mailbox, 1, "one");
+    assert!(!lane.is_drained(&mailbox), "a message waits");
+}
