@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use simplechat_core::server::event::Event;
+use simplechat_core::server::record::Record;
 use simplechat_sim::World;
 use simplechat_sim::store::Health;
 
@@ -323,4 +324,28 @@ fn nobody_is_introduced_before_the_store_has_it() {
     assert_eq!(w.saw(alice), [""; 0]);
     w.settle();
     assert_eq!(w.saw(alice), ["introduced to bob"]);
+}
+
+/// What is read from a store may be damaged.
+#[test]
+fn a_place_at_the_end_of_the_numbers_is_ignored() {
+    let mut w = World::new(14);
+    let alice = w.join("alice");
+    w.types(alice, "message bob before");
+    w.settle();
+    let damaged = Record::Taken {
+        to: "bob".parse().expect("a name"),
+        through: u64::MAX,
+    };
+    w.store.keep(vec![damaged]).expect("it works");
+    restart(&mut w);
+    w.types(alice, "message bob after");
+    w.settle();
+    let bob = w.join("bob");
+    let read = w.saw(bob);
+    let read: Vec<_> = read
+        .iter()
+        .filter(|line| line.starts_with("alice"))
+        .collect();
+    assert_eq!(read, ["alice: before", "alice: after"]);
 }

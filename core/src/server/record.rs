@@ -137,6 +137,13 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// Whether no server has written it. Places are counted from 0, so none is near the end of the numbers.
+    pub(super) const fn is_damaged(&self) -> bool {
+        matches!(self, Self::Kept { place, .. } | Self::Taken { through: place, .. } if *place > u64::MAX / 2)
+    }
+}
+
 /// What a notice is about: a later one on the same subject takes the place of an earlier one that still waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Subject {

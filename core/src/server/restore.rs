@@ -1,5 +1,6 @@
 //! Restoring: what each record means to a server that starts where another one ended.
 
+use core::net::IpAddr;
 use core::time::Duration;
 
 use super::account::LatestLogin;
@@ -17,7 +18,8 @@ use crate::wire::push::{Delivery, Push};
 
 impl Server {
     /// The server as the records of earlier ones make it, with nobody online. To be called before anything else, with the
-    /// records in their order. What they say of names that are no accounts any more is ignored.
+    /// records in their order. What they say of names that are no accounts any more is ignored, and so are records that
+    /// no server has written.
     #[must_use]
     pub fn restore(mut self, records: impl IntoIterator<Item = Record>) -> Self {
         for record in records {
@@ -29,6 +31,9 @@ impl Server {
     }
 
     pub(super) fn apply(&mut self, record: Record) -> Option<()> {
+        if record.is_damaged() {
+            return None;
+        }
         match record {
             Record::Kept { to, place, message } => self.apply_kept(to, Place(place), message)?,
             Record::Taken { to, through } => {
@@ -53,8 +58,7 @@ impl Server {
                 at,
             } => {
                 self.apply_login(user, LatestLogin { number, instance })?;
-                let at = self.clock.at - self.since(at);
-                self.lockout.note_known(at, user, Source::of(from));
+                self.note_known(user, from, at);
             }
             Record::LockedOut { name, from, until } => {
                 let (source, rest) = (from.map(Source::of), self.until(until));
@@ -124,6 +128,11 @@ impl Server {
             owner.missed.clear();
         }
         Some(())
+    }
+
+    fn note_known(&mut self, user: Name, from: IpAddr, at: WallTime) {
+        let at = self.clock.at - self.since(at);
+        self.lockout.note_known(at, user, Source::of(from));
     }
 
     fn apply_block(&mut self, by: Name, user: Name) -> Option<()> {

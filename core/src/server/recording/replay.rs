@@ -9,7 +9,6 @@ use crate::channel::Plain;
 use crate::machine::{ConnId, Input, Machine as _};
 use crate::rng::SeededSecrets;
 use crate::server::connection::Connection;
-use crate::server::record::Record;
 use crate::server::tap::Tap;
 use crate::server::{AccountId, Server};
 use crate::text::Password;
@@ -87,7 +86,7 @@ impl Replay {
                     Err(Box::new(Difference::Act { recorded, now }))
                 }
             },
-            Entry::Restored(record) if self.has_begun || has_odd_place(record) => {
+            Entry::Restored(record) if self.has_begun || record.is_damaged() => {
                 Err(Box::new(Difference::Fact(Misfit::NotRestorable)))
             }
             Entry::Restored(record) => {
@@ -214,11 +213,6 @@ const fn is_above_channel(fact: &Fact) -> bool {
         | Fact::Command(_)
         | Fact::Timeout => false,
     }
-}
-
-/// Places are counted from 0, so none is near the end of the numbers.
-const fn has_odd_place(record: &Record) -> bool {
-    matches!(record, Record::Kept { place, .. } | Record::Taken { through: place, .. } if *place > u64::MAX / 2)
 }
 
 /// A login with some password: the result of its check is in the recording.
