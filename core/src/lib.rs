@@ -26,6 +26,7 @@ extern crate std;
 pub mod channel;
 pub mod client;
 pub mod id;
+pub mod key;
 pub mod limits;
 pub mod machine;
 pub mod name;
