@@ -8,9 +8,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InstanceId(pub [u8; 16]);
 
-/// Names the keys that a frame is sealed with: those of a client and the server, or of two peers. Random, 128 bits.
+/// Names the keys that a frame is sealed with: those of a client and the server, or of two peers. Both sides have it from
+/// their handshake, and nobody can guess it. 128 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(pub [u8; 16]);
+
+/// Tells the introductions of two users apart. Random, 128 bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct IntroductionId(pub [u8; 16]);
 
 /// A number in the order of what one client instance sends on one route; the first is 1.
 #[derive(
@@ -67,6 +72,13 @@ fn write_short_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 }
 
 impl fmt::Debug for InstanceId {
+    /// The first eight digits: enough to tell them apart in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_short_hex(f, &self.0)
+    }
+}
+
+impl fmt::Debug for IntroductionId {
     /// The first eight digits: enough to tell them apart in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_short_hex(f, &self.0)

@@ -6,12 +6,12 @@ use core::time::Duration;
 
 /// The longest frame, in bytes after the length field. Refused by the header when longer.
 pub const FRAME_LEN_MAX: usize = 64 * 1024;
-/// The longest frame from somebody who has not logged in.
-pub const LOGIN_FRAME_LEN_MAX: usize = 1024;
+/// The longest frame from somebody who is not known yet.
+pub const HANDSHAKE_FRAME_LEN_MAX: usize = 1024;
 /// What the protection of a channel may add to a payload.
-pub const SEAL_LEN_MAX: usize = 16;
-/// What it may add to a login.
-pub const LOGIN_SEAL_LEN_MAX: usize = 96;
+pub const SEAL_LEN_MAX: usize = 17;
+/// What it may add to a message of a handshake, besides a fresh key.
+pub const HANDSHAKE_SEAL_LEN_MAX: usize = 64;
 /// Bytes of a frame that are not its payload: version, kind, session, counter and seal.
 pub const FRAME_OVERHEAD: usize = 2 + 16 + 8 + SEAL_LEN_MAX;
 /// What fits into one sealed frame.
@@ -21,6 +21,8 @@ pub const PAYLOAD_LEN_MAX: usize = FRAME_LEN_MAX - FRAME_OVERHEAD;
 pub const NAME_LEN_MAX: usize = 32;
 /// Bytes in a password.
 pub const PASSWORD_LEN_MAX: usize = 256;
+/// Bytes of a ticket.
+pub const TICKET_LEN_MAX: usize = 256;
 /// The longest text that any setting may allow, in bytes: with its sender and numbers it fits one frame.
 pub const TEXT_LEN_MAX: usize = 60 * 1024;
 /// Names in one page of the list of who is online.
@@ -66,6 +68,15 @@ pub const PROBE_WINDOW: Duration = Duration::from_secs(60);
 /// The lowest port that the server dials for a client.
 pub const CLIENT_PORT_MIN: u16 = 1_024;
 
+/// How long a ticket is of use after the login that it was given at.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// Keys of a session with the server are renewed after so long, and those with a peer.
+pub const SESSION_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// See [`SESSION_LIFETIME`].
+pub const PEER_SESSION_LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// Keys of a session are renewed after so many frames in both directions.
+pub const SESSION_FRAMES_MAX: u64 = 1 << 20;
+
 /// How long a client's connection waits for the outcome of what it carried before the answer says what is known.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long the login connection stays open for the word whether the listener could be reached.
@@ -83,8 +94,14 @@ pub const CLIENT_BLACKLIST_MAX: usize = BLACKLIST_MAX;
 pub const SHOWN_MAX: usize = 4_096;
 /// Batches handed to the screen and not yet shown; above it a client takes no more from anyone.
 pub const SHOWING_MAX: usize = 64;
-/// Links of ended introductions that a client can still tell apart from strangers.
-pub const FORMER_LINKS_MAX: usize = 64;
+/// People who were in an address book and whom a client can still tell apart from strangers.
+pub const FORMER_PEERS_MAX: usize = 64;
+/// Sessions with peers, old and new; the oldest is forgotten.
+pub const PEER_SESSIONS_MAX: usize = 3 * (ADDRESS_BOOK_MAX + FORMER_PEERS_MAX);
+/// Handshakes that callers of a client have begun and not finished.
+pub const GREETINGS_MAX: usize = 32;
+/// How many of them may come from one address.
+pub const GREETINGS_PER_ADDRESS_MAX: usize = 8;
 /// Calls in unknown sessions that wait in a client for the keys to come.
 pub const PARKED_MAX: usize = 16;
 /// How many of them may come from one address, so that no single stranger takes all places.
@@ -102,9 +119,13 @@ const _: () = assert!(
     "a page of names fits a frame"
 );
 const _: () = assert!(
-    PASSWORD_LEN_MAX + NAME_LEN_MAX + OWN_CANDIDATES_MAX * 20 + 128 + LOGIN_SEAL_LEN_MAX
-        <= LOGIN_FRAME_LEN_MAX,
-    "a login fits the frame of a stranger"
+    TICKET_LEN_MAX <= PASSWORD_LEN_MAX,
+    "a ticket takes no more room than a password"
+);
+const _: () = assert!(
+    PASSWORD_LEN_MAX + NAME_LEN_MAX + OWN_CANDIDATES_MAX * 20 + 128 + HANDSHAKE_SEAL_LEN_MAX
+        <= HANDSHAKE_FRAME_LEN_MAX,
+    "a login fits a message of a handshake"
 );
 const _: () = assert!(
     SEQ_WINDOW * 4 <= REPLAY_WINDOW,

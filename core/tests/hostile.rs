@@ -7,15 +7,16 @@
 )]
 
 use proptest::prelude::*;
-use simplechat_core::channel::{Channel, SessionKeys, plain};
+use simplechat_core::channel::Channel;
 use simplechat_core::id::{InstanceId, Seq, SessionId};
 use simplechat_core::limits::FRAME_LEN_MAX;
-use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::{Frame, RefusalCode, SealedFrame, VERSION};
-use simplechat_core::wire::item::{Bounded, decode, encode, payload_of};
-use simplechat_core::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest};
+use simplechat_core::wire::item::{Bounded, payload_of};
+use simplechat_core::wire::login::{
+    Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof,
+};
 use simplechat_core::wire::request::Request;
 use simplechat_sim::{ClientId, World};
 
@@ -36,9 +37,9 @@ fn refusal(bytes: &[u8]) -> RefusalCode {
 }
 
 fn login(port: u16) -> LoginRequest {
-    LoginRequest::Password(Login {
+    LoginRequest::Login(Login {
         name: "alice".parse().unwrap(),
-        password: Password::new("alice".into()).unwrap(),
+        proof: Proof::Password(Password::new("alice".into()).unwrap()),
         port,
         instance: InstanceId([9; 16]),
         lowest_unanswered: Seq::FIRST,
@@ -83,9 +84,11 @@ fn each_kind_of_nonsense_gets_its_own_no() {
                 assert!(ended);
             }
         }
-        let login = Frame::Login(&[0, 1, 2, 3]).to_bytes();
-        let (received, _) = w.stranger_sends(None, &[&login]);
-        assert_eq!(refusal(&received), RefusalCode::Malformed);
+        let handshake = Frame::Handshake(&[0, 1, 2, 3]).to_bytes();
+        for to in [None, Some(bob)] {
+            let (received, _) = w.stranger_sends(to, &[&handshake]);
+            assert_eq!(refusal(&received), RefusalCode::Malformed);
+        }
         let answer = Frame::Refusal(RefusalCode::Busy).to_bytes();
         let (received, _) = w.stranger_sends(None, &[&answer]);
         assert_eq!(refusal(&received), RefusalCode::Malformed);
@@ -114,10 +117,13 @@ fn a_stranger_s_call_is_told_once() {
     let mut w = World::new(2);
     let bob = w.join("bob");
     w.look_away();
-    let mut stranger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(9)), plain());
-    for _ in 0..3 {
-        let frame = stranger.seal_call(b"hello");
-        w.stranger_sends(Some(bob), &[&frame]);
+    for counter in 0..3 {
+        let frame = Frame::Session(SealedFrame {
+            session: SessionId([5; 16]),
+            counter,
+            sealed: b"hello",
+        });
+        w.stranger_sends(Some(bob), &[&frame.to_bytes()]);
     }
     assert_eq!(w.saw(bob), ["refused a stranger at 10.0.1.1"]);
 }
@@ -135,41 +141,22 @@ fn half_a_frame_and_then_nothing_disturbs_nobody() {
 #[test]
 fn a_login_may_come_byte_by_byte() {
     let mut w = World::new(3);
-    let bytes = Frame::Login(&encode(&login(40_000))).to_bytes();
-    let pieces: Vec<_> = bytes.chunks(1).collect();
-    let (received, _) = w.stranger_sends(None, &pieces);
-    let frame = frame_of_login(&received);
-    assert!(matches!(frame, LoginAnswer::Welcome(_)), "{frame:?}");
-}
-
-fn frame_of_login(bytes: &[u8]) -> LoginAnswer {
-    let mut deframer = Deframer::default();
-    deframer.push(bytes);
-    let frame = deframer.next_frame().unwrap().unwrap();
-    match Frame::parse(&frame) {
-        Ok(Frame::Login(body)) => decode(body).unwrap(),
-        other => panic!("{other:?}"),
-    }
+    let (answer, _) = w.stranger_logs_in(&login(40_000), 1);
+    assert!(matches!(answer, LoginAnswer::Welcome(_)), "{answer:?}");
 }
 
 #[test]
 fn a_port_that_belongs_to_the_system_is_not_dialled() {
     let mut w = World::new(4);
-    let bytes = Frame::Login(&encode(&login(80))).to_bytes();
-    let (received, _) = w.stranger_sends(None, &[&bytes]);
-    assert_eq!(
-        frame_of_login(&received),
-        LoginAnswer::Refused(LoginRefusal::Port(80))
-    );
+    let (answer, _) = w.stranger_logs_in(&login(80), 1_000);
+    assert_eq!(answer, LoginAnswer::Refused(LoginRefusal::Port(80)));
 }
 
 /// A stranger logs in by hand, and so has genuine keys to misuse.
 fn logged_in(w: &mut World) -> Channel {
-    let bytes = Frame::Login(&encode(&login(40_000))).to_bytes();
-    let (received, _) = w.stranger_sends(None, &[&bytes]);
-    match frame_of_login(&received) {
-        LoginAnswer::Welcome(welcome) => Channel::new(welcome.keys, plain()),
-        LoginAnswer::Refused(refusal) => panic!("{refusal}"),
+    match w.stranger_logs_in(&login(40_000), 1_000) {
+        (LoginAnswer::Welcome(_), channel) => channel,
+        (LoginAnswer::Refused(refusal), _) => panic!("{refusal}"),
     }
 }
 
@@ -193,10 +180,11 @@ fn a_captured_frame_does_nothing_a_second_time() {
 }
 
 #[test]
-fn a_frame_with_another_s_token_is_not_believed() {
+fn a_frame_under_another_s_keys_is_not_believed() {
     let mut w = World::new(6);
+    // The second login takes the first one's session over.
+    let mut forger = logged_in(&mut w);
     let channel = logged_in(&mut w);
-    let mut forger = Channel::new(SessionKeys::generate(&mut SeededSecrets::new(3)), plain());
     let mut frame = forger.seal_call(&payload_of(&Request::Logout));
     frame[6..22].copy_from_slice(&channel.id().0);
     let (received, _) = w.stranger_sends(None, &[&frame]);
@@ -237,8 +225,8 @@ proptest! {
         let (bob, carol) = (w.join("bob"), w.join("carol"));
         let mut channel = logged_in(&mut w);
         let sealed = channel.seal_call(&payload);
-        let login = Frame::Login(&payload).to_bytes();
-        for bytes in [&raw, &sealed, &login] {
+        let handshake = Frame::Handshake(&payload).to_bytes();
+        for bytes in [&raw, &sealed, &handshake] {
             let (head, tail) = bytes.split_at(cut.index(bytes.len() + 1));
             for to in [None, Some(bob)] {
                 w.stranger_sends(to, &[head, tail]);

@@ -123,6 +123,7 @@ fn a_block_outlives_the_server() {
     restart(&mut w);
     w.look_away();
     w.types(bob, "message alice hello?");
+    w.settle();
     w.types(bob, "online");
     w.settle();
     assert_eq!(
@@ -259,7 +260,7 @@ fn a_lockout_holds_over_a_restart_and_no_longer() {
     w.run(Duration::from_secs(1));
     assert_eq!(
         w.saw(mallory),
-        ["login refused: too many failed logins: try again in 29 s"]
+        ["login refused: too many failed logins: try again in 30 s"]
     );
     w.run(Duration::from_secs(30));
     w.log_in(mallory, "alice", "alice");

@@ -3,18 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use simplechat_core::channel::{Channel, plain};
+use crate::test_channel::TestChannel;
+use simplechat_core::channel::{Calling, Channel, Part, Protection};
+use simplechat_core::key::StaticKey;
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::{Done, Effect, Server, Verdict};
+use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::Bounded;
-use simplechat_core::wire::login::{Login, LoginAnswer, LoginCause, LoginRequest};
+use simplechat_core::wire::login::{Login, LoginAnswer, LoginCause, LoginRequest, Proof};
 use simplechat_core::{id, wire};
 
 /// A server and its crowd.
@@ -24,6 +28,8 @@ pub struct Crowd {
     now: Timestamp,
     connections: u64,
     channels: BTreeMap<usize, Channel>,
+    protection: Arc<dyn Protection>,
+    key: StaticKey,
 }
 
 impl Crowd {
@@ -36,9 +42,14 @@ impl Crowd {
     pub fn gather(size: usize, config: Config) -> Self {
         let names = (0..size).map(|number| format!("user{number}").parse().expect("a name"));
         let now = Timestamp::from_secs(1_000);
-        let secrets = Box::new(SeededSecrets::new(1));
+        let mut secrets = Box::new(SeededSecrets::new(1));
+        let protection: Arc<dyn Protection> = Arc::new(TestChannel::new([1; 16]));
+        let key = StaticKey::generate(&mut *secrets);
+        let server = Server::new(config, names, [1; 32], secrets, at(now));
         let mut crowd = Self {
-            server: Server::new(config, names, [1; 32], secrets, at(now)),
+            server: server.protected_by(Arc::clone(&protection)),
+            protection,
+            key,
             now,
             connections: 0,
             channels: BTreeMap::new(),
@@ -82,9 +93,9 @@ impl Crowd {
 
     fn log_in(&mut self, number: usize) {
         let name = format!("user{number}");
-        let login = LoginRequest::Password(Login {
+        let login = LoginRequest::Login(Login {
             name: name.parse().expect("a name"),
-            password: simplechat_core::text::Password::new(name).expect("a password"),
+            proof: Proof::Password(Password::new(name).expect("a password")),
             port: 40_000,
             instance: id::InstanceId(u128::try_from(number).unwrap_or(0).to_le_bytes()),
             lowest_unanswered: id::Seq::FIRST,
@@ -92,22 +103,39 @@ impl Crowd {
             candidates: Bounded::first_of([]),
         });
         let conn = self.accept(number);
-        let bytes = Frame::Login(&wire::item::encode(&login)).to_bytes();
-        let answers = self.hand_in(Input::Received {
-            conn,
-            bytes: &bytes,
-        });
+        let mut secrets = SeededSecrets::new(u64::try_from(number).unwrap_or(0));
+        let (calling, first) = Calling::start(
+            &*self.protection,
+            Part::LoginInitiator,
+            &self.key,
+            &mut secrets,
+            &[],
+        );
+        let second = self.exchange(conn, &first);
+        let Ok(Frame::Handshake(message)) = Frame::parse(&second) else {
+            panic!("{second:?} answers a call");
+        };
+        let met = calling.answered(message).expect("the server answers");
+        let (mut channel, third) = met.say(&wire::item::encode(&login));
+        let answer = self.exchange(conn, &third);
+        let Ok(Frame::Session(sealed)) = Frame::parse(&answer) else {
+            panic!("{answer:?} answers a login");
+        };
+        let opened = channel.open_answer(&sealed).expect("a sealed answer");
+        let answer = wire::item::decode(&opened.payload);
+        assert!(
+            matches!(answer, Ok(LoginAnswer::Welcome(_))),
+            "{answer:?} is a welcome"
+        );
+        self.channels.insert(number, channel);
+    }
+
+    /// Sends a frame and gives the first one that comes back.
+    fn exchange(&mut self, conn: ConnId, bytes: &[u8]) -> Vec<u8> {
+        let answers = self.hand_in(Input::Received { conn, bytes });
         let mut deframer = Deframer::default();
         deframer.push(&answers);
-        let frame = deframer.next_frame().ok().flatten().expect("an answer");
-        let Ok(Frame::Login(body)) = Frame::parse(&frame) else {
-            panic!("{frame:?} answers a login");
-        };
-        let Ok(LoginAnswer::Welcome(welcome)) = wire::item::decode(body) else {
-            panic!("{body:?} is a welcome");
-        };
-        self.channels
-            .insert(number, Channel::new(welcome.keys, plain()));
+        deframer.next_frame().ok().flatten().expect("an answer")
     }
 
     fn accept(&mut self, number: usize) -> ConnId {

@@ -74,7 +74,8 @@ impl Args {
 
 fn parse_secrecy(text: &str) -> Result<Secrecy, String> {
     match text {
-        "plain" => Ok(Secrecy::Plain),
+        "quick" => Ok(Secrecy::Quick),
+        "quickattacked" => Ok(Secrecy::QuickAttacked),
         "sealed" => Ok(Secrecy::Sealed),
         "attacked" => Ok(Secrecy::Attacked),
         _ => Err("it is plain, sealed or attacked".to_owned()),

@@ -128,6 +128,7 @@ fn show_session(event: &SessionEvent) -> String {
         }
         SessionEvent::ServerBack => "server back".into(),
         SessionEvent::TimedOut => "timed out".into(),
+        SessionEvent::PasswordNeeded => "password needed".into(),
         SessionEvent::Ended { end, unsent } => {
             format!("ended ({}), {unsent} unsent", show_end(*end))
         }
@@ -215,6 +216,7 @@ const fn show_away(cause: AwayCause) -> &'static str {
         AwayCause::Stopping => "stopping",
         AwayCause::Unreachable(_) => "unreachable",
         AwayCause::Silent => "silent",
+        AwayCause::OtherKey(_) => "other key",
     }
 }
 
@@ -243,6 +245,7 @@ fn show_end(end: End) -> String {
         End::TakenOver => "taken over".into(),
         End::LoginRefused(refusal) => format!("refused: {refusal}"),
         End::Unreachable(_) => "unreachable".into(),
+        End::ServerNotTrusted => "not trusted".into(),
     }
 }
 

@@ -1,186 +1,248 @@
-//! A test double of an encrypted channel, for worlds with an attacker.
+//! A test double of an encrypted channel, for worlds that need to be quick, or a channel that is bad on purpose.
 //!
 //! **This is no cryptography.** Its hash is a few multiplications, and good for one thing: nobody who only shifts, cuts and
-//! flips recorded bytes produces a frame that opens. What it promises is what a real channel has to promise: a frame opens
-//! only with its key, session, counter and turn; a login opens once, in the order in which its device sealed them, also after the
-//! server has restarted; an answer to a login opens only for who made it; and no secret is on the network as it is.
+//! flips recorded bytes produces a frame that opens. What it promises is what a real channel has to promise: a handshake opens only
+//! for whom it was meant, and only against the fresh words of the other side; a frame opens only with its session, direction,
+//! counter and turn; and no secret is on the network as it is. Whoever has the world's secret is believed to have the key that they name.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use simplechat_core::channel::{
-    Label, LoginExchange, OpenError, OpenedLogin, Protection, Token, Turn,
+    Cipher, Established, Handshake, Label, OpenError, Part, Protection, Turn,
 };
+use simplechat_core::id::SessionId;
+use simplechat_core::key::{KEY_LEN, PublicKey, StaticKey};
 use simplechat_core::rng::SecretSource;
 
 const TAG_LEN: usize = 16;
-const REQUEST: u8 = 1;
-const ANSWER: u8 = 2;
-const FRAME_CALLS: u8 = 3;
-const FRAME_ANSWERS: u8 = 4;
+const FRESH_LEN: usize = 16;
+const FIRST: u8 = 1;
+const SECOND: u8 = 2;
+const THIRD: u8 = 3;
+const NAME: u8 = 4;
+const FRAMES: u8 = 5;
 
 /// What a bad channel lets through, to see that it would be noticed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Weakness {
-    /// Logins that were opened before.
+    /// Handshakes that were opened before: who answers says nothing fresh.
     Replays,
     /// Frames that were changed on the way.
     Forgeries,
 }
 
-/// What all devices of a world and its server have in common.
+/// What all hosts of a world have in common.
 #[derive(Debug)]
 struct Shared {
     secret: [u8; 16],
     weakness: OnceLock<Weakness>,
-    logins: Mutex<Logins>,
-}
-
-#[derive(Debug, Default)]
-struct Logins {
-    devices: u64,
-    /// The latest login sealed, by device.
-    sealed: BTreeMap<u64, u64>,
-    /// The latest login opened, by device: none before it opens any more.
-    opened: BTreeMap<u64, u64>,
 }
 
 impl Shared {
-    fn logins(&self) -> MutexGuard<'_, Logins> {
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn has(&self, weakness: Weakness) -> bool {
         self.weakness.get() == Some(&weakness)
     }
-
-    fn mixer(&self, use_of: u8, device: u64, number: u64) -> Mixer {
-        let mut mixer = Mixer::new(&self.secret, use_of);
-        mixer.absorb(&device.to_be_bytes());
-        mixer.absorb(&number.to_be_bytes());
-        mixer
-    }
 }
 
-/// The channel as one device has it. What servers and other devices need to know of it outlives each of them.
-#[derive(Debug)]
+/// The channel of a world.
+#[derive(Clone, Debug)]
 pub struct TestChannel {
     shared: Arc<Shared>,
-    device: u64,
 }
 
 impl TestChannel {
-    /// The channel of a world, for its server.
+    /// The channel of a world with this secret.
     #[must_use]
     pub fn new(secret: [u8; 16]) -> Self {
         Self {
             shared: Arc::new(Shared {
                 secret,
                 weakness: OnceLock::new(),
-                logins: Mutex::default(),
             }),
-            device: 0,
         }
     }
 
-    /// From now on it is a bad one, on all devices.
+    /// From now on it is a bad one, everywhere.
     pub fn weaken(&self, weakness: Weakness) {
         // Once it is bad it stays as bad as it is.
         let _ = self.shared.weakness.set(weakness);
     }
-
-    /// The same channel for another device.
-    #[must_use]
-    pub fn for_new_device(&self) -> Self {
-        let mut logins = self.shared.logins();
-        logins.devices += 1;
-        Self {
-            shared: Arc::clone(&self.shared),
-            device: logins.devices,
-        }
-    }
 }
 
 impl Protection for TestChannel {
-    fn seal(&self, key: &Token, label: Label, payload: &[u8]) -> Vec<u8> {
-        frame_mixer(key, label).seal(payload)
-    }
-
-    fn open<'a>(&self, key: &Token, label: Label, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-        let mixer = frame_mixer(key, label);
-        if self.shared.has(Weakness::Forgeries) {
-            let (_, masked) = sealed.split_first_chunk::<TAG_LEN>()?;
-            return Some(Cow::Owned(mixer.mask(masked)));
-        }
-        mixer.open(sealed).map(Cow::Owned)
-    }
-
-    fn seal_login(
+    fn handshake(
         &self,
-        _: &mut dyn SecretSource,
-        request: &[u8],
-    ) -> (Vec<u8>, Box<dyn LoginExchange>) {
-        let device = self.device;
-        let mut logins = self.shared.logins();
-        let number = logins.sealed.entry(device).or_default();
-        *number += 1;
-        let mut sealed = device.to_be_bytes().to_vec();
-        sealed.extend(number.to_be_bytes());
-        sealed.extend(self.shared.mixer(REQUEST, device, *number).seal(request));
-        let answer = self.shared.mixer(ANSWER, device, *number);
-        (sealed, Box::new(Exchange { answer }))
-    }
-
-    fn open_login<'a>(
-        &self,
-        _: &mut dyn SecretSource,
-        sealed: &'a [u8],
-    ) -> Result<OpenedLogin<'a>, OpenError> {
-        let (device, rest) = sealed.split_first_chunk().ok_or(OpenError::Forged)?;
-        let (number, rest) = rest.split_first_chunk().ok_or(OpenError::Forged)?;
-        let (device, number) = (u64::from_be_bytes(*device), u64::from_be_bytes(*number));
-        let mixer = self.shared.mixer(REQUEST, device, number);
-        let request = mixer.open(rest).ok_or(OpenError::Forged)?;
-        let mut logins = self.shared.logins();
-        let latest = logins.opened.entry(device).or_default();
-        if number <= *latest && !self.shared.has(Weakness::Replays) {
-            return Err(OpenError::Replayed);
+        part: Part,
+        own: &StaticKey,
+        secrets: &mut dyn SecretSource,
+    ) -> Box<dyn Handshake> {
+        let mut fresh = [0; FRESH_LEN];
+        secrets.fill(&mut fresh);
+        let answers = matches!(part, Part::LoginResponder | Part::PeerResponder);
+        if answers && self.shared.has(Weakness::Replays) {
+            fresh = [0; FRESH_LEN];
         }
-        *latest = number.max(*latest);
-        let answer = self.shared.mixer(ANSWER, device, number);
-        Ok(OpenedLogin {
-            request: Cow::Owned(request),
-            exchange: Box::new(Exchange { answer }),
+        Box::new(TestHandshake {
+            shared: Arc::clone(&self.shared),
+            part,
+            own: own.public(),
+            fresh,
+            transcript: Mixer::new(&self.shared.secret, 0),
+            messages: 0,
+            remote: None,
         })
     }
 }
 
-/// A login that waits for its answer, which is the only thing under this key.
 #[derive(Debug)]
-struct Exchange {
-    answer: Mixer,
+struct TestHandshake {
+    shared: Arc<Shared>,
+    part: Part,
+    own: PublicKey,
+    fresh: [u8; FRESH_LEN],
+    /// Everything that was said so far.
+    transcript: Mixer,
+    messages: u8,
+    remote: Option<PublicKey>,
 }
 
-impl LoginExchange for Exchange {
-    fn seal_answer(&mut self, answer: &[u8]) -> Vec<u8> {
-        self.answer.seal(answer)
+impl TestHandshake {
+    fn mixer(&self, use_of: u8) -> Mixer {
+        let mut mixer = self.transcript.clone();
+        mixer.absorb(&[use_of]);
+        mixer
     }
 
-    fn open_answer<'a>(&mut self, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-        self.answer.open(sealed).map(Cow::Owned)
+    /// What the first message is sealed for: the peer that is meant, or everybody.
+    fn first_mixer(&self, fresh: &[u8]) -> Option<Mixer> {
+        let meant = match self.part {
+            Part::PeerInitiator(peer) => peer,
+            Part::PeerResponder => self.own,
+            Part::LoginInitiator | Part::LoginResponder => return None,
+        };
+        let mut mixer = self.mixer(FIRST);
+        mixer.absorb(fresh);
+        mixer.absorb(&meant.0);
+        Some(mixer)
+    }
+
+    fn said(&mut self, message: &[u8]) {
+        self.transcript.absorb(message);
+        self.messages += 1;
+    }
+
+    fn sealed_with_key(&self, use_of: u8, payload: &[u8]) -> Vec<u8> {
+        let mut content = self.own.0.to_vec();
+        content.extend(payload);
+        self.mixer(use_of).seal(&content)
+    }
+
+    fn open_with_key(&mut self, use_of: u8, sealed: &[u8]) -> Option<Vec<u8>> {
+        let content = self.mixer(use_of).open(sealed)?;
+        let (key, payload) = content.split_first_chunk::<KEY_LEN>()?;
+        self.remote = Some(PublicKey(*key));
+        Some(payload.to_vec())
+    }
+
+    fn opened(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+        match self.messages {
+            0 => {
+                let (fresh, rest) = message.split_first_chunk::<FRESH_LEN>()?;
+                match self.first_mixer(fresh) {
+                    Some(mixer) => mixer.open(rest),
+                    None => Some(rest.to_vec()),
+                }
+            }
+            1 => {
+                let (fresh, sealed) = message.split_first_chunk::<FRESH_LEN>()?;
+                self.transcript.absorb(fresh);
+                let payload = self.open_with_key(SECOND, sealed)?;
+                match self.part {
+                    Part::PeerInitiator(peer) if self.remote != Some(peer) => None,
+                    _ => Some(payload),
+                }
+            }
+            _ => self.open_with_key(THIRD, message),
+        }
     }
 }
 
-fn frame_mixer(key: &Token, label: Label) -> Mixer {
-    let use_of = match label.turn {
-        Turn::Call => FRAME_CALLS,
-        Turn::Answer => FRAME_ANSWERS,
-    };
-    let mut mixer = Mixer::new(key.as_bytes(), use_of);
-    mixer.absorb(&label.session.0);
-    mixer.absorb(&label.counter.to_be_bytes());
-    mixer
+impl Handshake for TestHandshake {
+    fn write(&mut self, payload: &[u8]) -> Vec<u8> {
+        let mut message = Vec::new();
+        match self.messages {
+            0 => {
+                message.extend(self.fresh);
+                match self.first_mixer(&self.fresh) {
+                    Some(mixer) => message.extend(mixer.seal(payload)),
+                    None => message.extend(payload),
+                }
+            }
+            1 => {
+                message.extend(self.fresh);
+                self.transcript.absorb(&self.fresh);
+                message.extend(self.sealed_with_key(SECOND, payload));
+            }
+            _ => message.extend(self.sealed_with_key(THIRD, payload)),
+        }
+        self.said(&message);
+        message
+    }
+
+    fn read(&mut self, message: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let payload = self.opened(message).ok_or(OpenError::Forged)?;
+        self.said(message);
+        Ok(payload)
+    }
+
+    fn remote(&self) -> Option<PublicKey> {
+        self.remote
+    }
+
+    fn finish(self: Box<Self>) -> Option<Established> {
+        let calls = matches!(self.part, Part::LoginInitiator | Part::PeerInitiator(_));
+        (self.messages == 3).then(|| Established {
+            id: SessionId(self.mixer(NAME).finish()),
+            cipher: Box::new(TestCipher {
+                keys: self.mixer(FRAMES),
+                calls,
+                shared: Arc::clone(&self.shared),
+            }),
+        })
+    }
+}
+
+/// The keys of a session, for the side that has called in its handshake or the other.
+#[derive(Debug)]
+struct TestCipher {
+    keys: Mixer,
+    calls: bool,
+    shared: Arc<Shared>,
+}
+
+impl TestCipher {
+    fn mixer(&self, by_caller: bool, label: Label) -> Mixer {
+        let mut mixer = self.keys.clone();
+        let turn = matches!(label.turn, Turn::Answer);
+        mixer.absorb(&[u8::from(by_caller), u8::from(turn)]);
+        mixer.absorb(&label.counter.to_be_bytes());
+        mixer
+    }
+}
+
+impl Cipher for TestCipher {
+    fn seal(&self, label: Label, payload: &[u8]) -> Vec<u8> {
+        self.mixer(self.calls, label).seal(payload)
+    }
+
+    fn open(&self, label: Label, sealed: &[u8]) -> Option<Vec<u8>> {
+        let mixer = self.mixer(!self.calls, label);
+        if self.shared.has(Weakness::Forgeries) {
+            let (_, masked) = sealed.split_first_chunk::<TAG_LEN>()?;
+            return Some(mixer.mask(masked));
+        }
+        mixer.open(sealed)
+    }
 }
 
 /// A keyed mixing hash of 128 bits. A test double: whoever tries can break it.
@@ -259,24 +321,51 @@ impl Mixer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use simplechat_core::channel::{Channel, SessionKeys};
-    use simplechat_core::limits::{LOGIN_SEAL_LEN_MAX, SEAL_LEN_MAX};
+    use simplechat_core::channel::{Answering, Calling, Channel};
+    use simplechat_core::limits::{HANDSHAKE_SEAL_LEN_MAX, SEAL_LEN_MAX};
     use simplechat_core::rng::SeededSecrets;
     use simplechat_core::wire::frame::Frame;
 
+    fn keys() -> [StaticKey; 2] {
+        let mut secrets = SeededSecrets::new(1);
+        [(); 2].map(|()| StaticKey::generate(&mut secrets))
+    }
+
+    fn body(bytes: &[u8]) -> &[u8] {
+        match Frame::parse(bytes) {
+            Ok(Frame::Handshake(body)) => body,
+            other => panic!("{other:?} is no message of a handshake"),
+        }
+    }
+
+    fn shake(channel: &TestChannel) -> (Channel, Channel, Vec<Vec<u8>>) {
+        let (mut secrets, [alice, bob]) = (SeededSecrets::new(2), keys());
+        let part = Part::PeerInitiator(bob.public());
+        let (calling, first) = Calling::start(channel, part, &alice, &mut secrets, b"1");
+        let answering = Answering::start(
+            channel,
+            Part::PeerResponder,
+            &bob,
+            &mut secrets,
+            body(&first),
+        );
+        let (answering, second) = answering.unwrap();
+        let met = calling.answered(body(&second)).unwrap();
+        assert_eq!(met.remote(), bob.public());
+        let (a, third) = met.say(b"hello");
+        let (b, who, said) = answering.finish(body(&third)).unwrap();
+        assert_eq!((who, &said[..]), (alice.public(), &b"hello"[..]));
+        (a, b, vec![first, second, third])
+    }
+
     fn pair() -> (Channel, Channel) {
-        let keys = SessionKeys::generate(&mut SeededSecrets::new(1));
-        let world = TestChannel::new([7; 16]);
-        let device = Arc::new(world.for_new_device());
-        (
-            Channel::new(keys.mirrored(), Arc::new(world)),
-            Channel::new(keys, device),
-        )
+        let (a, b, _) = shake(&TestChannel::new([7; 16]));
+        (a, b)
     }
 
     fn open(channel: &mut Channel, bytes: &[u8]) -> Result<Vec<u8>, OpenError> {
         match Frame::parse(bytes) {
-            Ok(Frame::Session(frame)) => channel.open_call(&frame).map(|o| o.payload.into_owned()),
+            Ok(Frame::Session(frame)) => channel.open_call(&frame).map(|o| o.payload),
             _ => Err(OpenError::Forged),
         }
     }
@@ -291,7 +380,6 @@ mod tests {
         assert_eq!(open(&mut b, &frame), Err(OpenError::Replayed));
     }
 
-    /// Numbers of requests and of acknowledgements mean different things, and both begin with the same byte.
     #[test]
     fn an_answer_does_not_open_as_a_call() {
         let (mut a, mut b) = pair();
@@ -322,39 +410,45 @@ mod tests {
     }
 
     #[test]
-    fn a_login_opens_once_and_none_opens_after_a_later_one() {
-        let mut secrets = SeededSecrets::new(0);
-        let server = TestChannel::new([7; 16]);
-        let device = server.for_new_device();
-        let (first, _) = device.seal_login(&mut secrets, b"first");
-        let (second, mut exchange) = device.seal_login(&mut secrets, b"second");
-        let mut opened = server.open_login(&mut secrets, &second).unwrap();
-        assert_eq!(opened.request, &b"second"[..]);
-        let answer = opened.exchange.seal_answer(b"welcome");
-        assert_eq!(exchange.open_answer(&answer).unwrap(), &b"welcome"[..]);
-        for old in [&second, &first] {
-            let again = server.open_login(&mut secrets, old).map(|o| o.request);
-            assert_eq!(again, Err(OpenError::Replayed));
-        }
+    fn a_recorded_handshake_opens_nothing_unless_the_channel_is_bad() {
+        let opens_again = |channel: &TestChannel| {
+            let (_, _, messages) = shake(channel);
+            let mut secrets = SeededSecrets::new(3);
+            let [_, bob] = keys();
+            let first = body(&messages[0]);
+            let (answering, _) =
+                Answering::start(channel, Part::PeerResponder, &bob, &mut secrets, first).unwrap();
+            answering.finish(body(&messages[2])).is_ok()
+        };
+        let channel = TestChannel::new([7; 16]);
+        assert!(!opens_again(&channel));
+        channel.weaken(Weakness::Replays);
+        assert!(opens_again(&channel));
     }
 
     #[test]
-    fn an_answer_opens_for_its_login_only() {
-        let mut secrets = SeededSecrets::new(0);
-        let server = TestChannel::new([7; 16]);
-        let (request, _) = server.for_new_device().seal_login(&mut secrets, b"");
-        let (_, mut other) = server.for_new_device().seal_login(&mut secrets, b"");
-        let mut opened = server.open_login(&mut secrets, &request).unwrap();
-        let answer = opened.exchange.seal_answer(b"welcome");
-        assert_eq!(other.open_answer(&answer), None);
+    fn a_peer_does_not_answer_who_looks_for_another() {
+        let (mut secrets, [alice, bob]) = (SeededSecrets::new(2), keys());
+        let channel = TestChannel::new([7; 16]);
+        let part = Part::PeerInitiator(alice.public());
+        let (_, first) = Calling::start(&channel, part, &alice, &mut secrets, b"");
+        let answer = Answering::start(
+            &channel,
+            Part::PeerResponder,
+            &bob,
+            &mut secrets,
+            body(&first),
+        );
+        assert!(answer.is_err());
     }
 
     #[test]
     fn it_adds_no_more_than_a_protection_may() {
-        let mixer = Mixer::new(&[0; 16], FRAME_CALLS);
-        assert_eq!(mixer.seal(b"hello").len(), 5 + SEAL_LEN_MAX);
-        let device = TestChannel::new([7; 16]);
-        let (login, _) = device.seal_login(&mut SeededSecrets::new(0), b"hello");
-        assert!(login.len() <= 5 + LOGIN_SEAL_LEN_MAX);
+        let mixer = Mixer::new(&[0; 16], FRAMES);
+        assert!(mixer.seal(b"hello").len() <= 5 + SEAL_LEN_MAX);
+        let (_, _, messages) = shake(&TestChannel::new([7; 16]));
+        for message in messages {
+            assert!(body(&message).len() <= 5 + KEY_LEN + HANDSHAKE_SEAL_LEN_MAX);
+        }
     }
 }

@@ -6,6 +6,7 @@ mod hosts;
 mod people;
 mod run;
 mod serving;
+mod stranger;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -16,8 +17,10 @@ use std::time::Duration;
 use simplechat_core::client::Client;
 use simplechat_core::client::event::Event;
 use simplechat_core::id::EffectId;
+use simplechat_core::key::{KEY_LEN, PublicKey, StaticKey};
 use simplechat_core::machine::ConnId;
 use simplechat_core::name::Name;
+use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config as ServerConfig;
 use simplechat_core::server::record::Record;
 use simplechat_core::server::recording::Texts;
@@ -33,6 +36,7 @@ use crate::tape::Tape;
 use crate::test_channel::TestChannel;
 use agenda::Agenda;
 pub use attack::{ATTACKER, Secrecy, attacker_address};
+use stranger::Stranger;
 
 /// The server's place on the network.
 pub const SERVER: HostId = HostId(0);
@@ -72,13 +76,10 @@ struct Seat {
     /// How long the screen takes to show something; `None` while it is stuck.
     screen: Option<Duration>,
     stuck: Vec<EffectId>,
-    ended: bool,
-}
-
-/// What somebody without a machine of ours got back.
-#[derive(Debug, Default)]
-struct Stranger {
-    received: Vec<u8>,
+    /// What the client is known by.
+    key: StaticKey,
+    /// Connections to the server, and how many messages of a handshake were sent there.
+    calls: BTreeMap<ConnId, u8>,
     ended: bool,
 }
 
@@ -88,6 +89,7 @@ enum Chore {
     Check(EffectId, Name, Verdict),
     Store { id: EffectId, records: Vec<Record> },
     Show(ClientId, EffectId),
+    Judge(ClientId, EffectId, PublicKey),
 }
 
 /// A server, clients and the network between them.
@@ -111,7 +113,9 @@ pub struct World {
     stranger: Stranger,
     strangers: u64,
     attacks: u64,
-    /// What protects frames, if it is not the plain one.
+    /// What the server is known by, and the key of its tickets.
+    identity: (StaticKey, [u8; KEY_LEN]),
+    /// What protects frames, if it is not the real channel.
     channel: Option<TestChannel>,
     hosts: BTreeMap<HostId, hosts::Host>,
     /// `None` when nobody reads it.
@@ -180,10 +184,13 @@ impl World {
             .iter()
             .filter_map(|name| Some((name.parse().ok()?, (*name).to_owned())))
             .collect();
+        let mut secrets = SeededSecrets::new(seed);
+        let identity = (StaticKey::generate(&mut secrets), [7; KEY_LEN]);
         Self {
             now: Timestamp::from_secs(1_000),
             dice: Dice::new(seed),
             net: Net::new(),
+            identity,
             config,
             accounts,
             server: None,
@@ -239,27 +246,6 @@ impl World {
     pub fn share_address(&mut self, id: ClientId, with: ClientId) {
         let router = self.address_of(with).ip();
         self.net.masquerade(id.host(), router);
-    }
-
-    /// A stranger connects to the server (`None`) or to a client's listener and sends bytes, in these pieces with a
-    /// moment between them. Gives what came back, and whether the connection was ended.
-    pub fn stranger_sends(&mut self, to: Option<ClientId>, pieces: &[&[u8]]) -> (Vec<u8>, bool) {
-        let address = to.map_or_else(server_address, |id| self.address_of(id));
-        self.stranger = Stranger::default();
-        self.strangers += 1;
-        let conn = ConnId::Dialled(self.strangers);
-        self.net
-            .connect(self.now, &mut self.dice, STRANGER, conn, address);
-        for piece in pieces {
-            let bytes = piece.to_vec();
-            self.net
-                .send(self.now, &mut self.dice, STRANGER, conn, bytes);
-            self.run(Duration::from_millis(100));
-        }
-        self.settle();
-        self.net.close(self.now, &mut self.dice, STRANGER, conn);
-        let stranger = std::mem::take(&mut self.stranger);
-        (stranger.received, stranger.ended)
     }
 
     /// A client is gone without a word.

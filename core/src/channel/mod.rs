@@ -1,95 +1,27 @@
-//! The channel: what makes a frame belong to a session, so that nobody can speak for another and no frame counts twice.
+//! The channel: what makes a frame belong to a session, so that nobody can listen, speak for another or say anything twice.
 //!
-//! Everything between a client and the server after the login, and everything between peers, goes through
-//! a [`Channel`], which seals and opens calls and the answers to them. How a frame is protected on its way is behind the seam of [`Protection`].
-//! Today's is [`Plain`] text under a secret token, one for each direction: whoever can read the network can read it and
-//! speak for others. Encryption takes its place there, and nothing else changes: sessions, counters and the replay window
-//! stay.
+//! Two sides shake hands ([`Calling`], [`Answering`]), on a connection that ends with the first answer. What they have then is a
+//! [`Channel`]: it seals and opens frames, each in a connection of its own and with its own counter, in any order, because
+//! connections race. The cryptography is behind the seam of [`Protection`], and is [`Noise`].
 
+mod handshake;
+mod noise;
 mod protection;
 mod replay;
 
-pub use protection::{Label, LoginExchange, OpenedLogin, Plain, Protection, Turn, plain};
+pub use handshake::{Answering, Calling, Met};
+pub use noise::Noise;
+pub use protection::{Cipher, Established, Handshake, Label, Part, Protection, Turn};
 
-use alloc::borrow::Cow;
-use alloc::sync::Arc;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::id::SessionId;
-use crate::rng::SecretSource;
 use crate::wire::frame::{Frame, SealedFrame};
 use replay::ReplayWindow;
-
-const TOKEN_LEN: usize = 16;
-
-/// The secret of one direction of a session.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token(Zeroizing<[u8; TOKEN_LEN]>);
-
-impl Token {
-    /// The secret itself, for a [`Protection`].
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; TOKEN_LEN] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token")
-    }
-}
-
-/// The keys of a session as one of its two sides uses them.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct SessionKeys {
-    /// Names the session; no secret.
-    pub id: SessionId,
-    /// Seals what this side sends.
-    send: Token,
-    /// Opens what this side receives.
-    receive: Token,
-}
-
-impl SessionKeys {
-    /// New keys that nobody can guess.
-    pub fn generate(secrets: &mut dyn SecretSource) -> Self {
-        let mut fresh = || {
-            let mut bytes = [0; TOKEN_LEN];
-            secrets.fill(&mut bytes);
-            bytes
-        };
-        Self {
-            id: SessionId(fresh()),
-            send: Token(Zeroizing::new(fresh())),
-            receive: Token(Zeroizing::new(fresh())),
-        }
-    }
-
-    /// Keys that open nothing, to stand for others where those must not be seen.
-    pub(crate) fn blank() -> Self {
-        let token = || Token(Zeroizing::new([0; TOKEN_LEN]));
-        Self {
-            id: SessionId([0; 16]),
-            send: token(),
-            receive: token(),
-        }
-    }
-
-    /// The same keys for the other side.
-    #[must_use]
-    pub fn mirrored(&self) -> Self {
-        Self {
-            id: self.id,
-            send: self.receive.clone(),
-            receive: self.send.clone(),
-        }
-    }
-}
 
 /// Why a frame is not believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
@@ -108,37 +40,51 @@ pub struct Counter(u64);
 
 /// What was in a genuine frame.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Opened<'a> {
+pub struct Opened {
     /// When its sender sealed it, against its other frames.
     pub counter: Counter,
     /// What its sender wrote.
-    pub payload: Cow<'a, [u8]>,
+    pub payload: Vec<u8>,
 }
 
 /// One side of a session.
 pub struct Channel {
-    keys: SessionKeys,
-    protection: Arc<dyn Protection>,
-    next_counter: u64,
+    id: SessionId,
+    cipher: Box<dyn Cipher>,
+    sealed: u64,
+    opened: u64,
     received: ReplayWindow,
 }
 
 impl Channel {
-    /// The side of a session that has these keys, at the session's start.
+    /// One side of a session at its start.
     #[must_use]
-    pub const fn new(keys: SessionKeys, protection: Arc<dyn Protection>) -> Self {
+    pub fn new(established: Established) -> Self {
         Self {
-            keys,
-            protection,
-            next_counter: 0,
+            id: established.id,
+            cipher: established.cipher,
+            sealed: 0,
+            opened: 0,
             received: ReplayWindow::new(),
         }
+    }
+
+    /// A session without keys, to stand for one where its frames must not be seen: nothing opens, and nothing is sealed.
+    pub(crate) fn blank(id: SessionId) -> Self {
+        let cipher = Box::new(Blank);
+        Self::new(Established { id, cipher })
     }
 
     /// The session's name.
     #[must_use]
     pub const fn id(&self) -> SessionId {
-        self.keys.id
+        self.id
+    }
+
+    /// How many frames this side has sealed and opened.
+    #[must_use]
+    pub const fn frames(&self) -> u64 {
+        self.sealed.saturating_add(self.opened)
     }
 
     /// The bytes of a frame to begin a connection with. Each time it is another frame: sealing twice is not a replay.
@@ -154,16 +100,12 @@ impl Channel {
     }
 
     fn seal(&mut self, turn: Turn, payload: &[u8]) -> Vec<u8> {
-        let label = Label {
-            session: self.keys.id,
-            counter: self.next_counter,
-            turn,
-        };
-        self.next_counter += 1;
-        let sealed = self.protection.seal(&self.keys.send, label, payload);
+        let counter = self.sealed;
+        self.sealed += 1;
+        let sealed = self.cipher.seal(Label { counter, turn }, payload);
         Frame::Session(SealedFrame {
-            session: label.session,
-            counter: label.counter,
+            session: self.id,
+            counter,
             sealed: &sealed,
         })
         .to_bytes()
@@ -174,7 +116,7 @@ impl Channel {
     /// # Errors
     ///
     /// When the other side did not seal it as a call, or it was opened before.
-    pub fn open_call<'a>(&mut self, frame: &SealedFrame<'a>) -> Result<Opened<'a>, OpenError> {
+    pub fn open_call(&mut self, frame: &SealedFrame<'_>) -> Result<Opened, OpenError> {
         self.open(Turn::Call, frame)
     }
 
@@ -183,26 +125,27 @@ impl Channel {
     /// # Errors
     ///
     /// When the other side did not seal it as an answer, or it was opened before.
-    pub fn open_answer<'a>(&mut self, frame: &SealedFrame<'a>) -> Result<Opened<'a>, OpenError> {
+    pub fn open_answer(&mut self, frame: &SealedFrame<'_>) -> Result<Opened, OpenError> {
         self.open(Turn::Answer, frame)
     }
 
-    fn open<'a>(&mut self, turn: Turn, frame: &SealedFrame<'a>) -> Result<Opened<'a>, OpenError> {
-        if !self.received.is_new(frame.counter) {
+    /// The window is looked at first, which costs nothing, and marked last: a forged frame must not use up a counter.
+    fn open(&mut self, turn: Turn, frame: &SealedFrame<'_>) -> Result<Opened, OpenError> {
+        let counter = frame.counter;
+        if frame.session != self.id {
+            return Err(OpenError::Forged);
+        }
+        if !self.received.is_new(counter) {
             return Err(OpenError::Replayed);
         }
-        let label = Label {
-            session: frame.session,
-            counter: frame.counter,
-            turn,
-        };
         let payload = self
-            .protection
-            .open(&self.keys.receive, label, frame.sealed)
+            .cipher
+            .open(Label { counter, turn }, frame.sealed)
             .ok_or(OpenError::Forged)?;
-        self.received.mark(frame.counter);
+        self.received.mark(counter);
+        self.opened += 1;
         Ok(Opened {
-            counter: Counter(frame.counter),
+            counter: Counter(counter),
             payload,
         })
     }
@@ -210,64 +153,23 @@ impl Channel {
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Channel({:?})", self.keys.id)
+        write!(f, "Channel({:?})", self.id)
+    }
+}
+
+/// No keys at all.
+#[derive(Debug)]
+struct Blank;
+
+impl Cipher for Blank {
+    fn seal(&self, _: Label, _: &[u8]) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn open(&self, _: Label, _: &[u8]) -> Option<Vec<u8>> {
+        None
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::SeededSecrets;
-
-    fn pair() -> (Channel, Channel) {
-        let keys = SessionKeys::generate(&mut SeededSecrets::new(1));
-        (
-            Channel::new(keys.mirrored(), plain()),
-            Channel::new(keys, plain()),
-        )
-    }
-
-    fn sealed(bytes: &[u8]) -> SealedFrame<'_> {
-        let Ok(Frame::Session(frame)) = Frame::parse(bytes) else {
-            panic!("{bytes:?} is no sealed frame");
-        };
-        frame
-    }
-
-    #[test]
-    fn each_side_opens_what_the_other_sealed() {
-        let (mut a, mut b) = pair();
-        let frame = a.seal_call(b"hello");
-        assert_eq!(b.open_call(&sealed(&frame)).unwrap().payload, &b"hello"[..]);
-        let frame = b.seal_call(b"hi");
-        assert_eq!(a.open_call(&sealed(&frame)).unwrap().payload, &b"hi"[..]);
-    }
-
-    #[test]
-    fn a_frame_opens_once_and_only_for_the_other_side() {
-        let (mut a, mut b) = pair();
-        let frame = a.seal_call(b"hello");
-        assert_eq!(a.open_call(&sealed(&frame)), Err(OpenError::Forged));
-        assert!(b.open_call(&sealed(&frame)).is_ok());
-        assert_eq!(b.open_call(&sealed(&frame)), Err(OpenError::Replayed));
-    }
-
-    #[test]
-    fn a_forged_frame_does_not_use_up_its_counter() {
-        let (mut a, mut b) = pair();
-        let frame = a.seal_call(b"hello");
-        let mut forged = frame.clone();
-        forged[31] ^= 1;
-        assert_eq!(b.open_call(&sealed(&forged)), Err(OpenError::Forged));
-        assert!(b.open_call(&sealed(&frame)).is_ok());
-    }
-
-    #[test]
-    fn counters_tell_the_order_of_sealing() {
-        let (mut a, mut b) = pair();
-        let (first, second) = (a.seal_call(b"1"), a.seal_call(b"2"));
-        let second = b.open_call(&sealed(&second)).unwrap().counter;
-        let first = b.open_call(&sealed(&first)).unwrap().counter;
-        assert!(first < second);
-    }
-}
+pub(crate) mod tests;

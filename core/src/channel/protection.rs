@@ -1,20 +1,81 @@
-//! What protects frames on the network: the one seam behind which plain text and encryption can take each other's place.
+//! What protects frames on the network: the seam between the sessions of this protocol and the cryptography that they stand on.
 //!
-//! A protection knows keys and bytes, and nothing of what the bytes mean; nothing outside this module knows which one
-//! it is. It adds at most [`SEAL_LEN_MAX`](crate::limits::SEAL_LEN_MAX) bytes to a frame, and at most
-//! [`LOGIN_SEAL_LEN_MAX`](crate::limits::LOGIN_SEAL_LEN_MAX) to a login.
+//! A protection knows keys and bytes, and nothing of what the bytes mean. The one that everything uses is
+//! [`Noise`](super::Noise); the simulator puts a test double in its place, which is quicker and can be made bad on purpose.
+//!
+//! It adds at most [`SEAL_LEN_MAX`](crate::limits::SEAL_LEN_MAX) bytes to a frame, and at most
+//! [`HANDSHAKE_SEAL_LEN_MAX`](crate::limits::HANDSHAKE_SEAL_LEN_MAX) to a message of a handshake.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use subtle::ConstantTimeEq as _;
-
-use super::{OpenError, TOKEN_LEN, Token};
+use super::OpenError;
 use crate::id::SessionId;
+use crate::key::{PublicKey, StaticKey};
 use crate::rng::SecretSource;
+
+/// Starts handshakes.
+pub trait Protection: fmt::Debug + Send + Sync {
+    /// One side of a new handshake, known by its own key.
+    fn handshake(
+        &self,
+        part: Part,
+        own: &StaticKey,
+        secrets: &mut dyn SecretSource,
+    ) -> Box<dyn Handshake>;
+}
+
+/// Whose part a side plays in a handshake, and in which kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// A client that calls a server, whose key it looks at before it says anything.
+    LoginInitiator,
+    /// The server that is called, which shows its key to everybody.
+    LoginResponder,
+    /// A client that calls a peer, whose key it knows.
+    PeerInitiator(PublicKey),
+    /// The peer that is called, which says nothing to callers who do not know its key.
+    PeerResponder,
+}
+
+/// A handshake of three messages, written in turns: the caller's, the answer, and the caller's again. When the second was
+/// read, the one who answered is known; when the third was, the caller is, and what it says is fresh.
+pub trait Handshake: fmt::Debug + Send {
+    /// The next message, which carries a payload. The first one's can be read by everybody.
+    fn write(&mut self, payload: &[u8]) -> Vec<u8>;
+
+    /// The payload of the next message.
+    ///
+    /// # Errors
+    ///
+    /// When the other side of this very handshake has not written it.
+    fn read(&mut self, message: &[u8]) -> Result<Vec<u8>, OpenError>;
+
+    /// The other side's key, once it has proved to have it.
+    fn remote(&self) -> Option<PublicKey>;
+
+    /// What both sides have when the third message is written or read. `None` before.
+    fn finish(self: Box<Self>) -> Option<Established>;
+}
+
+/// What a handshake comes to.
+#[derive(Debug)]
+pub struct Established {
+    /// The name that both sides have for it: nobody can guess it, and it says nothing of who they are.
+    pub id: SessionId,
+    /// Its keys.
+    pub cipher: Box<dyn Cipher>,
+}
+
+/// The keys of a session as one of its two sides uses them. Wiped from memory when dropped.
+pub trait Cipher: fmt::Debug + Send + Sync {
+    /// What travels in place of a payload, under a label that is not used twice.
+    fn seal(&self, label: Label, payload: &[u8]) -> Vec<u8>;
+
+    /// The payload that the other side sealed with this label; `None` if it did not.
+    fn open(&self, label: Label, sealed: &[u8]) -> Option<Vec<u8>>;
+}
 
 /// Who speaks with a frame: the one who made the connection, or the one who was called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,112 +90,8 @@ pub enum Turn {
 /// its way must not pass for a request when somebody else brings it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Label {
-    /// The session that it belongs to.
-    pub session: SessionId,
     /// Its place among the frames of its sender.
     pub counter: u64,
     /// Not said in the frame: both sides know.
     pub turn: Turn,
-}
-
-/// Protects the frames of sessions, and the exchange that starts one.
-pub trait Protection: fmt::Debug + Send + Sync {
-    /// What travels in place of a payload, under a key and counter that are not used twice.
-    fn seal(&self, key: &Token, label: Label, payload: &[u8]) -> Vec<u8>;
-
-    /// The payload that was sealed with this key and label; `None` if it was not.
-    fn open<'a>(&self, key: &Token, label: Label, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>>;
-
-    /// What a client sends in place of a login request, and what will open the answer to it.
-    fn seal_login(
-        &self,
-        secrets: &mut dyn SecretSource,
-        request: &[u8],
-    ) -> (Vec<u8>, Box<dyn LoginExchange>);
-
-    /// What is in the login request that a client sealed.
-    ///
-    /// A request that was sealed and never arrived opens later, whoever brings it: to tell that, a protection would need a
-    /// word from the server first.
-    ///
-    /// # Errors
-    ///
-    /// When no client sealed it, or it was opened before.
-    fn open_login<'a>(
-        &self,
-        secrets: &mut dyn SecretSource,
-        sealed: &'a [u8],
-    ) -> Result<OpenedLogin<'a>, OpenError>;
-}
-
-/// What was in a genuine login request.
-#[derive(Debug)]
-pub struct OpenedLogin<'a> {
-    /// What the client wrote.
-    pub request: Cow<'a, [u8]>,
-    /// What seals the answer.
-    pub exchange: Box<dyn LoginExchange>,
-}
-
-/// One login as one of its two sides has it, from the request to the answer.
-pub trait LoginExchange: fmt::Debug + Send {
-    /// What a server sends in place of its answer.
-    fn seal_answer(&mut self, answer: &[u8]) -> Vec<u8>;
-
-    /// The answer to this very request; `None` if it is not.
-    fn open_answer<'a>(&mut self, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>>;
-}
-
-/// No protection on the way: a session's frames carry the secret token of their direction, which says nothing of their
-/// label, and logins nothing at all.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain;
-
-/// [`Plain`], to be shared.
-#[must_use]
-pub fn plain() -> Arc<dyn Protection> {
-    Arc::new(Plain)
-}
-
-impl Protection for Plain {
-    fn seal(&self, key: &Token, _: Label, payload: &[u8]) -> Vec<u8> {
-        let mut sealed = Vec::with_capacity(TOKEN_LEN + payload.len());
-        sealed.extend_from_slice(key.as_bytes());
-        sealed.extend_from_slice(payload);
-        sealed
-    }
-
-    fn open<'a>(&self, key: &Token, _: Label, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-        let (token, payload) = sealed.split_at_checked(TOKEN_LEN)?;
-        bool::from(token.ct_eq(key.as_bytes())).then_some(Cow::Borrowed(payload))
-    }
-
-    fn seal_login(
-        &self,
-        _: &mut dyn SecretSource,
-        request: &[u8],
-    ) -> (Vec<u8>, Box<dyn LoginExchange>) {
-        (request.to_vec(), Box::new(*self))
-    }
-
-    fn open_login<'a>(
-        &self,
-        _: &mut dyn SecretSource,
-        sealed: &'a [u8],
-    ) -> Result<OpenedLogin<'a>, OpenError> {
-        Ok(OpenedLogin {
-            request: Cow::Borrowed(sealed),
-            exchange: Box::new(*self),
-        })
-    }
-}
-
-impl LoginExchange for Plain {
-    fn seal_answer(&mut self, answer: &[u8]) -> Vec<u8> {
-        answer.to_vec()
-    }
-
-    fn open_answer<'a>(&mut self, sealed: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-        Some(Cow::Borrowed(sealed))
-    }
 }

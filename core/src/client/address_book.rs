@@ -7,14 +7,15 @@ use core::time::Duration;
 
 use super::event::{BookEntry, PeerReach};
 use crate::backoff::Backoff;
-use crate::channel::Channel;
-use crate::id::{Seq, SessionId};
+use crate::id::{IntroductionId, Seq};
+use crate::key::PublicKey;
 use crate::limits::{ADDRESS_BOOK_MAX, OUTBOX_MAX};
 use crate::machine::ConnId;
 use crate::name::Name;
 use crate::time::Timestamp;
 use crate::wire::item::{Payload, encode};
 use crate::wire::peer::{PeerPush, PrivateMessage};
+use crate::wire::push::Introduction;
 
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
@@ -25,16 +26,18 @@ const FAILURES_UNTIL_SEARCH: u32 = 3;
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) name: Name,
-    /// The pair's keys.
-    pub(super) channel: Channel,
+    /// How the server made us peers.
+    pub(super) introduction: IntroductionId,
+    /// What their client is known by.
+    pub(super) key: PublicKey,
     /// Where the introduction says that they may be.
     pub(super) candidates: Vec<SocketAddr>,
     /// Where they proved to be.
     pub(super) address: Option<SocketAddr>,
-    /// Whether they are logged in from another client, which does not have these keys.
+    /// Whether they are logged in from another client, which has another key.
     pub(super) is_elsewhere: bool,
-    /// Probes under way.
-    pub(super) probes: usize,
+    /// Greetings under way.
+    pub(super) greetings: usize,
     pub(super) searched: Option<Timestamp>,
     pub(super) backoff: Backoff,
     /// Whether a timer ends a rest after a failure.
@@ -47,14 +50,15 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    fn new(name: Name, channel: Channel, candidates: Vec<SocketAddr>) -> Self {
+    fn new(introduction: Introduction) -> Self {
         Self {
-            name,
-            channel,
-            candidates,
+            name: introduction.peer,
+            introduction: introduction.id,
+            key: introduction.key,
+            candidates: introduction.candidates.as_slice().to_vec(),
             address: None,
             is_elsewhere: false,
-            probes: 0,
+            greetings: 0,
             searched: None,
             backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
             is_resting: false,
@@ -127,7 +131,7 @@ impl Peer {
     fn reach(&self) -> PeerReach {
         if self.is_elsewhere {
             PeerReach::Elsewhere
-        } else if self.probes > 0 {
+        } else if self.greetings > 0 {
             PeerReach::Unknown
         } else if self.address.is_some() && self.backoff.failures() == 0 {
             PeerReach::Reachable
@@ -141,7 +145,7 @@ impl Peer {
 #[derive(Debug, Default)]
 pub(super) struct AddressBook {
     peers: BTreeMap<Name, Peer>,
-    links: BTreeMap<SessionId, Name>,
+    introductions: BTreeMap<IntroductionId, Name>,
 }
 
 impl AddressBook {
@@ -162,11 +166,12 @@ impl AddressBook {
         self.peers.len() >= ADDRESS_BOOK_MAX
     }
 
-    /// Takes a peer in, under these keys in place of any that they had. What waits for them goes on waiting.
-    pub(super) fn introduce(&mut self, name: Name, channel: Channel, candidates: Vec<SocketAddr>) {
+    /// Takes a peer in, with this key in place of any that they had. What waits for them goes on waiting.
+    pub(super) fn introduce(&mut self, introduction: Introduction) {
+        let name = introduction.peer;
         let previous = self.remove(name);
-        self.links.insert(channel.id(), name);
-        let mut peer = Peer::new(name, channel, candidates);
+        self.introductions.insert(introduction.id, name);
+        let mut peer = Peer::new(introduction);
         peer.waiting = previous
             .map(|previous| previous.waiting)
             .unwrap_or_default();
@@ -175,7 +180,7 @@ impl AddressBook {
 
     pub(super) fn remove(&mut self, name: Name) -> Option<Peer> {
         let peer = self.peers.remove(&name)?;
-        self.links.remove(&peer.channel.id());
+        self.introductions.remove(&peer.introduction);
         Some(peer)
     }
 
@@ -187,12 +192,12 @@ impl AddressBook {
         self.peers.get_mut(&name)
     }
 
-    pub(super) fn has_link(&self, link: SessionId) -> bool {
-        self.links.contains_key(&link)
+    pub(super) fn has(&self, introduction: IntroductionId) -> bool {
+        self.introductions.contains_key(&introduction)
     }
 
-    pub(super) fn by_link(&mut self, link: SessionId) -> Option<&mut Peer> {
-        let name = self.links.get(&link)?;
+    pub(super) fn by_introduction(&mut self, introduction: IntroductionId) -> Option<&mut Peer> {
+        let name = self.introductions.get(&introduction)?;
         self.peers.get_mut(name)
     }
 
@@ -218,18 +223,22 @@ impl AddressBook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::{SessionKeys, plain};
     use crate::id::InstanceId;
-    use crate::rng::SeededSecrets;
+    use crate::key::KEY_LEN;
     use crate::time::WallTime;
+    use crate::wire::item::Bounded;
 
     fn bob() -> Name {
         "bob".parse().unwrap()
     }
 
-    fn channel(seed: u64) -> Channel {
-        let keys = SessionKeys::generate(&mut SeededSecrets::new(seed));
-        Channel::new(keys, plain())
+    fn introduction(number: u8) -> Introduction {
+        Introduction {
+            peer: bob(),
+            id: IntroductionId([number; 16]),
+            key: PublicKey([number; KEY_LEN]),
+            candidates: Bounded::first_of([]),
+        }
     }
 
     fn private(seq: u64) -> PrivateMessage {
@@ -242,21 +251,22 @@ mod tests {
     }
 
     #[test]
-    fn a_new_introduction_replaces_the_keys_and_keeps_what_waits() {
+    fn a_new_introduction_replaces_the_key_and_keeps_what_waits() {
         let mut book = AddressBook::default();
-        let (first, second) = (channel(1), channel(2));
-        let (first_link, second_link) = (first.id(), second.id());
-        book.introduce(bob(), first, Vec::new());
+        let (first, second) = (introduction(1), introduction(2));
+        let (old, new) = (first.id, second.id);
+        book.introduce(first);
         book.get_mut(bob()).unwrap().push(private(1)).unwrap();
-        book.introduce(bob(), second, Vec::new());
-        assert!(!book.has_link(first_link));
-        assert_eq!(book.by_link(second_link).unwrap().waiting(), 1);
+        book.introduce(second);
+        assert!(!book.has(old));
+        let peer = book.by_introduction(new).unwrap();
+        assert_eq!((peer.waiting(), peer.key), (1, PublicKey([2; KEY_LEN])));
         assert_eq!(book.len(), 1);
     }
 
     #[test]
     fn what_waits_is_bounded() {
-        let mut peer = Peer::new(bob(), channel(1), Vec::new());
+        let mut peer = Peer::new(introduction(1));
         for seq in 0..u64::try_from(OUTBOX_MAX).unwrap() {
             peer.push(private(seq)).unwrap();
         }
@@ -265,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_late_receipt_counts_nothing_twice() {
-        let mut peer = Peer::new(bob(), channel(1), Vec::new());
+        let mut peer = Peer::new(introduction(1));
         peer.push(private(1)).unwrap();
         peer.push(private(2)).unwrap();
         assert_eq!(peer.delivered(Seq(1)), 1);

@@ -13,7 +13,7 @@ pub enum Command {
     Login {
         /// As whom.
         user: Name,
-        /// The proof. Kept, to log in again when the server was away.
+        /// The proof. Wiped from memory once there is a session.
         password: Password,
     },
     /// Tell a user something, through the server.
@@ -89,6 +89,9 @@ pub enum Rejected {
     /// There is no session yet.
     #[error("you are not logged in")]
     NotLoggedIn,
+    /// What waits here is somebody else's.
+    #[error("this client is {0}'s: end it to log in as somebody else")]
+    OtherUser(Name),
     /// There is a session, or a login is under way.
     #[error("you are logged in already")]
     LoggedIn,

@@ -89,7 +89,7 @@ impl Client {
 
     fn check_other(&self, user: Name) -> Result<(), Rejected> {
         match self.user {
-            Some((own, _)) if own == user => Err(Rejected::Yourself),
+            Some(own) if own == user => Err(Rejected::Yourself),
             Some(_) | None => Ok(()),
         }
     }
@@ -98,7 +98,12 @@ impl Client {
         if self.link.state != State::Idle {
             return Err(Rejected::LoggedIn);
         }
-        self.user = Some((user, password));
+        if let (Some(_), Some(own)) = (self.link.login, self.user.filter(|own| *own != user)) {
+            return Err(Rejected::OtherUser(own));
+        }
+        self.user = Some(user);
+        self.password = Some(password);
+        self.link.ticket = None;
         self.start_login(LoginCause::Person);
         Ok(())
     }

@@ -1,29 +1,33 @@
 //! Connections and what each of them is for: calls that we get, and calls that we make.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::Client;
 use super::event::AwayCause;
 use super::link::Exchange;
-use crate::channel::LoginExchange;
-use crate::id::{Seq, SessionId};
+use crate::channel::{Answering, Calling, Channel};
+use crate::id::{IntroductionId, Seq, SessionId};
+use crate::key::PublicKey;
 use crate::machine::{ConnId, ConnectFailure};
-use crate::wire::Challenge;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{Frame, RefusalCode};
+use crate::wire::peer::PeerPush;
 
 /// What a connection is for.
 #[derive(Debug)]
 pub(super) enum Connection {
-    /// Somebody calls our listener, and nothing whole has come yet.
+    /// Somebody calls our listener, and what they want has not come yet.
     Call {
         remote: SocketAddr,
         deframer: Deframer,
+        /// A handshake that was answered.
+        handshake: Option<Answering>,
     },
     /// A call in a session that we do not know yet.
     Parked { remote: SocketAddr, frame: Vec<u8> },
+    /// A call with regard to an introduction that we do not know yet.
+    ParkedGreeting { remote: SocketAddr, call: PeerCall },
     /// A call whose answer waits until what it brought has been shown.
     Showing,
     /// Our login.
@@ -33,43 +37,86 @@ pub(super) enum Connection {
         exchange: Exchange,
         deframer: Deframer,
     },
-    /// Is this where a peer listens?
-    PeerProbe {
-        link: SessionId,
-        address: SocketAddr,
-        challenge: Challenge,
+    /// A handshake with a peer, who may be there or not.
+    Greeting {
+        greeting: Greeting,
         deframer: Deframer,
     },
     /// Private messages to a peer.
     PeerDelivery {
-        link: SessionId,
+        introduction: IntroductionId,
+        session: SessionId,
         through: Seq,
         deframer: Deframer,
     },
-    /// The last word to somebody who is no peer any more.
-    PeerBye { link: SessionId, deframer: Deframer },
 }
 
 /// A login under way.
 #[derive(Debug)]
 pub(super) struct LoginConnection {
     pub(super) deframer: Deframer,
-    /// What opens the answer, once the request is sent.
-    pub(super) exchange: Option<Box<dyn LoginExchange>>,
-    /// The session, once there is one: then this connection waits for word of our listener.
-    pub(super) session: Option<SessionId>,
+    pub(super) stage: LoginStage,
+}
+
+/// How far a login has come.
+#[derive(Debug)]
+pub(super) enum LoginStage {
+    /// The connection does not stand yet.
+    Dialling,
+    /// We have called from this address.
+    Calling { calling: Calling, own: SocketAddr },
+    /// The request is sent. Its answer comes in this session, which the server may refuse.
+    Asked(Channel),
+    /// There is a session: the connection waits for word of our listener.
+    LoggedIn,
+    /// Nothing is expected any more.
+    Over,
+}
+
+/// A handshake with somebody to whom we were introduced.
+#[derive(Debug)]
+pub(super) struct Greeting {
+    pub(super) introduction: IntroductionId,
+    pub(super) address: SocketAddr,
+    /// What we want of them.
+    pub(super) saying: PeerPush,
+    pub(super) stage: GreetingStage,
+}
+
+/// How far a greeting has come.
+#[derive(Debug)]
+pub(super) enum GreetingStage {
+    /// We have called.
+    Calling(Calling),
+    /// They know who we are and what we want.
+    Said(Channel),
+    /// Nothing is expected any more.
+    Over,
+}
+
+/// What somebody says of themselves who has called us and shaken hands.
+#[derive(Debug)]
+pub(super) struct PeerCall {
+    /// What they are known by.
+    pub(super) key: PublicKey,
+    /// The session that they have begun.
+    pub(super) channel: Channel,
+    pub(super) push: PeerPush,
 }
 
 impl Client {
     pub(super) fn on_accepted(&mut self, conn: ConnId, remote: SocketAddr) {
-        let deframer = Deframer::default();
-        self.connections
-            .insert(conn, Connection::Call { remote, deframer });
+        let call = Connection::Call {
+            remote,
+            deframer: Deframer::default(),
+            handshake: None,
+        };
+        self.connections.insert(conn, call);
     }
 
     pub(super) fn on_connected(&mut self, conn: ConnId, local: SocketAddr) {
         if let Some(Connection::Login(_)) = self.connections.get(&conn) {
-            self.send_login(conn, local);
+            self.call_server(conn, local);
         }
     }
 
@@ -78,7 +125,7 @@ impl Client {
             return;
         };
         deframer.push(bytes);
-        // Only the answer to a login is followed by another frame; else the first one ends this.
+        // Handshakes and logins have several frames; of all else the first one ends this.
         while let Some(deframer) = self.deframer(conn) {
             match deframer.next_frame() {
                 Ok(Some(frame)) => self.on_frame(conn, frame),
@@ -94,10 +141,11 @@ impl Client {
             Connection::Call { deframer, .. }
             | Connection::Login(LoginConnection { deframer, .. })
             | Connection::Request { deframer, .. }
-            | Connection::PeerProbe { deframer, .. }
-            | Connection::PeerDelivery { deframer, .. }
-            | Connection::PeerBye { deframer, .. } => Some(deframer),
-            Connection::Parked { .. } | Connection::Showing => None,
+            | Connection::Greeting { deframer, .. }
+            | Connection::PeerDelivery { deframer, .. } => Some(deframer),
+            Connection::Parked { .. } | Connection::ParkedGreeting { .. } | Connection::Showing => {
+                None
+            }
         }
     }
 
@@ -106,17 +154,36 @@ impl Client {
             Ok(frame) => frame,
             Err(error) => return self.refuse(conn, error.refusal()),
         };
-        match (self.connections.get(&conn), frame) {
-            (Some(&Connection::Call { remote, .. }), Frame::Session(sealed)) => {
-                if self.is_known_session(sealed.session) {
-                    self.on_call(conn, &sealed);
-                } else {
-                    self.park(conn, remote, bytes);
+        match (self.connections.get_mut(&conn), frame) {
+            (
+                Some(Connection::Call {
+                    remote, handshake, ..
+                }),
+                frame,
+            ) => {
+                let (remote, handshake) = (*remote, handshake.take());
+                match (frame, handshake) {
+                    (Frame::Handshake(message), None) => self.on_greeting(conn, remote, message),
+                    (Frame::Handshake(message), Some(answering)) => {
+                        self.on_introduced_itself(conn, remote, answering, message);
+                    }
+                    (Frame::Session(sealed), None) if self.is_known_session(sealed.session) => {
+                        self.on_call(conn, &sealed);
+                    }
+                    (Frame::Session(_), None) => {
+                        let frame = bytes;
+                        self.park(conn, remote, Connection::Parked { remote, frame });
+                    }
+                    (Frame::Session(_) | Frame::Refusal(_), _) => {
+                        self.refuse(conn, RefusalCode::Malformed);
+                    }
                 }
             }
-            (Some(Connection::Login(_)), Frame::Login(body)) => self.on_login_answer(conn, body),
+            (Some(Connection::Login(_)), Frame::Handshake(message)) => {
+                self.on_server_met(conn, message);
+            }
             (Some(Connection::Login(_)), Frame::Session(sealed)) => {
-                self.on_login_follow_up(conn, &sealed);
+                self.on_login_answer(conn, &sealed);
             }
             (Some(Connection::Request { .. }), Frame::Session(sealed)) => {
                 self.on_answer(conn, &sealed);
@@ -125,14 +192,19 @@ impl Client {
                 let session = exchange.session;
                 self.on_request_refused(conn, session, code);
             }
-            (
-                Some(
-                    Connection::PeerProbe { .. }
-                    | Connection::PeerDelivery { .. }
-                    | Connection::PeerBye { .. },
-                ),
-                Frame::Session(sealed),
-            ) => self.on_peer_answer(conn, &sealed),
+            (Some(Connection::Greeting { .. }), Frame::Handshake(message)) => {
+                self.on_greeted(conn, message);
+            }
+            (Some(Connection::Greeting { .. }), Frame::Session(sealed)) => {
+                self.on_greeting_answered(conn, &sealed);
+            }
+            (Some(Connection::PeerDelivery { .. }), Frame::Session(sealed)) => {
+                self.on_delivery_answer(conn, &sealed);
+            }
+            (Some(Connection::PeerDelivery { introduction, .. }), Frame::Refusal(code)) => {
+                let introduction = *introduction;
+                self.on_delivery_refused(conn, introduction, code);
+            }
             _ => self.refuse(conn, RefusalCode::Malformed),
         }
     }
@@ -140,16 +212,20 @@ impl Client {
     /// Gives up a connection that brought nothing of use. Who called us is told why.
     pub(super) fn refuse(&mut self, conn: ConnId, code: RefusalCode) {
         match self.connections.get(&conn) {
-            Some(Connection::Call { .. } | Connection::Parked { .. } | Connection::Showing) => {
+            Some(
+                Connection::Call { .. }
+                | Connection::Parked { .. }
+                | Connection::ParkedGreeting { .. }
+                | Connection::Showing,
+            ) => {
                 self.send(conn, Frame::Refusal(code).to_bytes());
                 self.close(conn);
             }
             Some(
                 Connection::Login(_)
                 | Connection::Request { .. }
-                | Connection::PeerProbe { .. }
-                | Connection::PeerDelivery { .. }
-                | Connection::PeerBye { .. },
+                | Connection::Greeting { .. }
+                | Connection::PeerDelivery { .. },
             ) => {
                 self.on_lost(conn, AwayCause::Silent);
                 self.close(conn);
@@ -169,14 +245,16 @@ impl Client {
     /// The other side sends no more: who owes us an answer will not give it.
     pub(super) fn on_finished(&mut self, conn: ConnId) {
         match self.connections.get(&conn) {
-            Some(Connection::Parked { .. } | Connection::Showing) | None => {}
+            Some(
+                Connection::Parked { .. } | Connection::ParkedGreeting { .. } | Connection::Showing,
+            )
+            | None => {}
             Some(
                 Connection::Call { .. }
                 | Connection::Login(_)
                 | Connection::Request { .. }
-                | Connection::PeerProbe { .. }
-                | Connection::PeerDelivery { .. }
-                | Connection::PeerBye { .. },
+                | Connection::Greeting { .. }
+                | Connection::PeerDelivery { .. },
             ) => {
                 self.on_lost(conn, AwayCause::Silent);
                 self.close(conn);
@@ -191,10 +269,16 @@ impl Client {
             Some(Connection::Request { exchange, .. }) => {
                 self.on_request_lost(conn, &exchange, cause);
             }
-            Some(Connection::PeerProbe { link, .. }) => self.on_peer_probe_failed(link),
-            Some(Connection::PeerDelivery { link, .. }) => self.on_peer_delivery_failed(link, conn),
-            Some(Connection::PeerBye { link, .. }) => self.on_bye_failed(link),
-            Some(Connection::Call { .. } | Connection::Parked { .. } | Connection::Showing)
+            Some(Connection::Greeting { greeting, .. }) => self.on_greeting_failed(&greeting),
+            Some(Connection::PeerDelivery { introduction, .. }) => {
+                self.on_peer_delivery_failed(introduction, conn);
+            }
+            Some(
+                Connection::Call { .. }
+                | Connection::Parked { .. }
+                | Connection::ParkedGreeting { .. }
+                | Connection::Showing,
+            )
             | None => {}
         }
     }

@@ -1,7 +1,7 @@
 //! Direct exchange with peers: finding where they listen, private messages in both directions, and how it ends.
 //!
-//! An address is believed only when whoever listens there has proved to hold the pair's keys, and nothing is sent to it
-//! before.
+//! An address is believed only when whoever listens there has proved to have the key of the introduction, and nothing is
+//! said there before.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -11,16 +11,15 @@ use super::connection::Connection;
 use super::event::{GoneCause, MessageEvent, PeerEvent};
 use super::inbox::{Receipt, Route, Sender, Showing};
 use super::{Client, TimerKind};
-use crate::channel::Channel;
-use crate::id::{Seq, SessionId};
+use crate::id::{IntroductionId, Seq, SessionId};
 use crate::machine::ConnId;
 use crate::name::Name;
+use crate::wire::EndReason;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
 use crate::wire::peer::{PeerAnswer, PeerPush};
 use crate::wire::push::Introduction;
-use crate::wire::{Challenge, EndReason};
 
 /// The addresses of a peer are not tried more often than this.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(5);
@@ -28,20 +27,20 @@ const SEARCH_INTERVAL: Duration = Duration::from_secs(5);
 impl Client {
     /// The server introduces a peer. Whether that is news.
     pub(super) fn on_introduced(&mut self, introduction: Introduction) -> bool {
-        let peer = introduction.peer;
-        let link = introduction.keys.id;
+        let (id, peer) = (introduction.id, introduction.peer);
         // The server may tell again what it did not hear that we know.
-        if self.book.has_link(link)
-            || self.former.has(link)
+        if self.book.has(id)
+            || self.former.has(id)
             || (self.book.is_full() && self.book.get(peer).is_none())
         {
             return false;
         }
         self.forget_question(peer);
-        let candidates = introduction.candidates.as_slice().to_vec();
-        let channel = Channel::new(introduction.keys, self.protection.clone());
         self.timers.cancel(TimerKind::Peer(peer));
-        self.book.introduce(peer, channel, candidates);
+        if let Some(previous) = self.book.get(peer) {
+            self.peer_sessions.forget_ours(previous.introduction);
+        }
+        self.book.introduce(introduction);
         self.search(peer);
         self.unpark();
         true
@@ -78,43 +77,30 @@ impl Client {
         })
     }
 
-    /// Looks for a peer at all addresses of their introduction, with nothing but a challenge.
+    /// Looks for a peer where they were last, or else at all addresses of their introduction, with a handshake only.
     fn search(&mut self, name: Name) {
         let now = self.clock.at;
         let Some(peer) = self.book.get_mut(name) else {
             return;
         };
-        if peer.probes > 0 || peer.is_elsewhere {
+        if peer.greetings > 0 || peer.is_elsewhere {
             return;
         }
-        peer.searched = Some(now);
-        peer.probes = peer.candidates.len();
-        let link = peer.channel.id();
-        let candidates = peer.candidates.clone();
-        if candidates.is_empty() {
+        let places = match peer.address {
+            Some(address) => alloc::vec![address],
+            None => {
+                peer.searched = Some(now);
+                peer.candidates.clone()
+            }
+        };
+        peer.greetings = places.len();
+        let (introduction, key) = (peer.introduction, peer.key);
+        if places.is_empty() {
             return self.on_peer_not_found(name);
         }
-        for address in candidates {
-            self.probe_peer(link, address);
+        for address in places {
+            self.greet(introduction, key, address, PeerPush::Hello { introduction });
         }
-    }
-
-    fn probe_peer(&mut self, link: SessionId, address: SocketAddr) {
-        let mut challenge = Challenge([0; 16]);
-        self.secrets.fill(&mut challenge.0);
-        let Some(peer) = self.book.by_link(link) else {
-            return;
-        };
-        let payload = Payload::of(&PeerPush::Probe { challenge });
-        let bytes = peer.channel.seal_call(payload.as_bytes());
-        let probe = Connection::PeerProbe {
-            link,
-            address,
-            challenge,
-            deframer: Deframer::default(),
-        };
-        let conn = self.dial(address, probe);
-        self.send(conn, bytes);
     }
 
     /// Sends a peer what waits for them, if they are to be reached.
@@ -126,21 +112,26 @@ impl Client {
         if !peer.wants_attention() {
             return;
         }
-        let Some(address) = peer.address else {
-            let is_due = peer
-                .searched
-                .is_none_or(|searched| now.since(searched) >= SEARCH_INTERVAL);
+        let introduction = peer.introduction;
+        let ours = self.peer_sessions.ours(now, introduction);
+        let (Some(address), Some(channel)) = (peer.address, ours) else {
+            let is_due = peer.address.is_some()
+                || peer
+                    .searched
+                    .is_none_or(|searched| now.since(searched) >= SEARCH_INTERVAL);
             if is_due {
                 self.search(name);
-            } else if peer.probes == 0 {
+            } else if peer.greetings == 0 {
                 self.on_peer_not_found(name);
             }
             return;
         };
         let (payload, through) = peer.batch();
-        let bytes = peer.channel.seal_call(payload.as_bytes());
+        let session = channel.id();
+        let bytes = channel.seal_call(payload.as_bytes());
         let delivery = Connection::PeerDelivery {
-            link: peer.channel.id(),
+            introduction,
+            session,
             through,
             deframer: Deframer::default(),
         };
@@ -176,19 +167,27 @@ impl Client {
         }
     }
 
-    pub(super) fn on_peer_probe_failed(&mut self, link: SessionId) {
-        let Some(peer) = self.book.by_link(link) else {
+    /// A peer is not where we looked.
+    pub(super) fn on_peer_search_failed(&mut self, introduction: IntroductionId) {
+        let Some(peer) = self.book.by_introduction(introduction) else {
             return;
         };
-        peer.probes = peer.probes.saturating_sub(1);
+        peer.greetings = peer.greetings.saturating_sub(1);
         let name = peer.name;
-        if peer.probes == 0 && peer.address.is_none() {
+        let has_keys = self
+            .peer_sessions
+            .ours(self.clock.at, introduction)
+            .is_some();
+        let is_found = peer.address.is_some() && has_keys;
+        if peer.greetings == 0 && !is_found {
+            // Perhaps they have moved: next time they are looked for everywhere.
+            peer.address = None;
             self.on_peer_not_found(name);
         }
     }
 
-    pub(super) fn on_peer_delivery_failed(&mut self, link: SessionId, conn: ConnId) {
-        if let Some(peer) = self.book.by_link(link)
+    pub(super) fn on_peer_delivery_failed(&mut self, introduction: IntroductionId, conn: ConnId) {
+        if let Some(peer) = self.book.by_introduction(introduction)
             && peer.failed(conn)
         {
             let name = peer.name;
@@ -196,62 +195,59 @@ impl Client {
         }
     }
 
-    /// A peer answers where we called.
-    pub(super) fn on_peer_answer(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
-        let answer = self.open_peer_answer(sealed);
-        let connection = self.connections.get(&conn);
-        match (connection, answer) {
-            (
-                Some(&Connection::PeerProbe {
-                    link,
-                    address,
-                    challenge,
-                    ..
-                }),
-                Some(PeerAnswer::Probed { challenge: proof }),
-            ) if sealed.session == link && proof == challenge => {
+    /// A peer answers what we brought.
+    pub(super) fn on_delivery_answer(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
+        let Some(&Connection::PeerDelivery {
+            introduction,
+            session,
+            through,
+            ..
+        }) = self.connections.get(&conn)
+        else {
+            return;
+        };
+        let answer = self.open_peer_answer(session, sealed);
+        match answer {
+            Some(PeerAnswer::Taken { seq }) if seq >= through => {
                 self.close(conn);
-                self.on_peer_found(link, address);
+                self.on_private_delivered(introduction, through);
             }
-            (
-                Some(&Connection::PeerDelivery { link, through, .. }),
-                Some(PeerAnswer::Taken { seq }),
-            ) if sealed.session == link && seq >= through => {
+            Some(PeerAnswer::NotInBook { reason }) => {
                 self.close(conn);
-                self.on_private_delivered(link, through);
-            }
-            (
-                Some(&Connection::PeerDelivery { link, .. } | &Connection::PeerProbe { link, .. }),
-                Some(PeerAnswer::NotInBook { reason }),
-            ) if sealed.session == link => {
-                self.close(conn);
-                self.on_peer_says_bye(link, reason);
-            }
-            (
-                Some(&Connection::PeerBye { link, .. }),
-                Some(PeerAnswer::Bye | PeerAnswer::NotInBook { .. }),
-            ) if sealed.session == link => {
-                self.close(conn);
-                self.on_former_peer_told(link);
+                self.on_peer_says_bye(introduction, reason);
             }
             _ => self.refuse(conn, RefusalCode::Malformed),
         }
     }
 
-    fn open_peer_answer(&mut self, sealed: &SealedFrame<'_>) -> Option<PeerAnswer> {
-        let channel = match self.book.by_link(sealed.session) {
-            Some(peer) => &mut peer.channel,
-            None => self.former.channel(sealed.session)?,
-        };
-        let opened = channel.open_answer(sealed).ok()?;
+    fn open_peer_answer(
+        &mut self,
+        session: SessionId,
+        sealed: &SealedFrame<'_>,
+    ) -> Option<PeerAnswer> {
+        let session = self.peer_sessions.get_mut(session)?;
+        let opened = session.channel.open_answer(sealed).ok()?;
         decode(Items::new(&opened.payload).next()?.ok()?).ok()
     }
 
-    fn on_peer_found(&mut self, link: SessionId, address: SocketAddr) {
-        let Some(peer) = self.book.by_link(link) else {
+    /// Whoever listens there says that they do not know the session. Anybody could say so: it only means another handshake.
+    pub(super) fn on_delivery_refused(
+        &mut self,
+        conn: ConnId,
+        introduction: IntroductionId,
+        code: RefusalCode,
+    ) {
+        if code == RefusalCode::UnknownSession {
+            self.peer_sessions.forget_ours(introduction);
+        }
+        self.refuse(conn, code);
+    }
+
+    pub(super) fn on_peer_found(&mut self, introduction: IntroductionId, address: SocketAddr) {
+        let Some(peer) = self.book.by_introduction(introduction) else {
             return;
         };
-        peer.probes = peer.probes.saturating_sub(1);
+        peer.greetings = peer.greetings.saturating_sub(1);
         peer.address.get_or_insert(address);
         peer.is_resting = false;
         peer.backoff.reset();
@@ -259,8 +255,8 @@ impl Client {
         self.pump_peer(name);
     }
 
-    fn on_private_delivered(&mut self, link: SessionId, through: Seq) {
-        let Some(peer) = self.book.by_link(link) else {
+    fn on_private_delivered(&mut self, introduction: IntroductionId, through: Seq) {
+        let Some(peer) = self.book.by_introduction(introduction) else {
             return;
         };
         let to = peer.name;
@@ -272,8 +268,8 @@ impl Client {
     }
 
     /// A peer has taken us out of their book.
-    fn on_peer_says_bye(&mut self, link: SessionId, reason: EndReason) {
-        if let Some(peer) = self.book.by_link(link) {
+    pub(super) fn on_peer_says_bye(&mut self, introduction: IntroductionId, reason: EndReason) {
+        if let Some(peer) = self.book.by_introduction(introduction) {
             let name = peer.name;
             let event = self.remove_peer(name, GoneCause::Theirs(reason));
             if let Some(event) = event {
@@ -282,30 +278,54 @@ impl Client {
         }
     }
 
-    /// Somebody with the keys of a pair calls our listener.
+    /// Somebody calls in a session with a peer.
     pub(super) fn on_peer_call(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
-        let Some(peer) = self.book.by_link(sealed.session) else {
-            return self.on_former_peer_call(conn, sealed);
+        let id = sealed.session;
+        let Some(session) = self.peer_sessions.get_mut(id) else {
+            return self.refuse(conn, RefusalCode::UnknownSession);
         };
-        let Ok(opened) = peer.channel.open_call(sealed) else {
+        let Ok(opened) = session.channel.open_call(sealed) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
-        let name = peer.name;
+        let introduction = session.introduction;
         let payload = opened.payload;
         match Items::new(&payload).next().map(|item| decode(item?)) {
-            Some(Ok(PeerPush::Probe { challenge })) => {
-                self.answer_peer(conn, sealed.session, &PeerAnswer::Probed { challenge });
-                self.on_peer_heard(name);
-            }
-            Some(Ok(PeerPush::Private(_))) => {
-                self.on_private_messages(conn, sealed.session, name, &payload);
-                self.on_peer_heard(name);
-            }
-            Some(Ok(PeerPush::Bye { reason })) => {
-                self.answer_peer(conn, sealed.session, &PeerAnswer::Bye);
-                self.on_peer_says_bye(sealed.session, reason);
+            Some(Ok(push @ PeerPush::Private(_))) => {
+                match self.book.by_introduction(introduction) {
+                    Some(peer) => {
+                        let name = peer.name;
+                        self.on_private_messages(conn, id, name, &payload);
+                        self.on_peer_heard(name);
+                    }
+                    None => self.on_former_peer_call(conn, id, introduction, &push),
+                }
             }
             _ => self.refuse(conn, RefusalCode::Malformed),
+        }
+    }
+
+    /// The first word of somebody who has shaken hands.
+    pub(super) fn on_peer_push(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        introduction: IntroductionId,
+        push: &PeerPush,
+    ) {
+        let Some(peer) = self.book.by_introduction(introduction) else {
+            return self.on_former_peer_call(conn, session, introduction, push);
+        };
+        let name = peer.name;
+        match *push {
+            PeerPush::Hello { .. } => {
+                self.answer_peer(conn, session, &PeerAnswer::Welcome);
+                self.on_peer_heard(name);
+            }
+            PeerPush::Bye { reason, .. } => {
+                self.answer_peer(conn, session, &PeerAnswer::Bye);
+                self.on_peer_says_bye(introduction, reason);
+            }
+            PeerPush::Private(_) => self.refuse(conn, RefusalCode::Malformed),
         }
     }
 
@@ -321,8 +341,14 @@ impl Client {
         }
     }
 
-    fn on_private_messages(&mut self, conn: ConnId, link: SessionId, from: Name, payload: &[u8]) {
-        if !self.inbox.may_show(Sender::Peer(link)) {
+    fn on_private_messages(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        from: Name,
+        payload: &[u8],
+    ) {
+        if !self.inbox.may_show(Sender::Peer(from)) {
             // Not now: they come again.
             return self.close(conn);
         }
@@ -342,16 +368,20 @@ impl Client {
                         events.push(event.into());
                     }
                 }
-                Ok(PeerPush::Probe { .. } | PeerPush::Bye { .. })
+                Ok(PeerPush::Hello { .. } | PeerPush::Bye { .. })
                 | Err(ItemError::Unsupported(_)) => {}
                 Err(ItemError::Malformed) => return self.refuse(conn, RefusalCode::Malformed),
             }
         }
         if events.is_empty() {
-            return self.acknowledge_private(conn, link, through);
+            return self.acknowledge_private(conn, session, through);
         }
         self.connections.insert(conn, Connection::Showing);
-        let receipt = Receipt::Private { link, through };
+        let receipt = Receipt::Private {
+            session,
+            from,
+            through,
+        };
         self.show(
             events,
             Showing {
@@ -362,17 +392,13 @@ impl Client {
         );
     }
 
-    pub(super) fn acknowledge_private(&mut self, conn: ConnId, link: SessionId, through: Seq) {
-        self.answer_peer(conn, link, &PeerAnswer::Taken { seq: through });
+    pub(super) fn acknowledge_private(&mut self, conn: ConnId, session: SessionId, through: Seq) {
+        self.answer_peer(conn, session, &PeerAnswer::Taken { seq: through });
     }
 
-    pub(super) fn answer_peer(&mut self, conn: ConnId, link: SessionId, answer: &PeerAnswer) {
-        let channel = match self.book.by_link(link) {
-            Some(peer) => Some(&mut peer.channel),
-            None => self.former.channel(link),
-        };
-        let bytes = channel.map(|channel| channel.seal_answer(Payload::of(answer).as_bytes()));
-        if let Some(bytes) = bytes {
+    pub(super) fn answer_peer(&mut self, conn: ConnId, session: SessionId, answer: &PeerAnswer) {
+        if let Some(session) = self.peer_sessions.get_mut(session) {
+            let bytes = session.channel.seal_answer(Payload::of(answer).as_bytes());
             self.send(conn, bytes);
         }
         self.close(conn);

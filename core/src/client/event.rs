@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use crate::key::PublicKey;
 use crate::machine::ConnectFailure;
 use crate::name::Name;
 use crate::text::Text;
@@ -80,6 +81,8 @@ pub enum SessionEvent {
     ServerBack,
     /// The server had given this client up, and it logs in again.
     TimedOut,
+    /// This client has been away for so long, or so much has changed, that the server wants the password again.
+    PasswordNeeded,
     /// The client has ended.
     Ended {
         /// Why.
@@ -235,6 +238,8 @@ pub enum AwayCause {
     Unreachable(ConnectFailure),
     /// It does not answer.
     Silent,
+    /// Somebody answers in its place who has this key, and not the server's.
+    OtherKey(PublicKey),
 }
 
 /// Why a peer is in the address book no more.
@@ -281,4 +286,6 @@ pub enum End {
     LoginRefused(LoginRefusal),
     /// The server could not be reached.
     Unreachable(AwayCause),
+    /// The server is not who the user means, or may not be.
+    ServerNotTrusted,
 }

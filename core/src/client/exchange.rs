@@ -11,7 +11,7 @@ use super::event::{AwayCause, Event};
 use super::link::{Errand, Exchange};
 use super::outbox::Answered;
 use crate::id::{QueryNumber, SessionId};
-use crate::limits::COMMAND_CONNECTIONS_MAX;
+use crate::limits::{COMMAND_CONNECTIONS_MAX, SESSION_FRAMES_MAX};
 use crate::machine::ConnId;
 use crate::name::Name;
 use crate::wire::deframer::Deframer;
@@ -21,6 +21,8 @@ use crate::wire::request::{Answer, Operation, Outcome, Refusal, Request};
 
 /// How long to wait before asking again what an answer left open.
 const UNANSWERED_REST: Duration = Duration::from_secs(1);
+/// Anybody on the way can say that the server does not know the session. A login finds out; there is not one for each time.
+const RELOGIN_INTERVAL: Duration = Duration::from_secs(1);
 /// Names that a list of who is online may have; a server that sends more is not believed.
 const ONLINE_MAX: usize = 1_000_000;
 
@@ -88,7 +90,11 @@ impl Client {
         self.outbox.send(&mut payload, conn);
         if let Some(session) = &mut self.link.session {
             let bytes = session.channel.seal_call(payload.as_bytes());
+            let is_used_up = session.channel.frames() >= SESSION_FRAMES_MAX;
             self.send(conn, bytes);
+            if is_used_up {
+                self.renew();
+            }
         }
     }
 
@@ -152,7 +158,12 @@ impl Client {
             .session
             .as_ref()
             .is_some_and(|current| current.channel.id() == session);
-        if code == RefusalCode::UnknownSession && is_current {
+        let is_young = self
+            .link
+            .session
+            .as_ref()
+            .is_some_and(|current| self.clock.at.since(current.since) < RELOGIN_INTERVAL);
+        if code == RefusalCode::UnknownSession && is_current && !is_young {
             self.connections.remove(&conn);
             self.close(conn);
             self.outbox.connection_over(conn);

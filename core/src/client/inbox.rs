@@ -38,21 +38,25 @@ pub(super) enum Receipt {
         number: BatchNumber,
     },
     /// Private messages of a peer's.
-    Private { link: SessionId, through: Seq },
+    Private {
+        session: SessionId,
+        from: Name,
+        through: Seq,
+    },
 }
 
 /// Where something to show comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Sender {
     Server,
-    Peer(SessionId),
+    Peer(Name),
 }
 
 impl Receipt {
     const fn sender(self) -> Sender {
         match self {
             Self::Batch { .. } => Sender::Server,
-            Self::Private { link, .. } => Sender::Peer(link),
+            Self::Private { from, .. } => Sender::Peer(from),
         }
     }
 }
@@ -222,7 +226,7 @@ mod tests {
         };
         inbox.show(EffectId(1), showing.clone());
         assert!(!inbox.may_show(Sender::Server));
-        assert!(inbox.may_show(Sender::Peer(session)));
+        assert!(inbox.may_show(Sender::Peer(bob())));
         assert_eq!(inbox.shown(EffectId(1)), Some(showing));
         assert_eq!(inbox.shown(EffectId(1)), None);
         assert!(inbox.may_show(Sender::Server));

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::event::{End, SessionEvent};
 use super::link::{Errand, State};
 use super::{Client, Output, TimerKind};
+use crate::wire::peer::PeerPush;
 
 /// Where in its life the client is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,13 +114,15 @@ impl Client {
         self.connections
             .values()
             .any(|connection| match connection {
-                Connection::PeerBye { .. } => true,
+                Connection::Greeting { greeting, .. } => {
+                    matches!(greeting.saying, PeerPush::Bye { .. })
+                }
                 Connection::Request { exchange, .. } => exchange.errand == Errand::Logout,
                 Connection::Call { .. }
                 | Connection::Parked { .. }
+                | Connection::ParkedGreeting { .. }
                 | Connection::Showing
                 | Connection::Login(_)
-                | Connection::PeerProbe { .. }
                 | Connection::PeerDelivery { .. } => false,
             })
     }

@@ -9,10 +9,11 @@ use super::event::{AwayCause, SessionEvent};
 use super::{Client, TimerKind};
 use crate::backoff::Backoff;
 use crate::channel::Channel;
-use crate::id::{LoginNumber, SessionId};
+use crate::id::{EffectId, LoginNumber, SessionId};
+use crate::key::PublicKey;
 use crate::machine::ConnId;
 use crate::time::Timestamp;
-use crate::wire::login::LoginCause;
+use crate::wire::login::{LoginCause, Ticket};
 
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(30);
@@ -26,6 +27,8 @@ pub(super) struct Session {
     pub(super) heartbeat_interval: Duration,
     pub(super) timeout: Duration,
     pub(super) max_text: usize,
+    /// When it began.
+    pub(super) since: Timestamp,
     /// When the server last answered.
     pub(super) heard: Timestamp,
     /// Whether the server is known to have given it up. What it sealed before may still arrive.
@@ -57,6 +60,12 @@ pub(super) enum State {
     Idle,
     /// A login is under way.
     LoggingIn { conn: ConnId, cause: LoginCause },
+    /// A login is under way, and waits until it is decided whether the server is who the user means.
+    Judging {
+        id: EffectId,
+        key: PublicKey,
+        cause: LoginCause,
+    },
     /// Requests can be made.
     Ready,
     /// A timer ends the rest.
@@ -68,6 +77,10 @@ pub(super) enum State {
 pub(super) struct Link {
     pub(super) state: State,
     pub(super) session: Option<Session>,
+    /// What the server is known by, once it is trusted.
+    pub(super) server_key: Option<PublicKey>,
+    /// What the server gave at the last login, for the next one.
+    pub(super) ticket: Option<Ticket>,
     /// The last login that was granted.
     pub(super) login: Option<LoginNumber>,
     /// Why the server counts as away, once the user was told.
@@ -84,6 +97,8 @@ impl Link {
         Self {
             state: State::Idle,
             session: None,
+            server_key: None,
+            ticket: None,
             login: None,
             away: None,
             server: 0,
@@ -120,7 +135,10 @@ impl Client {
 
     /// Something between us and the server failed: rest, then try again.
     pub(super) fn on_server_failed(&mut self, cause: AwayCause) {
-        if matches!(self.link.state, State::Idle | State::Resting) {
+        if matches!(
+            self.link.state,
+            State::Idle | State::Resting | State::Judging { .. }
+        ) {
             return;
         }
         let rest = self.link.backoff.after_failure(&mut self.rng);
@@ -172,7 +190,10 @@ impl Client {
     pub(super) fn log_in_again(&mut self) {
         if let (Some(login), false) = (
             self.link.login,
-            matches!(self.link.state, State::LoggingIn { .. }),
+            matches!(
+                self.link.state,
+                State::LoggingIn { .. } | State::Judging { .. }
+            ),
         ) {
             self.timers.cancel(TimerKind::Retry);
             self.start_login(LoginCause::Automatic(login));

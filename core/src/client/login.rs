@@ -3,18 +3,28 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::connection::{Connection, LoginConnection};
+use zeroize::Zeroizing;
+
+use super::connection::{Connection, LoginConnection, LoginStage};
 use super::event::{AwayCause, End, Occasion, SessionEvent};
+use super::leaving::Phase;
 use super::link::{Session, State};
-use super::{Client, TimerKind};
-use crate::channel::Channel;
+use super::{Client, Effect, Output, TimerKind, Trust};
+use crate::channel::{Calling, Channel, Met, Part};
+use crate::id::EffectId;
+use crate::key::PublicKey;
+use crate::limits::SESSION_LIFETIME;
 use crate::machine::ConnId;
 use crate::wire::deframer::Deframer;
-use crate::wire::frame::{Frame, SealedFrame};
+use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{Bounded, Items, decode, encode};
-use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome};
+use crate::wire::login::{
+    Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Welcome,
+};
 use crate::wire::request::{Answer, Reach};
 
+/// After new keys could not be had, they are tried for again within this time.
+const RENEWAL_RETRY: Duration = Duration::from_secs(60);
 /// No server makes a client send heartbeats without end.
 const HEARTBEAT_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
@@ -25,49 +35,145 @@ impl Client {
         };
         let connection = LoginConnection {
             deframer: Deframer::default(),
-            exchange: None,
-            session: None,
+            stage: LoginStage::Dialling,
         };
         let conn = self.dial(to, Connection::Login(connection));
         self.link.state = State::LoggingIn { conn, cause };
     }
 
+    fn login_stage(&mut self, conn: ConnId) -> Option<&mut LoginStage> {
+        match self.connections.get_mut(&conn) {
+            Some(Connection::Login(login)) => Some(&mut login.stage),
+            _ => None,
+        }
+    }
+
+    /// The stage of a login, to be gone on from.
+    fn take_login_stage(&mut self, conn: ConnId) -> Option<LoginStage> {
+        let stage = self.login_stage(conn)?;
+        Some(core::mem::replace(stage, LoginStage::Over))
+    }
+
     /// The connection stands, and shows at which address we reach the server.
-    pub(super) fn send_login(&mut self, conn: ConnId, local: SocketAddr) {
-        let State::LoggingIn { cause, .. } = self.link.state else {
-            return;
-        };
-        let Some((name, password)) = self.user.clone() else {
-            return;
-        };
+    pub(super) fn call_server(&mut self, conn: ConnId, local: SocketAddr) {
         let listener = self.config.listener;
         let own = if listener.ip().is_unspecified() {
             SocketAddr::new(local.ip(), listener.port())
         } else {
             listener
         };
+        let (calling, bytes) = Calling::start(
+            &*self.protection,
+            Part::LoginInitiator,
+            &self.key,
+            &mut *self.secrets,
+            &[],
+        );
+        if let Some(stage @ LoginStage::Dialling) = self.login_stage(conn) {
+            *stage = LoginStage::Calling { calling, own };
+            self.send(conn, bytes);
+        }
+    }
+
+    /// The server shows its key. Nothing was said to it yet that matters.
+    pub(super) fn on_server_met(&mut self, conn: ConnId, message: &[u8]) {
+        let Some(LoginStage::Calling { calling, own }) = self.take_login_stage(conn) else {
+            return self.refuse(conn, RefusalCode::Malformed);
+        };
+        let Ok(met) = calling.answered(message) else {
+            return self.refuse(conn, RefusalCode::Malformed);
+        };
+        let key = met.remote();
+        match (self.link.server_key, self.link.state) {
+            (Some(known), _) if known == key => self.ask_to_log_in(conn, met, own),
+            (None, State::LoggingIn { cause, .. }) => {
+                // This may take a person's time, and which key we are known by depends on it: we call again afterwards.
+                self.close(conn);
+                let id = EffectId(self.effects);
+                self.effects += 1;
+                self.link.state = State::Judging { id, key, cause };
+                self.output(Output::Effect(Effect::JudgeServer { id, key }));
+            }
+            _ => self.on_impostor(conn, key),
+        }
+    }
+
+    /// Somebody answers in the server's place who has another key. Nothing is said to them.
+    fn on_impostor(&mut self, conn: ConnId, key: PublicKey) {
+        let login = self.connections.remove(&conn);
+        self.output(Output::Close { conn });
+        if let Some(Connection::Login(login)) = login {
+            self.on_login_lost(&login, AwayCause::OtherKey(key));
+        }
+    }
+
+    /// It is decided whether the server is who the user means.
+    pub(super) fn on_server_judged(&mut self, id: EffectId, trust: Trust) {
+        let State::Judging {
+            id: asked,
+            key: server,
+            cause,
+        } = self.link.state
+        else {
+            return;
+        };
+        if id != asked {
+            return;
+        }
+        match trust {
+            Trust::Trusted(own) => {
+                self.key = own;
+                self.link.server_key = Some(server);
+                self.start_login(cause);
+            }
+            Trust::Refused => self.end(End::ServerNotTrusted),
+        }
+    }
+
+    /// The server is who we mean: it learns who we are.
+    fn ask_to_log_in(&mut self, conn: ConnId, met: Met, own: SocketAddr) {
+        let (State::LoggingIn { cause, .. }, Some(name), Some(proof)) =
+            (self.link.state, self.user, self.proof())
+        else {
+            return self.refuse(conn, RefusalCode::Malformed);
+        };
         let login = Login {
             name,
-            password,
-            port: listener.port(),
+            proof,
+            port: self.config.listener.port(),
             instance: self.instance,
             lowest_unanswered: self.outbox.lowest_unanswered(),
             cause,
             candidates: Bounded::first_of([own]),
         };
-        let request = encode(&LoginRequest::Password(login));
-        let (sealed, exchange) = self.protection.seal_login(&mut *self.secrets, &request);
-        if let Some(Connection::Login(login)) = self.connections.get_mut(&conn) {
-            login.exchange = Some(exchange);
+        let request = Zeroizing::new(encode(&LoginRequest::Login(login)));
+        let (channel, bytes) = met.say(&request);
+        if let Some(stage) = self.login_stage(conn) {
+            *stage = LoginStage::Asked(channel);
         }
-        self.send(conn, Frame::Login(&sealed).to_bytes());
+        self.send(conn, bytes);
     }
 
-    pub(super) fn on_login_answer(&mut self, conn: ConnId, body: &[u8]) {
+    fn proof(&self) -> Option<Proof> {
+        let ticket = self.link.ticket.clone().map(Proof::Ticket);
+        ticket.or_else(|| self.password.clone().map(Proof::Password))
+    }
+
+    pub(super) fn on_login_answer(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
+        if let Some(LoginStage::LoggedIn) = self.login_stage(conn) {
+            return self.on_login_follow_up(conn, sealed);
+        }
         let is_current =
             matches!(self.link.state, State::LoggingIn { conn: current, .. } if current == conn);
-        match self.open_login_answer(conn, body) {
-            Some(LoginAnswer::Welcome(welcome)) if is_current => self.on_welcome(conn, welcome),
+        let Some(LoginStage::Asked(mut channel)) = self.take_login_stage(conn) else {
+            return self.refuse(conn, RefusalCode::Malformed);
+        };
+        let opened = channel.open_answer(sealed).ok();
+        let answer = opened.and_then(|opened| decode(&opened.payload).ok());
+        match answer {
+            Some(LoginAnswer::Welcome(welcome)) if is_current => {
+                self.on_welcome(conn, channel, welcome);
+            }
             Some(LoginAnswer::Refused(refusal)) if is_current => {
                 self.on_login_refused(conn, refusal);
             }
@@ -75,34 +181,25 @@ impl Client {
         }
     }
 
-    fn open_login_answer(&mut self, conn: ConnId, body: &[u8]) -> Option<LoginAnswer> {
-        let Some(Connection::Login(login)) = self.connections.get_mut(&conn) else {
-            return None;
-        };
-        let answer = login.exchange.as_mut()?.open_answer(body)?;
-        decode(&answer).ok()
-    }
-
-    fn on_welcome(&mut self, conn: ConnId, welcome: Welcome) {
-        let session = welcome.keys.id;
-        if let Some(Connection::Login(login)) = self.connections.get_mut(&conn) {
-            login.session = Some(session);
+    fn on_welcome(&mut self, conn: ConnId, channel: Channel, welcome: Welcome) {
+        if let Some(stage) = self.login_stage(conn) {
+            *stage = LoginStage::LoggedIn;
         }
-        let occasion = if self.link.login.is_none() {
-            Occasion::First
-        } else {
-            Occasion::Again
-        };
+        let occasion = self.occasion();
         self.link.session = Some(Session {
-            channel: Channel::new(welcome.keys, self.protection.clone()),
+            channel,
             heartbeat_interval: Duration::from_millis(welcome.heartbeat_interval_ms.into())
                 .max(HEARTBEAT_INTERVAL_MIN),
             timeout: Duration::from_millis(welcome.timeout_ms.into()),
             max_text: usize::try_from(welcome.max_text).unwrap_or(usize::MAX),
+            since: self.clock.at,
             heard: self.clock.at,
             over: false,
         });
         self.link.login = Some(welcome.login);
+        self.link.ticket = Some(welcome.ticket);
+        // The ticket takes its place.
+        self.password = None;
         self.link.state = State::Ready;
         self.link.failed_servers = 0;
         self.link.away = None;
@@ -110,7 +207,7 @@ impl Client {
         self.outbox.send_all_again();
         self.query_again();
         self.on_server_heard();
-        if let Some((user, _)) = self.user {
+        if let (Some(user), Some(occasion)) = (self.user, occasion) {
             let kept = welcome.kept;
             self.event(SessionEvent::LoggedIn {
                 user,
@@ -119,8 +216,21 @@ impl Client {
             });
         }
         self.plan_heartbeat();
+        self.plan_renewal(SESSION_LIFETIME);
         self.unpark();
         self.flush();
+    }
+
+    /// What a login is to the user: nothing, if it only brings new keys.
+    fn occasion(&self) -> Option<Occasion> {
+        let is_renewal = self.link.session.as_ref().is_some_and(|session| {
+            !session.over && self.clock.at.since(session.heard) < session.timeout
+        });
+        match self.link.login {
+            None => Some(Occasion::First),
+            Some(_) if is_renewal && self.link.away.is_none() => None,
+            Some(_) => Some(Occasion::Again),
+        }
     }
 
     fn on_login_refused(&mut self, conn: ConnId, refusal: LoginRefusal) {
@@ -132,6 +242,17 @@ impl Client {
                 self.link.state = State::Idle;
                 self.event(SessionEvent::LoginRefused { refusal });
             }
+            LoginRefusal::TicketRefused if self.phase == Phase::Running => {
+                self.link.state = State::Idle;
+                self.link.ticket = None;
+                self.lose_session();
+                self.event(SessionEvent::PasswordNeeded);
+            }
+            // What the user was asked for after that.
+            LoginRefusal::WrongCredentials { .. } if self.link.ticket.is_none() => {
+                self.link.state = State::Idle;
+                self.event(SessionEvent::LoginRefused { refusal });
+            }
             LoginRefusal::TakenOver => self.end(End::TakenOver),
             LoginRefusal::Locked { seconds } | LoginRefusal::Busy { seconds } => {
                 self.tell_away(AwayCause::Silent);
@@ -140,7 +261,8 @@ impl Client {
             LoginRefusal::Stopping => {
                 self.on_server_failed(AwayCause::Stopping);
             }
-            LoginRefusal::WrongCredentials { .. }
+            LoginRefusal::TicketRefused
+            | LoginRefusal::WrongCredentials { .. }
             | LoginRefusal::Port(_)
             | LoginRefusal::Other { .. } => self.end(End::LoginRefused(refusal)),
         }
@@ -172,7 +294,7 @@ impl Client {
         else {
             return;
         };
-        if login.session.is_some() {
+        if matches!(login.stage, LoginStage::LoggedIn) {
             return;
         }
         let servers = self.config.servers.len();
@@ -185,6 +307,22 @@ impl Client {
         match login_cause {
             LoginCause::Person => self.end(End::Unreachable(cause)),
             LoginCause::Automatic(_) => self.on_server_failed(cause),
+        }
+        self.plan_renewal(RENEWAL_RETRY);
+    }
+
+    /// The keys of the session are to be replaced in good time.
+    fn plan_renewal(&mut self, within: Duration) {
+        let at = self.clock.at + self.rng.jitter(within);
+        self.timers.set(TimerKind::Renewal, at);
+    }
+
+    /// New keys: the old ones go, and what was recorded under them stays closed whatever becomes known later.
+    pub(super) fn renew(&mut self) {
+        if self.is_ready() {
+            self.log_in_again();
+        } else {
+            self.plan_renewal(RENEWAL_RETRY);
         }
     }
 

@@ -9,8 +9,9 @@
 //! link ─ login ───── getting a session, and getting it back when the server was away
 //!      └ exchange ── requests to the server and its answers
 //! listener ─ pushes ── what the server says by dialling us
-//!          ├ direct ── private messages from and to peers
-//!          └ parking ─ calls that overtook the keys they need
+//!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`)
+//!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
+//!          └ parking ─ calls that overtook the word of who calls
 //! leaving ── how it ends
 //! ```
 
@@ -25,12 +26,14 @@ mod connection;
 mod direct;
 mod exchange;
 mod former;
+mod greeting;
 mod inbox;
 mod leaving;
 mod link;
 mod login;
 mod outbox;
 mod parking;
+mod peer_sessions;
 mod pushes;
 mod questions;
 
@@ -40,8 +43,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use crate::channel::{Protection, plain};
-use crate::id::{EffectId, InstanceId, Seq, SessionId};
+use crate::channel::{Noise, Protection};
+use crate::id::{EffectId, InstanceId, IntroductionId, Seq};
+use crate::key::{PublicKey, StaticKey};
 use crate::limits::OUTPUTS_MAX;
 use crate::lru::LruMap;
 use crate::machine::{ConnId, Deadline, Input, Machine};
@@ -57,11 +61,12 @@ use config::Config;
 use connection::Connection;
 use event::Event;
 use exchange::OnlineQuery;
-use former::FormerLinks;
+use former::FormerPeers;
 use inbox::Inbox;
 use leaving::Phase;
 use link::Link;
 use outbox::Outbox;
+use peer_sessions::PeerSessions;
 use questions::Questions;
 
 /// Strangers whose calls the user was told of; the longest ago is forgotten.
@@ -77,16 +82,40 @@ pub enum Effect {
         /// What to show, in order.
         events: Vec<Event>,
     },
+    /// Find out whether a server with this key is who the user means: it may be known, or a person has to say so. Asked once,
+    /// before anything is said to it; later only this key is taken.
+    JudgeServer {
+        /// Comes back with the result.
+        id: EffectId,
+        /// What the server has proved to have.
+        key: PublicKey,
+    },
 }
 
 /// The result of work outside the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Done {
     /// What others sent is on the screen.
     Shown {
         /// Which of the effects it was.
         id: EffectId,
     },
+    /// It is decided whether the server is who the user means.
+    ServerJudged {
+        /// Which of the effects it was.
+        id: EffectId,
+        /// The decision.
+        trust: Trust,
+    },
+}
+
+/// Whether a server is who the user means.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// It is, and this client is known to it by this key.
+    Trusted(StaticKey),
+    /// It is not, or nobody can tell.
+    Refused,
 }
 
 /// What a client gives to do.
@@ -102,8 +131,12 @@ enum TimerKind {
     Question(Name),
     /// This peer may be tried again.
     Peer(Name),
-    /// The other side of this former link may be told again.
-    Former(SessionId),
+    /// The other side of this ended introduction may be told again.
+    Former(IntroductionId),
+    /// Sessions with peers are too old.
+    PeerSessions,
+    /// The session needs new keys.
+    Renewal,
     /// This call has waited for keys for long enough.
     Parked(ConnId),
     /// Leaving stops to wait for what is not sent.
@@ -120,6 +153,8 @@ impl TimerKind {
             Self::Question(_) => "expire a question",
             Self::Peer(_) => "try a peer again",
             Self::Former(_) => "tell a former peer",
+            Self::PeerSessions => "forget old keys",
+            Self::Renewal => "renew keys",
             Self::Parked(_) => "refuse a stranger",
             Self::Goodbye => "say goodbye",
             Self::End => "end",
@@ -137,8 +172,12 @@ pub struct Client {
     secrets: Box<dyn SecretSource>,
     protection: Arc<dyn Protection>,
     instance: InstanceId,
+    /// What this client is known by.
+    key: StaticKey,
     /// Who logs in, once the user has said so.
-    user: Option<(Name, Password)>,
+    user: Option<Name>,
+    /// The proof, until there is a ticket.
+    password: Option<Password>,
     link: Link,
     outbox: Outbox,
     query: Option<OnlineQuery>,
@@ -146,7 +185,8 @@ pub struct Client {
     inbox: Inbox,
     questions: Questions,
     book: AddressBook,
-    former: FormerLinks,
+    former: FormerPeers,
+    peer_sessions: PeerSessions,
     /// The number of the next private message, whomever it is for.
     next_private: Seq,
     strangers: LruMap<IpAddr, ()>,
@@ -159,12 +199,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that waits for [`Command::Login`]. `seed` decides its instance and jitter; `secrets` makes challenges.
+    /// A client that waits for [`Command::Login`]. `seed` decides its instance and jitter; `secrets` makes its keys: also the one
+    /// that it is known by, unless it is given one with [`Self::known_as`].
     #[must_use]
     pub fn new(
         config: Config,
         seed: [u8; 32],
-        secrets: Box<dyn SecretSource>,
+        mut secrets: Box<dyn SecretSource>,
         now: Moment,
     ) -> Self {
         let mut rng = Rng::new(seed);
@@ -173,10 +214,12 @@ impl Client {
             config,
             clock: now,
             rng,
+            key: StaticKey::generate(&mut *secrets),
             secrets,
-            protection: plain(),
+            protection: Arc::new(Noise),
             instance,
             user: None,
+            password: None,
             link: Link::new(),
             outbox: Outbox::new(),
             query: None,
@@ -184,7 +227,8 @@ impl Client {
             inbox: Inbox::new(),
             questions: Questions::default(),
             book: AddressBook::default(),
-            former: FormerLinks::new(),
+            former: FormerPeers::new(),
+            peer_sessions: PeerSessions::default(),
             next_private: Seq::FIRST,
             strangers: LruMap::new(STRANGERS_MAX),
             connections: BTreeMap::new(),
@@ -196,7 +240,21 @@ impl Client {
         }
     }
 
-    /// The same client, whose frames are protected in another way than [`plain`].
+    /// The same client, which is known by this key.
+    #[must_use]
+    pub fn known_as(mut self, key: StaticKey) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// The same client, which knows its server by this key, and asks nobody.
+    #[must_use]
+    pub const fn trusting(mut self, server: PublicKey) -> Self {
+        self.link.server_key = Some(server);
+        self
+    }
+
+    /// The same client, whose frames are protected by something else than [`Noise`], which is for tests.
     #[must_use]
     pub fn protected_by(mut self, protection: Arc<dyn Protection>) -> Self {
         self.protection = protection;
@@ -248,7 +306,9 @@ impl Client {
                 TimerKind::Retry => self.retry(),
                 TimerKind::Question(by) => self.close_question(by),
                 TimerKind::Peer(peer) => self.wake_peer(peer),
-                TimerKind::Former(link) => self.tell_former_peer(link),
+                TimerKind::Former(introduction) => self.tell_former_peer(introduction),
+                TimerKind::PeerSessions => self.expire_peer_sessions(),
+                TimerKind::Renewal => self.renew(),
                 TimerKind::Parked(conn) => self.on_parked_for_long(conn),
                 TimerKind::Goodbye => self.say_goodbye(),
                 TimerKind::End => self.end_leaving(),
@@ -277,6 +337,9 @@ impl Machine for Client {
             Input::Received { conn, bytes } => self.on_received(conn, bytes),
             Input::Finished { conn } => self.on_finished(conn),
             Input::EffectDone(Done::Shown { id }) => self.on_shown(id),
+            Input::EffectDone(Done::ServerJudged { id, trust }) => {
+                self.on_server_judged(id, trust);
+            }
             Input::Timeout => self.on_timeout(),
         }
         self.proceed_leaving();

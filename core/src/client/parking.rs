@@ -1,8 +1,8 @@
-//! Parking: calls in a session that this client does not know yet.
+//! Parking: calls of somebody whom this client does not know yet.
 //!
-//! Keys and those who use them travel on different connections, and connections race: the server's check of our listener
+//! Who somebody is and what they say travel on different connections, and connections race: the server's check of our listener
 //! may overtake the answer to our login, and a peer's first call the introduction. So an unknown caller waits a little for
-//! the keys to come, and is sent away as a stranger only then.
+//! word of them to come, and is sent away as a stranger only then.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -16,8 +16,23 @@ use crate::limits::{PARKED_MAX, PARKED_PER_ADDRESS_MAX};
 use crate::machine::ConnId;
 use crate::wire::frame::RefusalCode;
 
-/// How long a caller waits for keys.
+/// How long a caller waits to be known.
 const PARKED_FOR: Duration = Duration::from_secs(2);
+
+impl Connection {
+    /// From where a call that waits has come.
+    pub(super) const fn parked_from(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Parked { remote, .. } | Self::ParkedGreeting { remote, .. } => Some(*remote),
+            Self::Call { .. }
+            | Self::Showing
+            | Self::Login(_)
+            | Self::Request { .. }
+            | Self::Greeting { .. }
+            | Self::PeerDelivery { .. } => None,
+        }
+    }
+}
 
 impl Client {
     pub(super) fn is_known_session(&self, id: SessionId) -> bool {
@@ -26,53 +41,74 @@ impl Client {
             .session
             .as_ref()
             .is_some_and(|session| session.channel.id() == id);
-        is_ours || self.book.has_link(id) || self.former.has_link(id)
+        is_ours || self.peer_sessions.contains(id)
     }
 
-    /// A whole frame came in a session that is not known.
-    pub(super) fn park(&mut self, conn: ConnId, remote: SocketAddr, frame: Vec<u8>) {
+    /// Somebody calls who is not known.
+    pub(super) fn park(&mut self, conn: ConnId, remote: SocketAddr, call: Connection) {
         let caller = remote.ip().to_canonical();
         let (mut parked, mut by_caller) = (0, 0);
-        for connection in self.connections.values() {
-            if let Connection::Parked { remote, .. } = connection {
-                parked += 1;
-                by_caller += usize::from(remote.ip().to_canonical() == caller);
-            }
+        for from in self
+            .connections
+            .values()
+            .filter_map(Connection::parked_from)
+        {
+            parked += 1;
+            by_caller += usize::from(from.ip().to_canonical() == caller);
         }
         if parked >= PARKED_MAX || by_caller >= PARKED_PER_ADDRESS_MAX {
             return self.refuse_stranger(conn, remote);
         }
-        self.connections
-            .insert(conn, Connection::Parked { remote, frame });
+        self.connections.insert(conn, call);
         let waited = self.clock.at + PARKED_FOR;
         self.timers.set(TimerKind::Parked(conn), waited);
     }
 
-    /// There are new keys: looks again at the calls that wait for some.
+    /// Somebody new is known: looks again at the calls that wait.
     pub(super) fn unpark(&mut self) {
         let parked: Vec<_> = self
             .connections
-            .extract_if(.., |_, connection| {
-                matches!(connection, Connection::Parked { .. })
-            })
+            .extract_if(.., |_, connection| connection.parked_from().is_some())
             .collect();
         for (conn, connection) in parked {
-            if let Connection::Parked { remote, frame } = connection {
-                self.timers.cancel(TimerKind::Parked(conn));
-                self.on_accepted(conn, remote);
-                self.on_received(conn, &frame);
+            match connection {
+                Connection::Parked { remote, frame } => {
+                    self.timers.cancel(TimerKind::Parked(conn));
+                    self.on_accepted(conn, remote);
+                    self.on_received(conn, &frame);
+                }
+                Connection::ParkedGreeting { remote, call } => {
+                    match call.push.introduction().filter(|id| self.knows(*id)) {
+                        Some(introduction) => {
+                            self.timers.cancel(TimerKind::Parked(conn));
+                            self.on_accepted(conn, remote);
+                            self.take_call(conn, introduction, call);
+                        }
+                        None => {
+                            let waiting = Connection::ParkedGreeting { remote, call };
+                            self.connections.insert(conn, waiting);
+                        }
+                    }
+                }
+                Connection::Call { .. }
+                | Connection::Showing
+                | Connection::Login(_)
+                | Connection::Request { .. }
+                | Connection::Greeting { .. }
+                | Connection::PeerDelivery { .. } => {}
             }
         }
     }
 
     /// A call has waited long enough.
     pub(super) fn on_parked_for_long(&mut self, conn: ConnId) {
-        if let Some(&Connection::Parked { remote, .. }) = self.connections.get(&conn) {
+        let parked = self.connections.get(&conn);
+        if let Some(remote) = parked.and_then(Connection::parked_from) {
             self.refuse_stranger(conn, remote);
         }
     }
 
-    /// Somebody calls in a session that nobody here knows. The user is told once for each address.
+    /// Somebody calls whom nobody here knows. The user is told once for each address.
     fn refuse_stranger(&mut self, conn: ConnId, remote: SocketAddr) {
         self.refuse(conn, RefusalCode::UnknownSession);
         let from = remote.ip().to_canonical();

@@ -129,8 +129,10 @@ impl Client {
                     self.close(showing.conn);
                 }
             }
-            Receipt::Private { link, through } => {
-                self.acknowledge_private(showing.conn, link, through);
+            Receipt::Private {
+                session, through, ..
+            } => {
+                self.acknowledge_private(showing.conn, session, through);
             }
         }
     }

@@ -19,8 +19,10 @@ pub struct Sizes {
     pub peers: usize,
     /// The most texts that wait for any of them.
     pub waiting: usize,
-    /// Links of those who are peers no more.
+    /// Those who are peers no more.
     pub former: usize,
+    /// Sessions with them all.
+    pub peer_sessions: usize,
     /// Client instances of which something was shown.
     pub shown: usize,
     /// Batches on their way to the screen.
@@ -35,7 +37,7 @@ impl Client {
     /// How much is in the tables.
     #[must_use]
     pub fn sizes(&self) -> Sizes {
-        let is_parked = |conn: &&Connection| matches!(conn, Connection::Parked { .. });
+        let is_parked = |conn: &&Connection| conn.parked_from().is_some();
         Sizes {
             outbox: self.outbox.len(),
             connections: self.connections.len(),
@@ -44,6 +46,7 @@ impl Client {
             peers: self.book.len(),
             waiting: self.book.most_waiting(),
             former: self.former.len(),
+            peer_sessions: self.peer_sessions.len(),
             shown: self.inbox.instances(),
             showing: self.inbox.showing(),
             blocked: self.inbox.blocked(),

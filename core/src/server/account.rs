@@ -11,6 +11,7 @@ use super::mailbox::Mailbox;
 use super::session::Session;
 use super::sizes::AccountSizes;
 use crate::id::{InstanceId, LoginNumber};
+use crate::key::PublicKey;
 use crate::limits::{ACQUAINTANCES_MAX, INSTANCES_PER_ACCOUNT};
 use crate::lru::LruMap;
 use crate::name::Name;
@@ -21,6 +22,7 @@ use crate::time::Timestamp;
 pub(super) struct LatestLogin {
     pub(super) number: LoginNumber,
     pub(super) instance: InstanceId,
+    pub(super) key: PublicKey,
 }
 
 /// One account.

@@ -9,7 +9,7 @@ use super::record::{QuestionState, Record, Subject};
 use super::record_queue::Waiting;
 use super::session::{Listener, Session};
 use super::{AccountId, Server};
-use crate::channel::SessionKeys;
+use crate::id::IntroductionId;
 use crate::limits::{CLIENT_PORT_MIN, INTRODUCTIONS_MAX, QUESTIONS_MAX};
 use crate::name::Name;
 use crate::time::WallTime;
@@ -205,17 +205,23 @@ impl Server {
         }
     }
 
-    /// Both have said yes: each gets the other's address, and both the keys of their pair.
+    /// Both have said yes: each gets the other's address and key.
     fn introduce(&mut self, a: AccountId, b: AccountId) {
-        let keys = SessionKeys::generate(&mut *self.secrets);
+        let id = IntroductionId(self.rng.bytes());
         self.introductions.introduce(a, b);
         self.record_introduced(a, b);
         self.acquaint(a, b);
-        for (user, peer, keys) in [(a, b, keys.clone()), (b, a, keys.mirrored())] {
-            let name = self.accounts.get(peer).name;
+        for (user, peer) in [(a, b), (b, a)] {
+            let subject = self.accounts.get(peer);
+            let name = subject.name;
+            // Who has agreed has logged in.
+            let Some(key) = subject.latest_login.map(|latest| latest.key) else {
+                continue;
+            };
             let introduction = Introduction {
                 peer: name,
-                keys,
+                id,
+                key,
                 candidates: Bounded::first_of(self.candidates(peer, user)),
             };
             let notice = Notice {

@@ -7,6 +7,7 @@ use super::event::{Event, Fault};
 use super::recording::{Answered, Fact, Saying};
 use super::requests::Exchange;
 use super::session::Listener;
+use crate::channel::Answering;
 use crate::id::SessionId;
 use crate::machine::ConnId;
 use crate::wire::deframer::Deframer;
@@ -17,11 +18,13 @@ use super::AccountId;
 /// What a connection is for.
 #[derive(Debug)]
 pub(super) enum Connection {
-    /// Accepted, and nothing whole has come yet.
+    /// Accepted, and what it is for has not come yet.
     Fresh {
         remote: SocketAddr,
         local: SocketAddr,
         deframer: Deframer,
+        /// A handshake that was answered.
+        handshake: Option<Answering>,
     },
     /// A login whose password is being checked.
     LoggingIn,
@@ -51,6 +54,7 @@ impl Server {
             remote,
             local,
             deframer: Deframer::default(),
+            handshake: None,
         };
         self.connections.insert(conn, fresh);
     }
@@ -90,24 +94,33 @@ impl Server {
             Ok(frame) => frame,
             Err(error) => return self.on_unusable(conn, error.refusal(), error.into()),
         };
-        match (self.connections.get(&conn), frame) {
-            (Some(&Connection::Fresh { remote, local, .. }), Frame::Login(body)) => {
-                self.on_sealed_login(conn, remote, local, body);
+        match (self.connections.get_mut(&conn), frame) {
+            (Some(Connection::Fresh { handshake, .. }), Frame::Handshake(message)) => {
+                match handshake.take() {
+                    None => self.on_called(conn, message),
+                    Some(answering) => self.on_introduced(conn, answering, message),
+                }
             }
-            (Some(&Connection::Fresh { .. }), Frame::Session(sealed)) => {
+            (
+                Some(Connection::Fresh {
+                    handshake: None, ..
+                }),
+                Frame::Session(sealed),
+            ) => {
                 self.on_sealed_request(conn, &sealed);
             }
             (
                 Some(
-                    &Connection::Probe {
+                    Connection::Probe {
                         account, session, ..
                     }
-                    | &Connection::Delivery {
+                    | Connection::Delivery {
                         account, session, ..
                     },
                 ),
                 Frame::Session(sealed),
             ) => {
+                let (account, session) = (*account, *session);
                 let answered = self.open_answer(account, session, &sealed);
                 let answer = |_| Fact::Answer { conn, answered };
                 self.tap.fact(self.clock, answer);

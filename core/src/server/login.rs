@@ -1,12 +1,12 @@
 //! Logging in and out: from a login's first byte to a session, and how sessions end.
 
-use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::account::LatestLogin;
 use super::connection::Connection;
 use super::event::{Arrival, Departure, Event};
+use super::handshake::Caller;
 use super::intake::Intake;
 use super::lane::Lane;
 use super::lockout::{Attempt, Denied, Source};
@@ -14,17 +14,21 @@ use super::record::Record;
 use super::recording::{Entrant, Fact, Saying};
 use super::session::{Listener, Origination, Session};
 use super::shutdown::Phase;
+use super::ticket::Holder;
 use super::{AccountId, Effect, Output, Server, TimerKind, Verdict};
-use crate::channel::{Channel, LoginExchange, OpenedLogin, SessionKeys};
+use crate::channel::Channel;
 use crate::id::{EffectId, LoginNumber};
 use crate::limits::{CLIENT_PORT_MIN, PASSWORD_CHECKS_MAX};
 use crate::machine::ConnId;
 use crate::name::Name;
+use crate::text::Password;
 use crate::time::{WallTime, whole_secs_up};
 use crate::wire::EndReason;
-use crate::wire::frame::{Frame, RefusalCode};
+use crate::wire::frame::RefusalCode;
 use crate::wire::item::{Payload, decode, encode};
-use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome};
+use crate::wire::login::{
+    LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
+};
 use crate::wire::push::{Presence, Push, SessionEnd};
 
 const BUSY_FOR: Duration = Duration::from_secs(1);
@@ -32,87 +36,113 @@ const BUSY_FOR: Duration = Duration::from_secs(1);
 /// A login whose password is being checked.
 #[derive(Debug)]
 pub(super) struct PendingLogin {
-    conn: ConnId,
-    remote: SocketAddr,
-    local: SocketAddr,
-    login: Login,
-    /// Seals the answer.
-    exchange: Box<dyn LoginExchange>,
+    caller: Caller,
+    entrant: Entrant,
     attempt: Attempt,
 }
 
+/// What a login shows, as far as it was looked at.
+#[derive(Debug)]
+pub(super) enum Shown {
+    /// A password, which has to be checked.
+    Password(Password),
+    /// A ticket.
+    Ticket(Verdict),
+}
+
 impl Server {
-    pub(super) fn on_sealed_login(
-        &mut self,
-        conn: ConnId,
-        remote: SocketAddr,
-        local: SocketAddr,
-        body: &[u8],
-    ) {
-        let opened = self.protection.open_login(&mut *self.secrets, body);
-        let OpenedLogin { request, exchange } = match opened {
-            Ok(opened) => opened,
-            Err(error) => return self.on_unusable(conn, RefusalCode::Malformed, error.into()),
+    pub(super) fn on_login_request(&mut self, caller: Caller, request: &[u8]) {
+        let login = match decode(request) {
+            Ok(LoginRequest::Login(login)) => login,
+            Err(error) => {
+                return self.on_unusable(caller.conn, RefusalCode::Malformed, error.into());
+            }
         };
-        let login = match decode(&request) {
-            Ok(LoginRequest::Password(login)) => login,
-            Err(error) => return self.on_unusable(conn, RefusalCode::Malformed, error.into()),
+        let (entrant, proof) = Entrant::of(login, caller.key);
+        let shown = match proof {
+            Proof::Password(password) => Shown::Password(password),
+            Proof::Ticket(ticket) => Shown::Ticket(self.judge(&ticket, &entrant)),
         };
         self.tap.fact(self.clock, |_| Fact::Login {
-            conn,
-            entrant: Entrant::from(&login),
+            conn: caller.conn,
+            entrant: entrant.clone(),
+            shown: (&shown).into(),
         });
-        self.on_login(conn, remote, local, login, exchange);
+        self.on_login(caller, entrant, shown);
+    }
+
+    fn judge(&self, ticket: &Ticket, entrant: &Entrant) -> Verdict {
+        let holder = Holder {
+            account: entrant.name,
+            key: entrant.key,
+            instance: entrant.instance,
+        };
+        if self
+            .identity
+            .tickets
+            .is_good(ticket, &holder, self.ticket_time())
+        {
+            Verdict::Right
+        } else {
+            Verdict::Wrong
+        }
     }
 
     /// A login that was opened.
-    pub(super) fn on_login(
-        &mut self,
-        conn: ConnId,
-        remote: SocketAddr,
-        local: SocketAddr,
-        login: Login,
-        exchange: Box<dyn LoginExchange>,
-    ) {
-        match self.admit(&login, remote) {
-            Ok(attempt) => {
-                self.connections.insert(conn, Connection::LoggingIn);
-                let id = EffectId(self.effects);
-                self.effects += 1;
-                let check = Effect::CheckPassword {
-                    id,
-                    name: login.name,
-                    password: login.password.clone(),
-                };
-                let pending = PendingLogin {
-                    conn,
-                    remote,
-                    local,
-                    login,
-                    exchange,
-                    attempt,
-                };
-                self.checks.insert(id, pending);
-                self.output(Output::Effect(check));
+    pub(super) fn on_login(&mut self, caller: Caller, entrant: Entrant, shown: Shown) {
+        if let Some(refusal) = self.find_obstacle(&entrant) {
+            return self.refuse_login(caller, entrant.name, refusal);
+        }
+        match shown {
+            Shown::Password(password) => self.check_password(caller, entrant, password),
+            Shown::Ticket(Verdict::Right) => self.let_in(caller, entrant),
+            Shown::Ticket(Verdict::Wrong) => {
+                self.refuse_login(caller, entrant.name, LoginRefusal::TicketRefused);
             }
-            Err(refusal) => self.refuse_login(conn, remote, login.name, exchange, refusal),
         }
     }
 
-    /// Whether a login's password is to be checked at all.
-    fn admit(&mut self, login: &Login, remote: SocketAddr) -> Result<Attempt, LoginRefusal> {
-        let seconds = whole_secs_up(BUSY_FOR);
+    /// Why nobody is let in with this now, whatever they show.
+    fn find_obstacle(&self, entrant: &Entrant) -> Option<LoginRefusal> {
         if self.phase != Phase::Running {
-            return Err(LoginRefusal::Stopping);
+            Some(LoginRefusal::Stopping)
+        } else if entrant.port < CLIENT_PORT_MIN {
+            Some(LoginRefusal::Port(entrant.port))
+        } else if self.records.is_full() {
+            Some(LoginRefusal::Busy {
+                seconds: whole_secs_up(BUSY_FOR),
+            })
+        } else {
+            None
         }
-        if login.port < CLIENT_PORT_MIN {
-            return Err(LoginRefusal::Port(login.port));
-        }
-        if self.checks.len() >= PASSWORD_CHECKS_MAX || self.records.is_full() {
+    }
+
+    fn check_password(&mut self, caller: Caller, entrant: Entrant, password: Password) {
+        let name = entrant.name;
+        let attempt = match self.admit(name, caller.remote) {
+            Ok(attempt) => attempt,
+            Err(refusal) => return self.refuse_login(caller, name, refusal),
+        };
+        self.connections.insert(caller.conn, Connection::LoggingIn);
+        let id = EffectId(self.effects);
+        self.effects += 1;
+        let pending = PendingLogin {
+            caller,
+            entrant,
+            attempt,
+        };
+        self.checks.insert(id, pending);
+        self.output(Output::Effect(Effect::CheckPassword { id, name, password }));
+    }
+
+    /// Whether a password is to be checked at all.
+    fn admit(&mut self, name: Name, remote: SocketAddr) -> Result<Attempt, LoginRefusal> {
+        let seconds = whole_secs_up(BUSY_FOR);
+        if self.checks.len() >= PASSWORD_CHECKS_MAX {
             return Err(LoginRefusal::Busy { seconds });
         }
         self.lockout
-            .admit(self.clock.at, login.name, Source::of(remote.ip()))
+            .admit(self.clock.at, name, Source::of(remote.ip()))
             .map_err(|denied| match denied {
                 Denied::Locked(rest) => LoginRefusal::Locked {
                     seconds: whole_secs_up(rest),
@@ -121,70 +151,58 @@ impl Server {
             })
     }
 
-    fn refuse_login(
-        &mut self,
-        conn: ConnId,
-        from: SocketAddr,
-        user: Name,
-        exchange: Box<dyn LoginExchange>,
-        refusal: LoginRefusal,
-    ) {
+    fn refuse_login(&mut self, mut caller: Caller, user: Name, refusal: LoginRefusal) {
         self.event(Event::LoginRefused {
             user,
-            from,
+            from: caller.remote,
             refusal,
         });
-        self.answer_login(conn, exchange, &LoginAnswer::Refused(refusal));
-        self.close(conn);
+        let answer = LoginAnswer::Refused(refusal);
+        self.answer_login(caller.conn, &mut caller.channel, &answer);
+        self.close(caller.conn);
     }
 
-    fn answer_login(
-        &mut self,
-        conn: ConnId,
-        mut exchange: Box<dyn LoginExchange>,
-        answer: &LoginAnswer,
-    ) {
+    fn answer_login(&mut self, conn: ConnId, channel: &mut Channel, answer: &LoginAnswer) {
         let saying = self.tap.saying(|_| Saying::from(answer));
-        let bytes = exchange.seal_answer(&encode(answer));
-        self.send(conn, saying, Frame::Login(&bytes).to_bytes());
+        let bytes = channel.seal_answer(&encode(answer));
+        self.send(conn, saying, bytes);
     }
 
     pub(super) fn on_password_checked(&mut self, id: EffectId, verdict: Verdict) {
         let Some(pending) = self.checks.remove(&id) else {
             return;
         };
+        let PendingLogin {
+            caller,
+            entrant,
+            attempt,
+        } = pending;
         let now = self.clock.at;
-        let (conn, remote) = (pending.conn, pending.remote);
-        let account = self.accounts.find(pending.login.name);
-        let (Verdict::Right, Some(account)) = (verdict, account) else {
-            let attempts_left = self.lockout.fail(now, pending.attempt);
-            self.record_lockout(pending.login.name, remote.ip());
+        if verdict == Verdict::Wrong || self.accounts.find(entrant.name).is_none() {
+            let attempts_left = self.lockout.fail(now, attempt);
+            self.record_lockout(entrant.name, caller.remote.ip());
             let refusal = LoginRefusal::WrongCredentials { attempts_left };
-            return self.refuse_login(conn, remote, pending.login.name, pending.exchange, refusal);
-        };
-        self.lockout.succeed(now, pending.attempt);
-        if !self.connections.contains_key(&conn) {
+            return self.refuse_login(caller, entrant.name, refusal);
+        }
+        self.lockout.succeed(now, attempt);
+        if !self.connections.contains_key(&caller.conn) {
             // Whoever knew the password is gone, and could not be told of a session.
             return;
         }
         if self.phase != Phase::Running {
-            return self.refuse_login(
-                conn,
-                remote,
-                pending.login.name,
-                pending.exchange,
-                LoginRefusal::Stopping,
-            );
+            return self.refuse_login(caller, entrant.name, LoginRefusal::Stopping);
         }
-        match self.login_number(account, &pending.login) {
-            Some(number) => self.start_session(account, number, pending),
-            None => self.refuse_login(
-                conn,
-                remote,
-                pending.login.name,
-                pending.exchange,
-                LoginRefusal::TakenOver,
-            ),
+        self.let_in(caller, entrant);
+    }
+
+    /// Somebody has shown that they are who they say.
+    fn let_in(&mut self, caller: Caller, entrant: Entrant) {
+        let Some(account) = self.accounts.find(entrant.name) else {
+            return self.refuse_login(caller, entrant.name, LoginRefusal::TicketRefused);
+        };
+        match self.login_number(account, &entrant) {
+            Some(number) => self.start_session(account, number, caller, entrant),
+            None => self.refuse_login(caller, entrant.name, LoginRefusal::TakenOver),
         }
     }
 
@@ -205,15 +223,15 @@ impl Server {
     /// two clients never throw each other out in turns.
     ///
     /// Numbers are never below the wall clock, so that they go on rising when a server has forgotten the last one.
-    fn login_number(&self, account: AccountId, login: &Login) -> Option<LoginNumber> {
+    fn login_number(&self, account: AccountId, entrant: &Entrant) -> Option<LoginNumber> {
         let latest = self.accounts.get(account).latest_login;
-        match (login.cause, latest) {
+        match (entrant.cause, latest) {
             (LoginCause::Person, latest) => {
                 let after_latest = latest.map_or(0, |latest| latest.number.0.saturating_add(1));
                 Some(LoginNumber(after_latest.max(self.clock.wall.0)))
             }
             (LoginCause::Automatic(number), Some(latest))
-                if latest.instance != login.instance && latest.number >= number =>
+                if latest.instance != entrant.instance && latest.number >= number =>
             {
                 None
             }
@@ -221,43 +239,52 @@ impl Server {
         }
     }
 
-    fn start_session(&mut self, account: AccountId, number: LoginNumber, pending: PendingLogin) {
-        let PendingLogin {
+    fn start_session(
+        &mut self,
+        account: AccountId,
+        number: LoginNumber,
+        caller: Caller,
+        entrant: Entrant,
+    ) {
+        let Caller {
             conn,
             remote,
             local,
-            login,
-            exchange,
-            ..
-        } = pending;
-        let arrival = self.end_previous_session(account, &login);
-        let instance = login.instance;
-        let keys = SessionKeys::generate(&mut *self.secrets);
-        let id = keys.id;
+            key,
+            channel,
+        } = caller;
+        let arrival = self.end_previous_session(account, &entrant);
+        let instance = entrant.instance;
+        let id = channel.id();
+        let ticket = self.issue_ticket(&entrant);
         let owner = self.accounts.get_mut(account);
-        owner.latest_login = Some(LatestLogin { number, instance });
+        owner.latest_login = Some(LatestLogin {
+            number,
+            instance,
+            key,
+        });
         let user = owner.name;
         self.records.record(Record::LoggedIn {
             user,
             instance,
+            key,
             number,
             from: remote.ip(),
             at: self.clock.wall,
         });
         owner
             .intakes
-            .entry(instance, || Intake::new(login.lowest_unanswered))
-            .confirm_below(login.lowest_unanswered);
+            .entry(instance, || Intake::new(entrant.lowest_unanswered))
+            .confirm_below(entrant.lowest_unanswered);
         let lane = Lane::new(self.config.presence_interval, &owner.mailbox);
         let origination = Origination {
             instance,
             remote,
             local: local.ip().to_canonical(),
-            port: login.port,
-            own_candidates: login.candidates,
+            port: entrant.port,
+            own_candidates: entrant.candidates,
             login_conn: conn,
         };
-        let channel = Channel::new(keys.mirrored(), self.protection.clone());
         let mut session = Session::new(channel, lane, origination);
         for missed in owner.missed.drain(..) {
             session.lane.notify(missed);
@@ -270,7 +297,7 @@ impl Server {
         self.connections
             .insert(conn, Connection::LoggedIn { account });
         let welcome = Welcome {
-            keys,
+            ticket,
             login: number,
             heartbeat_interval_ms: millis(self.config.heartbeat_interval),
             timeout_ms: millis(self.config.timeout),
@@ -278,27 +305,55 @@ impl Server {
             kept: u32::try_from(kept).unwrap_or(u32::MAX),
             time: self.clock.wall,
         };
-        self.answer_login(conn, exchange, &LoginAnswer::Welcome(welcome));
+        self.welcome(account, conn, welcome);
         self.event(Event::LoggedIn {
             user,
             from: remote,
             arrival,
         });
         self.ask_open_questions(account);
-        let returns_after_restart = matches!(login.cause, LoginCause::Automatic(_))
-            && self.clock.at.since(self.started) < self.config.timeout;
+        let returns_after_restart = matches!(entrant.cause, LoginCause::Automatic(_))
+            && self.clock.at.since(self.started.at) < self.config.timeout;
         if arrival == Arrival::New && !returns_after_restart {
             self.alert(account, Presence::Online);
         }
         self.probe(account);
     }
 
+    fn issue_ticket(&mut self, entrant: &Entrant) -> Ticket {
+        let holder = Holder {
+            account: entrant.name,
+            key: entrant.key,
+            instance: entrant.instance,
+        };
+        let now = self.ticket_time();
+        let tickets = &self.identity.tickets;
+        tickets.issue(holder, now, &mut *self.secrets)
+    }
+
+    /// The time of day by which tickets expire: as long as the server runs it goes on evenly, however the clock is set.
+    fn ticket_time(&self) -> WallTime {
+        let runs_for = self.clock.at.since(self.started.at).as_millis();
+        let runs_for = u64::try_from(runs_for).unwrap_or(u64::MAX);
+        WallTime(self.started.wall.0.saturating_add(runs_for))
+    }
+
+    /// The first word in a new session.
+    fn welcome(&mut self, account: AccountId, conn: ConnId, welcome: Welcome) {
+        let answer = LoginAnswer::Welcome(welcome);
+        let saying = self.tap.saying(|_| Saying::from(&answer));
+        if let Some(session) = &mut self.accounts.get_mut(account).session {
+            let bytes = session.channel.seal_answer(&encode(&answer));
+            self.send(conn, saying, bytes);
+        }
+    }
+
     /// Makes room for a new session of an account: whoever had the last one is told, unless it is the same client.
-    fn end_previous_session(&mut self, account: AccountId, login: &Login) -> Arrival {
+    fn end_previous_session(&mut self, account: AccountId, entrant: &Entrant) -> Arrival {
         let owner = self.accounts.get_mut(account);
         let is_same = owner
             .latest_login
-            .is_some_and(|latest| latest.instance == login.instance);
+            .is_some_and(|latest| latest.instance == entrant.instance);
         let previous = self.detach_session(account);
         if !is_same {
             // The new client does not have the address book of the old one.

@@ -5,7 +5,7 @@
 //! `record_queue` (what waits for the store). The rest composes them:
 //!
 //! ```text
-//! connection ─ login ─────────────── session starts, takes over, ends
+//! connection ─ handshake ─ login ─────────────── session starts, takes over, ends
 //!            └ requests ─ operations ─ router (message, broadcast)
 //!                                    ├ blocking (block, unblock)
 //!                                    └ addresses (getaddress, accept, deny, removeaddress)
@@ -25,7 +25,9 @@ mod blacklist;
 mod blocking;
 mod connection;
 mod delivery;
+mod handshake;
 mod heartbeat;
+pub mod identity;
 mod intake;
 mod introduction;
 mod lane;
@@ -40,6 +42,7 @@ mod session;
 mod shutdown;
 mod storing;
 mod tap;
+mod ticket;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -49,14 +52,15 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::{Protection, plain};
+use crate::channel::{Noise, Protection};
 use crate::id::{EffectId, SessionId};
+use crate::key::PublicKey;
 use crate::limits::OUTPUTS_MAX;
 use crate::machine::{ConnId, Deadline, Input, Machine};
 use crate::name::Name;
 use crate::rng::{Rng, SecretSource};
 use crate::text::Password;
-use crate::time::{Moment, Timestamp};
+use crate::time::Moment;
 use crate::timers::Timers;
 
 use account::Accounts;
@@ -64,6 +68,7 @@ use config::Config;
 use connection::Connection;
 use event::Event;
 use heartbeat::Heartbeats;
+use identity::Identity;
 use introduction::Introductions;
 use lockout::Lockout;
 use login::PendingLogin;
@@ -195,9 +200,10 @@ pub struct Server {
     config: Config,
     /// The latest time that was told, which never goes back.
     clock: Moment,
-    started: Timestamp,
+    started: Moment,
     rng: Rng,
     secrets: Box<dyn SecretSource>,
+    identity: Identity,
     protection: Arc<dyn Protection>,
     accounts: Accounts,
     /// Users online by name, for lists in order.
@@ -218,21 +224,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server for these accounts, with nobody online. `seed` decides ids and jitter; `secrets` makes the keys.
+    /// A server for these accounts, with nobody online. `seed` decides ids and jitter; `secrets` makes the keys. It has a new
+    /// identity, unless it is given one with [`Self::known_as`].
     #[must_use]
     pub fn new(
         config: Config,
         accounts: impl IntoIterator<Item = Name>,
         seed: [u8; 32],
-        secrets: Box<dyn SecretSource>,
+        mut secrets: Box<dyn SecretSource>,
         now: Moment,
     ) -> Self {
         Self {
             clock: now,
-            started: now.at,
+            started: now,
             rng: Rng::new(seed),
+            identity: Identity::generate(&mut *secrets),
             secrets,
-            protection: plain(),
+            protection: Arc::new(Noise),
             accounts: Accounts::new(accounts),
             online: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -260,7 +268,20 @@ impl Server {
         self
     }
 
-    /// The same server, whose frames are protected in another way than [`plain`].
+    /// The same server, which has this identity.
+    #[must_use]
+    pub fn known_as(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// What the server is known by.
+    #[must_use]
+    pub const fn key(&self) -> PublicKey {
+        self.identity.key.public()
+    }
+
+    /// The same server, whose frames are protected by something else than [`Noise`], which is for tests.
     #[must_use]
     pub fn protected_by(mut self, protection: Arc<dyn Protection>) -> Self {
         self.protection = protection;

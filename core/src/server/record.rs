@@ -10,6 +10,7 @@ use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{InstanceId, LoginNumber, Seq};
+use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::WallTime;
 use crate::wire::push::{Delivery, Push};
@@ -52,6 +53,8 @@ pub enum Record {
         user: Name,
         /// Which client.
         instance: InstanceId,
+        /// What it is known by.
+        key: PublicKey,
         /// The number of its login.
         number: LoginNumber,
         /// Where it came from, which is known to the account from now on.

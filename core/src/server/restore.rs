@@ -53,11 +53,19 @@ impl Server {
             Record::LoggedIn {
                 user,
                 instance,
+                key,
                 number,
                 from,
                 at,
             } => {
-                self.apply_login(user, LatestLogin { number, instance })?;
+                self.apply_login(
+                    user,
+                    LatestLogin {
+                        number,
+                        instance,
+                        key,
+                    },
+                )?;
                 self.note_known(user, from, at);
             }
             Record::LockedOut { name, from, until } => {

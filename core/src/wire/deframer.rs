@@ -61,7 +61,7 @@ mod tests {
             bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..8),
             cuts in prop::collection::vec(1usize..40, 1..100),
         ) {
-            let frames: Vec<_> = bodies.iter().map(|body| Frame::Login(body).to_bytes()).collect();
+            let frames: Vec<_> = bodies.iter().map(|body| Frame::Handshake(body).to_bytes()).collect();
             let stream: Vec<u8> = frames.concat();
             let mut deframer = Deframer::default();
             let mut seen = Vec::new();

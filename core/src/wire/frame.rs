@@ -4,7 +4,7 @@
 //! 0        4         5      6
 //! | length | version | kind | body ...          length counts what follows it, big-endian
 //!
-//! kind 0  login     body: one item of `wire::login`, in either direction
+//! kind 0  handshake body: the next message of a handshake, see `channel`
 //! kind 1  session   body: session id (16) | counter (8, big-endian) | what the channel sealed
 //! kind 2  refusal   body: code (1)
 //! ```
@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::id::SessionId;
-use crate::limits::{FRAME_LEN_MAX, LOGIN_FRAME_LEN_MAX};
+use crate::limits::{FRAME_LEN_MAX, HANDSHAKE_FRAME_LEN_MAX};
 
 /// The version of the protocol, in every frame.
 pub const VERSION: u8 = 1;
@@ -26,15 +26,15 @@ const SESSION_LEN: usize = 16;
 const COUNTER_LEN: usize = 8;
 const REFUSAL_FRAME_LEN_MAX: usize = 64;
 
-const KIND_LOGIN: u8 = 0;
+const KIND_HANDSHAKE: u8 = 0;
 const KIND_SESSION: u8 = 1;
 const KIND_REFUSAL: u8 = 2;
 
 /// A whole frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Frame<'a> {
-    /// A login or its answer.
-    Login(&'a [u8]),
+    /// A message of a handshake.
+    Handshake(&'a [u8]),
     /// Something sealed with the keys of a session.
     Session(SealedFrame<'a>),
     /// A short no that anyone could have sent: a hint, not a proof.
@@ -153,7 +153,7 @@ impl Header {
             return Ok(None);
         };
         let (shortest, longest) = match kind {
-            KIND_LOGIN => (0, LOGIN_FRAME_LEN_MAX),
+            KIND_HANDSHAKE => (0, HANDSHAKE_FRAME_LEN_MAX),
             KIND_SESSION => (SESSION_LEN + COUNTER_LEN, FRAME_LEN_MAX),
             KIND_REFUSAL => (1, REFUSAL_FRAME_LEN_MAX),
             other => return Err(FrameError::Kind(other)),
@@ -184,7 +184,7 @@ impl Header {
         let too_short = FrameError::TooShort(bytes.len());
         let body = bytes.get(HEADER_LEN..self.frame_len).ok_or(too_short)?;
         match self.kind {
-            KIND_LOGIN => Ok(Frame::Login(body)),
+            KIND_HANDSHAKE => Ok(Frame::Handshake(body)),
             KIND_SESSION => {
                 let (session, rest) = body.split_first_chunk().ok_or(too_short)?;
                 let (counter, sealed) = rest.split_first_chunk().ok_or(too_short)?;
@@ -226,7 +226,7 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let (kind, parts): (u8, [&[u8]; 3]) = match self {
-            Self::Login(body) => (KIND_LOGIN, [body, &[], &[]]),
+            Self::Handshake(body) => (KIND_HANDSHAKE, [body, &[], &[]]),
             Self::Session(frame) => (
                 KIND_SESSION,
                 [&frame.session.0, &frame.counter.to_be_bytes(), frame.sealed],
@@ -261,7 +261,7 @@ mod tests {
 
     fn build(kind: u8, body: &[u8], session: [u8; 16], counter: u64) -> Frame<'_> {
         match kind {
-            0 => Frame::Login(body),
+            0 => Frame::Handshake(body),
             1 => Frame::Session(SealedFrame {
                 session: SessionId(session),
                 counter,
@@ -299,7 +299,7 @@ mod tests {
             Header::read(&too_long),
             Err(FrameError::TooLong(FRAME_LEN_MAX + 1))
         );
-        let stranger = [0, 0, 4, 1, VERSION, KIND_LOGIN];
+        let stranger = [0, 0, 4, 1, VERSION, KIND_HANDSHAKE];
         assert_eq!(Header::read(&stranger), Err(FrameError::TooLong(1_025)));
     }
 

@@ -1,34 +1,36 @@
-//! The login, the one exchange before there is a session: its two messages travel in login frames.
+//! The login: its request is in the last message of a handshake, its answer in the first frame of the session.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::item::{Bounded, Item};
-use crate::channel::SessionKeys;
 use crate::id::{InstanceId, LoginNumber, Seq};
-use crate::limits::OWN_CANDIDATES_MAX;
+use crate::limits::{OWN_CANDIDATES_MAX, TICKET_LEN_MAX};
 use crate::name::Name;
 use crate::text::Password;
 use crate::time::WallTime;
+use alloc::vec::Vec;
+use core::fmt;
 use core::net::SocketAddr;
+use zeroize::Zeroizing;
 
 /// What a client sends to log in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoginRequest {
-    /// By name and password.
-    Password(Login),
+    /// By name and a proof.
+    Login(Login),
 }
 
 impl Item for LoginRequest {
     const KINDS: u32 = 1;
 }
 
-/// A login by name and password.
+/// A login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
     /// Who logs in.
     pub name: Name,
-    /// The proof.
-    pub password: Password,
+    /// Why it is them.
+    pub proof: Proof,
     /// Where the client listens, at the address from which this comes. 1024 or above.
     pub port: u16,
     /// The client's outbox.
@@ -39,6 +41,53 @@ pub struct Login {
     pub cause: LoginCause,
     /// Further addresses of the client's listener, told to peers whom the user accepts; the server never dials them.
     pub candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
+}
+
+/// What shows that a login is the account's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Proof {
+    /// The account's password.
+    Password(Password),
+    /// What the server gave at an earlier login to the same client.
+    Ticket(Ticket),
+}
+
+/// What a server gives a client that has logged in, so that it can come back without the password (in the manner of RFC
+/// 5077). Only the server can read it, and it is of use only to who has the client's key. Wiped from memory when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket(Zeroizing<Vec<u8>>);
+
+impl Ticket {
+    /// A ticket of these bytes; `None` if they are too many.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Option<Self> {
+        (bytes.len() <= TICKET_LEN_MAX).then(|| Self(Zeroizing::new(bytes)))
+    }
+
+    /// Its bytes, for the server that made it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket")
+    }
+}
+
+impl Serialize for Ticket {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ticket {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        Self::new(bytes.into()).ok_or_else(|| de::Error::custom("the ticket is too long"))
+    }
 }
 
 /// Who started a login: only a person's login takes an account over from another client.
@@ -66,8 +115,8 @@ impl Item for LoginAnswer {
 /// What a client needs to know once it is logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// The session's keys, as the client uses them.
-    pub keys: SessionKeys,
+    /// Logs this client in again, for some time.
+    pub ticket: Ticket,
     /// The number of this login, or of the one that this continues.
     pub login: LoginNumber,
     /// How often to send a heartbeat, in milliseconds.
@@ -113,6 +162,9 @@ pub enum LoginRefusal {
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Stopping,
+    /// The ticket has expired, or the account's password was changed, or it is not this client's.
+    #[error("this client has to log in with the password again")]
+    TicketRefused,
     /// A reason of a later version.
     #[error("the server says no, for a reason that this version does not know ({code})")]
     Other {
@@ -132,6 +184,7 @@ impl From<LoginRefusal> for (u8, u32) {
             LoginRefusal::Port(port) => (3, port.into()),
             LoginRefusal::Busy { seconds } => (4, seconds),
             LoginRefusal::Stopping => (5, 0),
+            LoginRefusal::TicketRefused => (6, 0),
             LoginRefusal::Other { code, detail } => (code, detail),
         }
     }
@@ -148,6 +201,7 @@ impl From<(u8, u32)> for LoginRefusal {
             3 => Self::Port(u16::try_from(detail).unwrap_or(0)),
             4 => Self::Busy { seconds: detail },
             5 => Self::Stopping,
+            6 => Self::TicketRefused,
             code => Self::Other { code, detail },
         }
     }

@@ -2,24 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::EndReason;
 use super::item::Item;
-use super::{Challenge, EndReason};
-use crate::id::{InstanceId, Seq};
+use crate::id::{InstanceId, IntroductionId, Seq};
 use crate::text::Text;
 use crate::time::WallTime;
 
 /// An item from a client to a peer's listener.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeerPush {
-    /// Prove that this listener belongs to the pair.
-    Probe {
-        /// Comes back with the proof.
-        challenge: Challenge,
+    /// The sender is here. Only in the last message of a handshake.
+    Hello {
+        /// How the two know each other.
+        introduction: IntroductionId,
     },
     /// A private message.
     Private(PrivateMessage),
-    /// Take the sender out of the address book.
+    /// Take the sender out of the address book. Only in the last message of a handshake.
     Bye {
+        /// How the two knew each other; if they have been introduced anew since, it is not that one.
+        introduction: IntroductionId,
         /// Why.
         reason: EndReason,
     },
@@ -27,6 +29,16 @@ pub enum PeerPush {
 
 impl Item for PeerPush {
     const KINDS: u32 = 3;
+}
+
+impl PeerPush {
+    /// How the sender says that the two know each other.
+    pub(crate) const fn introduction(&self) -> Option<IntroductionId> {
+        match self {
+            Self::Hello { introduction } | Self::Bye { introduction, .. } => Some(*introduction),
+            Self::Private(_) => None,
+        }
+    }
 }
 
 /// A private message.
@@ -45,11 +57,8 @@ pub struct PrivateMessage {
 /// An item from a peer that was dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeerAnswer {
-    /// The listener belongs to the pair.
-    Probed {
-        /// The dialler's challenge.
-        challenge: Challenge,
-    },
+    /// The dialler is in the address book, and may write in this session.
+    Welcome,
     /// All private messages up to this number were shown, now or before.
     Taken {
         /// The highest of them.

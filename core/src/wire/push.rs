@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::item::{Bounded, Item};
 use super::{Challenge, EndReason};
-use crate::channel::SessionKeys;
-use crate::id::{BatchNumber, InstanceId, Seq};
+use crate::id::{BatchNumber, InstanceId, IntroductionId, Seq};
+use crate::key::PublicKey;
 use crate::limits::CANDIDATES_MAX;
 use crate::name::Name;
 use crate::text::Text;
@@ -140,8 +140,10 @@ pub enum Presence {
 pub struct Introduction {
     /// The other.
     pub peer: Name,
-    /// The keys of the pair, as the recipient of this uses them.
-    pub keys: SessionKeys,
+    /// Tells this introduction from others of the same two.
+    pub id: IntroductionId,
+    /// What the other's client is known by.
+    pub key: PublicKey,
     /// Where the other may be reached, best first.
     pub candidates: Bounded<SocketAddr, CANDIDATES_MAX>,
 }

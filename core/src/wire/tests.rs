@@ -7,15 +7,16 @@ use core::fmt::Debug;
 use core::fmt::Write as _;
 
 use super::item::{Bounded, Item, ItemError, decode, encode};
-use super::login::{Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome};
+use super::login::{
+    Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
+};
 use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use super::push::{Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd};
 use super::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
 use super::{Challenge, EndReason};
-use crate::channel::SessionKeys;
-use crate::id::{BatchNumber, InstanceId, LoginNumber, QueryNumber, Seq};
+use crate::id::{BatchNumber, InstanceId, IntroductionId, LoginNumber, QueryNumber, Seq};
+use crate::key::{KEY_LEN, PublicKey};
 use crate::name::Name;
-use crate::rng::SeededSecrets;
 use crate::text::{Password, Text};
 use crate::time::WallTime;
 
@@ -49,9 +50,11 @@ fn text() -> Text {
     "hi".parse().unwrap()
 }
 
-fn keys() -> SessionKeys {
-    SessionKeys::generate(&mut SeededSecrets::new(0))
+fn ticket() -> Ticket {
+    Ticket::new(b"ticket".to_vec()).unwrap()
 }
+
+const INTRODUCTION: IntroductionId = IntroductionId([0xbb; 16]);
 
 const INSTANCE: InstanceId = InstanceId([0xaa; 16]);
 const SEQ: Seq = Seq(300);
@@ -60,7 +63,7 @@ const SEQ: Seq = Seq(300);
 fn login_items() {
     let login = Login {
         name: name(),
-        password: Password::new("secret".into()).unwrap(),
+        proof: Proof::Password(Password::new("secret".into()).unwrap()),
         port: 40_000,
         instance: INSTANCE,
         lowest_unanswered: Seq::FIRST,
@@ -70,9 +73,16 @@ fn login_items() {
             "[2001:db8::1]:40000".parse().unwrap(),
         ]),
     };
-    insta::assert_snapshot!(golden(&[LoginRequest::Password(login)]));
+    let again = Login {
+        proof: Proof::Ticket(ticket()),
+        ..login.clone()
+    };
+    insta::assert_snapshot!(golden(&[
+        LoginRequest::Login(login),
+        LoginRequest::Login(again)
+    ]));
     let welcome = Welcome {
-        keys: keys(),
+        ticket: ticket(),
         login: LoginNumber(7),
         heartbeat_interval_ms: 30_000,
         timeout_ms: 95_000,
@@ -87,6 +97,7 @@ fn login_items() {
         LoginRefusal::Port(80),
         LoginRefusal::Busy { seconds: 1 },
         LoginRefusal::Stopping,
+        LoginRefusal::TicketRefused,
         LoginRefusal::Other {
             code: 99,
             detail: 7,
@@ -226,7 +237,8 @@ fn push_items() {
         Push::QuestionClosed { by: user },
         Push::Introduced(Introduction {
             peer: user,
-            keys: keys(),
+            id: INTRODUCTION,
+            key: PublicKey([0xcc; KEY_LEN]),
             candidates: Bounded::first_of(["192.0.2.1:40000".parse().unwrap()]),
         }),
         Push::AddressDenied { by: user },
@@ -257,8 +269,8 @@ fn push_items() {
 #[test]
 fn peer_items() {
     insta::assert_snapshot!(golden(&[
-        PeerPush::Probe {
-            challenge: Challenge([0xcc; 16])
+        PeerPush::Hello {
+            introduction: INTRODUCTION,
         },
         PeerPush::Private(PrivateMessage {
             instance: INSTANCE,
@@ -267,13 +279,12 @@ fn peer_items() {
             text: text(),
         }),
         PeerPush::Bye {
+            introduction: INTRODUCTION,
             reason: EndReason::LoggedOut
         },
     ]));
     insta::assert_snapshot!(golden(&[
-        PeerAnswer::Probed {
-            challenge: Challenge([0xcc; 16])
-        },
+        PeerAnswer::Welcome,
         PeerAnswer::Taken { seq: SEQ },
         PeerAnswer::NotInBook {
             reason: EndReason::LoggedOut

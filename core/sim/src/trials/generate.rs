@@ -31,7 +31,7 @@ pub fn plan_with(seed: u64, wanted: Wanted) -> Plan {
         dice: Dice::new(seed ^ 0x0076_6f70_7200),
         people: Vec::new(),
         accounts: 0,
-        secrecy: Secrecy::Plain,
+        secrecy: Secrecy::Quick,
         unkindness: Unkindness::None,
     }
     .plan(seed)
@@ -79,11 +79,11 @@ impl Generator {
             Unkindness::All,
         ][self.dice.below(4)];
         let secrecy = self.pick(&[
-            Secrecy::Plain,
-            Secrecy::Plain,
+            Secrecy::Quick,
             Secrecy::Sealed,
             Secrecy::Attacked,
             Secrecy::Attacked,
+            Secrecy::QuickAttacked,
         ]);
         self.secrecy = self.wanted.secrecy.unwrap_or(secrecy);
         let settings = self.settings();
@@ -96,7 +96,7 @@ impl Generator {
         while steps.len() < length {
             if self.one_in(12) {
                 self.introduction(&mut steps);
-            } else if self.secrecy == Secrecy::Attacked && self.one_in(4) {
+            } else if self.secrecy.is_attacked() && self.one_in(4) {
                 self.attacks(&mut steps);
             } else {
                 steps.push(self.step());

@@ -98,8 +98,9 @@ impl Shrinker {
 
     /// Usual settings, and a kind network.
     fn calm(&mut self) {
-        self.try_change(|plan| plan.secrecy = Secrecy::Plain);
+        self.try_change(|plan| plan.secrecy = Secrecy::Quick);
         self.try_change(|plan| plan.secrecy = Secrecy::Sealed);
+        self.try_change(|plan| plan.secrecy = Secrecy::QuickAttacked);
         self.try_change(|plan| plan.sky = Sky::CLEAR);
         self.try_change(|plan| plan.sky.jitter = Millis(0));
         self.try_change(|plan| plan.sky.set_up = Millis(0));

@@ -14,13 +14,26 @@ use crate::test_channel::{TestChannel, Weakness};
 /// What protects the lines of a world, and from whom.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Secrecy {
-    /// The plain channel: nothing, and nobody attacks.
+    /// A test channel, which is quick.
     #[default]
-    Plain,
-    /// A test channel.
-    Sealed,
+    Quick,
     /// A test channel, from an attacker who hears everything.
+    QuickAttacked,
+    /// The real channel.
+    Sealed,
+    /// The real channel, from an attacker who hears everything.
     Attacked,
+}
+
+impl Secrecy {
+    /// Whether there is an attacker.
+    #[must_use]
+    pub const fn is_attacked(self) -> bool {
+        match self {
+            Self::QuickAttacked | Self::Attacked => true,
+            Self::Quick | Self::Sealed => false,
+        }
+    }
 }
 
 /// The attacker's place on the network.
@@ -35,39 +48,38 @@ pub fn attacker_address() -> SocketAddr {
 impl World {
     /// What protects the lines, before any machine starts.
     pub(super) fn set_secrecy(&mut self, secrecy: Secrecy) {
-        if secrecy != Secrecy::Plain {
+        if matches!(secrecy, Secrecy::Quick | Secrecy::QuickAttacked) {
             let mut secret = [0; 16];
             for part in secret.chunks_mut(8) {
                 part.copy_from_slice(&self.dice.roll().to_le_bytes());
             }
             self.channel = Some(TestChannel::new(secret));
         }
-        if secrecy == Secrecy::Attacked {
+        if secrecy.is_attacked() {
             self.admit_attacker();
         }
     }
 
-    /// The channel that protects frames is a bad one from now on, if there is one.
+    /// The test channel is a bad one from now on, if there is one.
     pub fn weaken_channel(&self, weakness: Weakness) {
         if let Some(channel) = &self.channel {
             channel.weaken(weakness);
         }
     }
 
-    /// A world with an attacker, who hears everything from its beginning. Its machines use a test channel, as whoever
-    /// hears the plain one can speak for others.
+    /// A world with an attacker, who hears everything from its beginning.
     #[must_use]
     pub fn with_attacker(seed: u64, config: Config) -> Self {
-        let mut world = Self::with_test_channel(seed, config);
+        let mut world = Self::with_config(seed, config);
         world.admit_attacker();
         world
     }
 
-    /// A world whose machines use a test channel in place of the plain one.
+    /// A world with an attacker, whose machines use a test channel in place of the real one.
     #[must_use]
     pub fn with_test_channel(seed: u64, config: Config) -> Self {
         let mut world = Self::unborn(seed, config);
-        world.set_secrecy(Secrecy::Sealed);
+        world.set_secrecy(Secrecy::QuickAttacked);
         world.start_server();
         world
     }

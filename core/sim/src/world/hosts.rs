@@ -92,7 +92,7 @@ impl World {
     pub(super) fn keep_for_sleeper(&mut self, chore: Chore) -> Option<Chore> {
         let host = match chore {
             Chore::Check(..) | Chore::Store { .. } => SERVER,
-            Chore::Show(client, _) => client.host(),
+            Chore::Show(client, _) | Chore::Judge(client, ..) => client.host(),
         };
         match self.hosts.get_mut(&host) {
             Some(Host {

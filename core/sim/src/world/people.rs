@@ -1,5 +1,6 @@
 //! What the people of a world do: they sit down, log in, type, and read.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use simplechat_core::client::Client;
 use simplechat_core::client::command::{Command, Rejected};
 use simplechat_core::client::config::Config as ClientConfig;
 use simplechat_core::client::event::{Event, SessionEvent};
+use simplechat_core::key::StaticKey;
 use simplechat_core::machine::Machine;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
@@ -25,9 +27,16 @@ impl World {
         let config = ClientConfig::new(vec![server_address()], anywhere);
         let seed = self.dice.seed();
         let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
+        let key = StaticKey::generate(&mut SeededSecrets::new(self.dice.roll()));
         let mut machine = Client::new(config, seed, secrets, self.moment_on(id.host()));
+        // Half of them have the server's key from somebody they trust.
+        if self.dice.below(2) == 0 {
+            machine = machine
+                .trusting(self.identity.0.public())
+                .known_as(key.clone());
+        }
         if let Some(channel) = &self.channel {
-            machine = machine.protected_by(Arc::new(channel.for_new_device()));
+            machine = machine.protected_by(Arc::new(channel.clone()));
         }
         self.net.place(id.host(), listener);
         self.seats.push(Seat {
@@ -36,6 +45,8 @@ impl World {
             seen: Vec::new(),
             screen: Some(Duration::ZERO),
             stuck: Vec::new(),
+            key,
+            calls: BTreeMap::new(),
             ended: false,
         });
         self.observe(Observation::SatDown { client: id });

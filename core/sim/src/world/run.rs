@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use simplechat_core::client;
+use simplechat_core::client::{self, Trust};
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::server::{self, Effect, Verdict};
 use simplechat_core::time::{Moment, Timestamp};
 use simplechat_core::wire::frame::Frame;
 
 use super::attack::ATTACKER;
-use super::{Chore, ClientId, SERVER, STRANGER, World};
+use super::{Chore, ClientId, SERVER, STRANGER, World, server_address};
 use crate::net::{Delivery, HostId};
 use crate::observation::Observation;
 
@@ -87,7 +87,19 @@ impl World {
                 let result = self.store.keep(records);
                 self.tell_server(server::Done::Stored { id, result });
             }
-            Chore::Show(client, _) if self.seat(client).ended => {}
+            Chore::Show(client, _) | Chore::Judge(client, ..) if self.seat(client).ended => {}
+            Chore::Judge(client, id, key) => {
+                let trust = if key == self.identity.0.public() {
+                    Trust::Trusted(self.seat(client).key.clone())
+                } else {
+                    Trust::Refused
+                };
+                let done = client::Done::ServerJudged { id, trust };
+                let moment = self.moment_on(client.host());
+                let input = Input::EffectDone(done);
+                self.seat_mut(client).machine.handle_input(moment, input);
+                self.drain_client(client);
+            }
             Chore::Show(client, id) => {
                 self.observe(Observation::Read { client, effect: id });
                 let done = client::Done::Shown { id };
@@ -264,20 +276,43 @@ impl World {
                     self.net.retire(host);
                     self.observe(Observation::ClientEnded { client: id });
                 }
+                Output::Effect(client::Effect::JudgeServer { id: effect, key }) => {
+                    let takes = self.seat(id).screen.unwrap_or_default();
+                    self.add_chore(takes, Chore::Judge(id, effect, key));
+                }
                 Output::Connect { conn, to } => {
                     self.note_dial(host, to);
+                    if to == server_address() {
+                        self.seat_mut(id).calls.insert(conn, 0);
+                    }
                     self.net.connect(self.now, &mut self.dice, host, conn, to);
                 }
                 Output::Send { conn, bytes } => {
-                    if matches!(Frame::parse(&bytes), Ok(Frame::Login(_))) {
-                        self.observe(Observation::LoginSent { client: id });
-                    }
+                    self.note_login(id, conn, &bytes);
                     self.net.send(self.now, &mut self.dice, host, conn, bytes);
                 }
                 Output::Close { conn } => self.net.close(self.now, &mut self.dice, host, conn),
             }
         }
         self.note_deadline(host);
+    }
+}
+
+impl World {
+    /// A login is in the second message that a client sends in a handshake with the server.
+    fn note_login(&mut self, id: ClientId, conn: ConnId, bytes: &[u8]) {
+        let calls = &mut self.seat_mut(id).calls;
+        let is_handshake = matches!(Frame::parse(bytes), Ok(Frame::Handshake(_)));
+        match calls.get_mut(&conn) {
+            Some(sent @ 0) if is_handshake => *sent = 1,
+            Some(_) => {
+                calls.remove(&conn);
+                if is_handshake {
+                    self.observe(Observation::LoginSent { client: id });
+                }
+            }
+            None => {}
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use simplechat_core::machine::Machine;
 use simplechat_core::rng::SeededSecrets;
+use simplechat_core::server::identity::Identity;
 use simplechat_core::server::recording::{Header, Texts};
 use simplechat_core::server::{self, Server};
+use zeroize::Zeroizing;
 
 use super::{Chore, SERVER, World, server_address};
 use crate::observation::Observation;
@@ -31,8 +33,10 @@ impl World {
                 .recorded_by(*texts, tape.start(&header)),
             None => header.server(Box::new(secrets)),
         };
+        let (key, ticket_key) = &self.identity;
+        server = server.known_as(Identity::new(key.clone(), Zeroizing::new(*ticket_key)));
         if let Some(channel) = &self.channel {
-            server = server.protected_by(Arc::new(channel.for_new_device()));
+            server = server.protected_by(Arc::new(channel.clone()));
         }
         self.server = Some(server.restore(self.store.records()));
         self.net.place(SERVER, server_address());
@@ -65,9 +69,9 @@ impl World {
 
     /// The server's machine is no more, and hears of no effect.
     pub(super) fn drop_chores_of_server(&mut self) {
-        let gone = self
-            .chores
-            .extract_if(.., |_, chore| !matches!(chore, Chore::Show(..)));
+        let gone = self.chores.extract_if(.., |_, chore| {
+            matches!(chore, Chore::Check(..) | Chore::Store { .. })
+        });
         for (_, chore) in gone {
             if let Chore::Store { records, .. } = chore
                 && self.dice.below(2) == 0

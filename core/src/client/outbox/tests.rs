@@ -3,8 +3,7 @@
 use alloc::vec::Vec;
 
 use super::*;
-use crate::channel::{Channel, SessionKeys, plain};
-use crate::rng::SeededSecrets;
+use crate::channel::tests::pair;
 use crate::wire::frame::Frame;
 use crate::wire::item::{Items, decode};
 
@@ -31,15 +30,12 @@ fn send(outbox: &mut Outbox, conn: ConnId) -> Vec<(u64, bool)> {
 }
 
 fn frame() -> Counter {
-    let keys = SessionKeys::generate(&mut SeededSecrets::new(0));
-    let bytes = Channel::new(keys.mirrored(), plain()).seal_answer(b"");
+    let (mut server, mut client) = pair(0);
+    let bytes = server.seal_answer(b"");
     let Ok(Frame::Session(sealed)) = Frame::parse(&bytes) else {
         panic!("{bytes:?} is no sealed frame");
     };
-    Channel::new(keys, plain())
-        .open_answer(&sealed)
-        .unwrap()
-        .counter
+    client.open_answer(&sealed).unwrap().counter
 }
 
 fn answer(outbox: &mut Outbox, seq: u64) {

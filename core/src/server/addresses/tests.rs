@@ -4,10 +4,9 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use super::*;
-use crate::channel::{Channel, plain};
+use crate::channel::tests::pair;
 use crate::id::InstanceId;
 use crate::machine::ConnId;
-use crate::rng::SeededSecrets;
 use crate::server::lane::Lane;
 use crate::server::mailbox::Mailbox;
 use crate::server::session::Origination;
@@ -16,7 +15,6 @@ const PORT: u16 = 40_000;
 
 /// A client that came from `remote` to the server at `local`, and says that it is also at `own`.
 fn session(remote: &str, local: &str, own: &[&str]) -> Session {
-    let keys = SessionKeys::generate(&mut SeededSecrets::new(1));
     let lane = Lane::new(Duration::ZERO, &Mailbox::default());
     let origination = Origination {
         instance: InstanceId([0; 16]),
@@ -26,7 +24,7 @@ fn session(remote: &str, local: &str, own: &[&str]) -> Session {
         own_candidates: Bounded::first_of(own.iter().map(|own| own.parse().unwrap())),
         login_conn: ConnId::Accepted(1),
     };
-    let mut session = Session::new(Channel::new(keys, plain()), lane, origination);
+    let mut session = Session::new(pair(1).0, lane, origination);
     session.listener = Listener::Reachable;
     session
 }

@@ -7,16 +7,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Account;
 use crate::id::{BatchNumber, EffectId, InstanceId, LoginNumber, Seq};
+use crate::key::PublicKey;
 use crate::limits::OWN_CANDIDATES_MAX;
 use crate::machine::{CloseReason, ConnId, ConnectFailure};
 use crate::name::Name;
 use crate::server::event::{Event, Fault};
+use crate::server::login::Shown;
 use crate::server::record::Record;
-use crate::server::{Command, Done};
+use crate::server::{Command, Done, Verdict};
 use crate::time::WallTime;
 use crate::wire::frame::RefusalCode;
 use crate::wire::item::{self, Bounded, Item, ItemError};
-use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, Welcome};
+use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, Proof, Welcome};
 
 /// Something that the machine got, once it was known what it is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -34,8 +36,10 @@ pub enum Fact {
     Login {
         /// Where.
         conn: ConnId,
-        /// What it says, but for the password.
+        /// What it says, but for what it shows.
         entrant: Entrant,
+        /// What was known of what it shows.
+        shown: ShownFacts,
     },
     /// A client's frame came, and its channel opened it.
     Request {
@@ -91,11 +95,31 @@ pub enum Loss {
     Closed(CloseReason),
 }
 
-/// A login without its password.
+/// What a login shows, without its secret.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ShownFacts {
+    /// A password, which has to be checked.
+    Password,
+    /// A ticket, which was good or not.
+    Ticket(Verdict),
+}
+
+impl From<&Shown> for ShownFacts {
+    fn from(shown: &Shown) -> Self {
+        match shown {
+            Shown::Password(_) => Self::Password,
+            Shown::Ticket(verdict) => Self::Ticket(*verdict),
+        }
+    }
+}
+
+/// A login without what it shows.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entrant {
     /// Who logs in.
     pub name: Name,
+    /// What the client is known by.
+    pub key: PublicKey,
     /// Where the client listens.
     pub port: u16,
     /// The client's outbox.
@@ -108,16 +132,19 @@ pub struct Entrant {
     pub candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
 }
 
-impl From<&Login> for Entrant {
-    fn from(login: &Login) -> Self {
-        Self {
+impl Entrant {
+    /// Takes a login of the client with this key apart.
+    pub(crate) fn of(login: Login, key: PublicKey) -> (Self, Proof) {
+        let entrant = Self {
             name: login.name,
+            key,
             port: login.port,
             instance: login.instance,
             lowest_unanswered: login.lowest_unanswered,
             cause: login.cause,
-            candidates: login.candidates.clone(),
-        }
+            candidates: login.candidates,
+        };
+        (entrant, login.proof)
     }
 }
 
@@ -204,7 +231,7 @@ impl From<&LoginAnswer> for Saying {
     }
 }
 
-/// A welcome without its keys.
+/// A welcome without its ticket.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct WelcomeFacts {
     /// See [`Welcome::login`].

@@ -36,7 +36,7 @@ use crate::name::Name;
 use crate::rng::SecretSource;
 use crate::time::{Moment, Timestamp, WallTime};
 
-pub use fact::{Act, Answered, Entrant, Fact, Items, Loss, Saying, WelcomeFacts};
+pub use fact::{Act, Answered, Entrant, Fact, Items, Loss, Saying, ShownFacts, WelcomeFacts};
 pub use replay::{Difference, Misfit, Replay};
 
 /// What becomes of the texts of messages.

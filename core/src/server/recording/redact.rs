@@ -5,7 +5,6 @@ use alloc::vec;
 
 use super::Texts;
 use super::fact::{Items, Saying};
-use crate::channel::SessionKeys;
 use crate::server::record::Record;
 use crate::text::Text;
 use crate::wire::Challenge;
@@ -123,13 +122,10 @@ fn redact_push(push: Push, texts: Texts) -> Push {
         Push::Probe { .. } => Push::Probe {
             challenge: Challenge([0; 16]),
         },
-        Push::Introduced(mut introduction) => {
-            introduction.keys = SessionKeys::blank();
-            Push::Introduced(introduction)
-        }
         other @ (Push::Batch { .. }
         | Push::KeptStart { .. }
         | Push::KeptEnd
+        | Push::Introduced(_)
         | Push::Presence { .. }
         | Push::AddressAsked { .. }
         | Push::QuestionClosed { .. }

@@ -3,17 +3,19 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-use super::fact::{Act, Answered, Entrant, Fact, Items, Loss};
+use super::fact::{Act, Answered, Entrant, Fact, Items, Loss, ShownFacts};
 use super::{Account, End, Entry, Header};
-use crate::channel::Plain;
+use crate::channel::Channel;
+use crate::id::SessionId;
 use crate::machine::{ConnId, Input, Machine as _};
 use crate::rng::SeededSecrets;
 use crate::server::connection::Connection;
+use crate::server::handshake::Caller;
+use crate::server::login::Shown;
 use crate::server::tap::Tap;
 use crate::server::{AccountId, Server};
 use crate::text::Password;
 use crate::time::Moment;
-use crate::wire::login::Login;
 
 /// A server that lives a recorded life again.
 #[derive(Debug)]
@@ -120,7 +122,11 @@ impl Server {
     fn relive(&mut self, now: Moment, fact: &Fact) -> Result<(), Misfit> {
         self.tick(now);
         match *fact {
-            Fact::Login { conn, ref entrant } => self.relive_login(conn, entrant)?,
+            Fact::Login {
+                conn,
+                ref entrant,
+                shown,
+            } => self.relive_login(conn, entrant, shown)?,
             Fact::Request {
                 conn,
                 account,
@@ -162,11 +168,23 @@ impl Server {
         Ok(())
     }
 
-    fn relive_login(&mut self, conn: ConnId, entrant: &Entrant) -> Result<(), Misfit> {
+    fn relive_login(
+        &mut self,
+        conn: ConnId,
+        entrant: &Entrant,
+        shown: ShownFacts,
+    ) -> Result<(), Misfit> {
         let Some(&Connection::Fresh { remote, local, .. }) = self.connections.get(&conn) else {
             return Err(Misfit::NotFresh);
         };
-        self.on_login(conn, remote, local, login_of(entrant), Box::new(Plain));
+        let caller = Caller {
+            conn,
+            remote,
+            local,
+            key: entrant.key,
+            channel: Channel::blank(some_session(conn)),
+        };
+        self.on_login(caller, entrant.clone(), shown.into());
         Ok(())
     }
 
@@ -215,15 +233,20 @@ const fn is_above_channel(fact: &Fact) -> bool {
     }
 }
 
-/// A login with some password: the result of its check is in the recording.
-fn login_of(entrant: &Entrant) -> Login {
-    Login {
-        name: entrant.name,
-        password: Password::new("x".into()).expect("one letter is a password"),
-        port: entrant.port,
-        instance: entrant.instance,
-        lowest_unanswered: entrant.lowest_unanswered,
-        cause: entrant.cause,
-        candidates: entrant.candidates.clone(),
+/// Another one for each connection.
+fn some_session(conn: ConnId) -> SessionId {
+    let (ConnId::Accepted(number) | ConnId::Dialled(number)) = conn;
+    SessionId(u128::from(number).to_be_bytes())
+}
+
+impl From<ShownFacts> for Shown {
+    fn from(shown: ShownFacts) -> Self {
+        match shown {
+            // The result of its check is in the recording.
+            ShownFacts::Password => {
+                Self::Password(Password::new("x".into()).expect("one letter is a password"))
+            }
+            ShownFacts::Ticket(verdict) => Self::Ticket(verdict),
+        }
     }
 }

@@ -82,7 +82,12 @@ pub(super) fn check_client(sizes: client::sizes::Sizes, occasion: Occasion) -> C
             ("questions", sizes.questions, limits::QUESTIONS_MAX),
             ("peers", sizes.peers, limits::ADDRESS_BOOK_MAX),
             ("waiting", sizes.waiting, limits::OUTBOX_MAX),
-            ("former", sizes.former, limits::FORMER_LINKS_MAX),
+            ("former", sizes.former, limits::FORMER_PEERS_MAX),
+            (
+                "peer sessions",
+                sizes.peer_sessions,
+                limits::PEER_SESSIONS_MAX,
+            ),
             ("shown", sizes.shown, limits::SHOWN_MAX),
             ("showing", sizes.showing, limits::SHOWING_MAX),
             ("blocked", sizes.blocked, limits::CLIENT_BLACKLIST_MAX),

@@ -1,0 +1,265 @@
+//! The Noise protocol framework (revision 34, <https://noiseprotocol.org/noise.html>) as the protection of everything.
+//!
+//! - A login is `Noise_XX_25519_ChaChaPoly_BLAKE2s`: the client may meet the server for the first time, so the server shows its
+//!   key, and the client looks at it before the third message, which has its own key and the login in it.
+//! - Peers use `Noise_XK_25519_ChaChaPoly_BLAKE2s`: the caller knows the key from the introduction, and who does not know it gets
+//!   no answer. (The pattern of Lightning's BOLT 8.)
+//!
+//! In both the third message answers to fresh keys of the other side, so one that was recorded opens nothing later. The
+//! prologue names the protocol, its version and the kind of handshake: who was made to believe in another version fails.
+//!
+//! A session's frames are sealed under the two keys of `Split()`, with the frame's counter as the nonce; the last byte of the plaintext
+//! is the turn, and the session is bound by its keys. The session's name is the start of the handshake's hash.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use curve25519_dalek::montgomery::MontgomeryPoint;
+use snow::params::{CipherChoice, DHChoice, HashChoice, NoiseParams};
+use snow::resolvers::{CryptoResolver, DefaultResolver};
+use snow::types::{Cipher as SnowCipher, Dh, Hash, Random};
+use snow::{Builder, Error, HandshakeState, StatelessTransportState};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::OpenError;
+use super::protection::{Cipher, Established, Handshake, Label, Part, Protection, Turn};
+use crate::id::SessionId;
+use crate::key::{KEY_LEN, PublicKey, StaticKey};
+use crate::limits::{HANDSHAKE_SEAL_LEN_MAX, SEAL_LEN_MAX};
+use crate::rng::SecretSource;
+use crate::wire::frame::VERSION;
+
+const LOGIN: &str = "Noise_XX_25519_ChaChaPoly_BLAKE2s";
+const PEER: &str = "Noise_XK_25519_ChaChaPoly_BLAKE2s";
+
+const CALL: u8 = 0;
+const ANSWER: u8 = 1;
+
+/// Noise, with keys and chance from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise;
+
+impl Protection for Noise {
+    fn handshake(
+        &self,
+        part: Part,
+        own: &StaticKey,
+        secrets: &mut dyn SecretSource,
+    ) -> Box<dyn Handshake> {
+        let mut ephemeral = Zeroizing::new([0; KEY_LEN]);
+        secrets.fill(&mut *ephemeral);
+        let state = start(part, own, ephemeral).expect("the parameters of each part are complete");
+        Box::new(NoiseHandshake(state))
+    }
+}
+
+fn start(
+    part: Part,
+    own: &StaticKey,
+    ephemeral: Zeroizing<[u8; KEY_LEN]>,
+) -> Result<HandshakeState, Error> {
+    let (pattern, kind) = match part {
+        Part::LoginInitiator | Part::LoginResponder => (LOGIN, &b"login"[..]),
+        Part::PeerInitiator(_) | Part::PeerResponder => (PEER, &b"peer"[..]),
+    };
+    let prologue = [b"SimpleChat", &[VERSION][..], kind].concat();
+    let params: NoiseParams = pattern.parse()?;
+    let builder = Builder::with_resolver(params, Box::new(Resolver { ephemeral }))
+        .prologue(&prologue)?
+        .local_private_key(own.secret())?;
+    match part {
+        Part::LoginInitiator => builder.build_initiator(),
+        Part::PeerInitiator(peer) => builder.remote_public_key(&peer.0)?.build_initiator(),
+        Part::LoginResponder | Part::PeerResponder => builder.build_responder(),
+    }
+}
+
+/// A handshake under way.
+struct NoiseHandshake(HandshakeState);
+
+impl Handshake for NoiseHandshake {
+    fn write(&mut self, payload: &[u8]) -> Vec<u8> {
+        let mut message = vec![0; payload.len() + KEY_LEN + HANDSHAKE_SEAL_LEN_MAX];
+        let len = self
+            .0
+            .write_message(payload, &mut message)
+            .expect("messages are written in turn, into enough room");
+        message.truncate(len);
+        message
+    }
+
+    fn read(&mut self, message: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let mut payload = vec![0; message.len()];
+        let len = self
+            .0
+            .read_message(message, &mut payload)
+            .map_err(|_| OpenError::Forged)?;
+        payload.truncate(len);
+        Ok(payload)
+    }
+
+    fn remote(&self) -> Option<PublicKey> {
+        self.0
+            .get_remote_static()?
+            .first_chunk()
+            .map(|key| PublicKey(*key))
+    }
+
+    fn finish(self: Box<Self>) -> Option<Established> {
+        let id = SessionId(*self.0.get_handshake_hash().first_chunk()?);
+        let state = self.0.into_stateless_transport_mode().ok()?;
+        Some(Established {
+            id,
+            cipher: Box::new(NoiseCipher(state)),
+        })
+    }
+}
+
+impl fmt::Debug for NoiseHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NoiseHandshake")
+    }
+}
+
+/// The keys of a session.
+struct NoiseCipher(StatelessTransportState);
+
+impl Cipher for NoiseCipher {
+    fn seal(&self, label: Label, payload: &[u8]) -> Vec<u8> {
+        let mut plain = Vec::with_capacity(payload.len() + 1);
+        plain.extend_from_slice(payload);
+        plain.push(byte_of(label.turn));
+        let mut sealed = vec![0; payload.len() + SEAL_LEN_MAX];
+        let len = self
+            .0
+            .write_message(label.counter, &plain, &mut sealed)
+            .expect("a payload fits a frame, and a session ends long before its counters do");
+        sealed.truncate(len);
+        sealed
+    }
+
+    fn open(&self, label: Label, sealed: &[u8]) -> Option<Vec<u8>> {
+        let mut payload = vec![0; sealed.len()];
+        let len = self
+            .0
+            .read_message(label.counter, sealed, &mut payload)
+            .ok()?;
+        payload.truncate(len);
+        (payload.pop()? == byte_of(label.turn)).then_some(payload)
+    }
+}
+
+impl fmt::Debug for NoiseCipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NoiseCipher")
+    }
+}
+
+const fn byte_of(turn: Turn) -> u8 {
+    match turn {
+        Turn::Call => CALL,
+        Turn::Answer => ANSWER,
+    }
+}
+
+/// Gives snow its algorithms: its own cipher and hash, chance that was drawn before, and an exchange that wipes its keys.
+struct Resolver {
+    ephemeral: Zeroizing<[u8; KEY_LEN]>,
+}
+
+impl CryptoResolver for Resolver {
+    fn resolve_rng(&self) -> Option<Box<dyn Random>> {
+        Some(Box::new(Drawn(Some(self.ephemeral.clone()))))
+    }
+
+    fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
+        matches!(choice, DHChoice::Curve25519)
+            .then(|| -> Box<dyn Dh> { Box::new(X25519::default()) })
+    }
+
+    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
+        DefaultResolver.resolve_hash(choice)
+    }
+
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn SnowCipher>> {
+        DefaultResolver.resolve_cipher(choice)
+    }
+}
+
+/// The one ephemeral key that a side needs. A second one is not to be had: better no handshake than the same key again.
+struct Drawn(Option<Zeroizing<[u8; KEY_LEN]>>);
+
+impl Random for Drawn {
+    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), Error> {
+        let drawn = self.0.take().ok_or(Error::Rng)?;
+        if dest.len() != drawn.len() {
+            return Err(Error::Rng);
+        }
+        dest.copy_from_slice(&*drawn);
+        Ok(())
+    }
+}
+
+/// X25519 (RFC 7748).
+#[derive(Default)]
+struct X25519 {
+    secret: Zeroizing<[u8; KEY_LEN]>,
+    public: [u8; KEY_LEN],
+}
+
+impl X25519 {
+    fn take(&mut self, secret: Zeroizing<[u8; KEY_LEN]>) {
+        self.public = MontgomeryPoint::mul_base_clamped(*secret).to_bytes();
+        self.secret = secret;
+    }
+}
+
+impl Dh for X25519 {
+    fn name(&self) -> &'static str {
+        "25519"
+    }
+
+    fn pub_len(&self) -> usize {
+        KEY_LEN
+    }
+
+    fn priv_len(&self) -> usize {
+        KEY_LEN
+    }
+
+    fn set(&mut self, privkey: &[u8]) {
+        let secret = privkey.first_chunk().copied().unwrap_or_default();
+        self.take(Zeroizing::new(secret));
+    }
+
+    fn generate(&mut self, rng: &mut dyn Random) -> Result<(), Error> {
+        let mut secret = Zeroizing::new([0; KEY_LEN]);
+        rng.try_fill_bytes(&mut *secret)?;
+        self.take(secret);
+        Ok(())
+    }
+
+    fn pubkey(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn privkey(&self) -> &[u8] {
+        &*self.secret
+    }
+
+    /// Refuses what gives no secret (RFC 7748, section 6.1): a key that was made so that everybody knows the result.
+    fn dh(&self, pubkey: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        let point = MontgomeryPoint(*pubkey.first_chunk().ok_or(Error::Dh)?);
+        let shared = Zeroizing::new(point.mul_clamped(*self.secret).to_bytes());
+        if bool::from(shared.ct_eq(&[0; KEY_LEN])) {
+            return Err(Error::Dh);
+        }
+        out.get_mut(..KEY_LEN)
+            .ok_or(Error::Dh)?
+            .copy_from_slice(&*shared);
+        Ok(())
+    }
+}

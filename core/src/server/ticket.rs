@@ -1,0 +1,162 @@
+//! Tickets: what the server hands a client at its login, and takes in place of a password when that client comes back.
+//!
+//! The server keeps none of them (RFC 5077): what it has to know stands in the ticket, sealed under a key that only the server
+//! has. A ticket is good for one account, client key and client instance, while the account's line in the credentials is what it
+//! was, and for [`TICKET_LIFETIME`].
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use serde::{Deserialize, Serialize};
+
+use crate::id::InstanceId;
+use crate::key::{KEY_LEN, PublicKey};
+use crate::limits::TICKET_LIFETIME;
+use crate::name::Name;
+use crate::rng::SecretSource;
+use crate::time::WallTime;
+use crate::wire::login::Ticket;
+
+const NONCE_LEN: usize = 24;
+/// What else is sealed under the key has another name.
+const LABEL: &[u8] = b"simplechat ticket 1";
+
+/// Whom a ticket is for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Holder {
+    pub(super) account: Name,
+    pub(super) key: PublicKey,
+    pub(super) instance: InstanceId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Content {
+    holder: Holder,
+    expires: WallTime,
+}
+
+/// Seals tickets, and knows them again.
+pub(super) struct TicketKey(XChaCha20Poly1305);
+
+impl TicketKey {
+    pub(super) fn new(key: &[u8; KEY_LEN]) -> Self {
+        Self(XChaCha20Poly1305::new(key.into()))
+    }
+
+    /// A ticket for who has just logged in.
+    pub(super) fn issue(
+        &self,
+        holder: Holder,
+        now: WallTime,
+        secrets: &mut dyn SecretSource,
+    ) -> Ticket {
+        let lifetime = u64::try_from(TICKET_LIFETIME.as_millis()).unwrap_or(u64::MAX);
+        let expires = WallTime(now.0.saturating_add(lifetime));
+        let content = postcard::to_allocvec(&Content { holder, expires })
+            .expect("names, keys and numbers always serialise");
+        // 192 bits of chance: no nonce comes twice under one key.
+        let mut bytes = alloc::vec![0; NONCE_LEN];
+        secrets.fill(&mut bytes);
+        let sealed = self.0.encrypt(
+            XNonce::from_slice(&bytes),
+            Payload {
+                msg: &content,
+                aad: LABEL,
+            },
+        );
+        bytes.extend(sealed.expect("a ticket is short"));
+        Ticket::new(bytes).expect("a ticket is short")
+    }
+
+    /// Whether a ticket is good for who shows it.
+    pub(super) fn is_good(&self, ticket: &Ticket, holder: &Holder, now: WallTime) -> bool {
+        self.open(ticket)
+            .is_some_and(|content| content.holder == *holder && now < content.expires)
+    }
+
+    fn open(&self, ticket: &Ticket) -> Option<Content> {
+        let (nonce, sealed) = ticket.as_bytes().split_at_checked(NONCE_LEN)?;
+        let payload = Payload {
+            msg: sealed,
+            aad: LABEL,
+        };
+        let content: Vec<u8> = self.0.decrypt(XNonce::from_slice(nonce), payload).ok()?;
+        postcard::from_bytes(&content).ok()
+    }
+}
+
+impl fmt::Debug for TicketKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TicketKey")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::NAME_LEN_MAX;
+    use crate::rng::SeededSecrets;
+
+    const NOW: WallTime = WallTime(1_000_000);
+
+    fn holder() -> Holder {
+        Holder {
+            account: "n".repeat(NAME_LEN_MAX).parse().unwrap(),
+            key: PublicKey([1; KEY_LEN]),
+            instance: InstanceId([2; 16]),
+        }
+    }
+
+    fn issued() -> (TicketKey, Ticket) {
+        let key = TicketKey::new(&[7; KEY_LEN]);
+        let ticket = key.issue(holder(), NOW, &mut SeededSecrets::new(1));
+        (key, ticket)
+    }
+
+    #[test]
+    fn a_ticket_is_good_until_it_expires() {
+        let (key, ticket) = issued();
+        let last = WallTime(NOW.0 + 24 * 60 * 60 * 1_000 - 1);
+        assert!(key.is_good(&ticket, &holder(), last));
+        assert!(!key.is_good(&ticket, &holder(), WallTime(last.0 + 1)));
+    }
+
+    #[test]
+    fn a_ticket_is_good_for_nobody_else() {
+        let (key, ticket) = issued();
+        let others = [
+            Holder {
+                account: "other".parse().unwrap(),
+                ..holder()
+            },
+            Holder {
+                key: PublicKey([9; KEY_LEN]),
+                ..holder()
+            },
+            Holder {
+                instance: InstanceId([9; 16]),
+                ..holder()
+            },
+        ];
+        for other in others {
+            assert!(!key.is_good(&ticket, &other, NOW), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn only_its_own_tickets_are_good() {
+        let (key, ticket) = issued();
+        let other = TicketKey::new(&[8; KEY_LEN]);
+        assert!(!other.is_good(&ticket, &holder(), NOW));
+        let bytes = ticket.as_bytes();
+        for place in 0..bytes.len() {
+            let mut changed = bytes.to_vec();
+            changed[place] ^= 1;
+            assert!(!key.is_good(&Ticket::new(changed).unwrap(), &holder(), NOW));
+            let cut = Ticket::new(bytes[..place].to_vec()).unwrap();
+            assert!(!key.is_good(&cut, &holder(), NOW));
+        }
+    }
+}
