@@ -82,7 +82,7 @@ fn each_account_at_each_server_has_a_key_of_its_own() {
 
 #[test]
 fn those_who_start_at_once_have_the_same_key() {
-    for _ in 0..20 {
+    for _ in 0..10 {
         let folder = Folder::new();
         let keys = Mutex::new(Vec::new());
         std::thread::scope(|scope| {

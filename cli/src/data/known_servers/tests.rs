@@ -196,6 +196,9 @@ fn clients_that_remember_at_once_lose_nothing() {
 }
 
 proptest! {
+    // Each case waits for the disk.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn a_line_that_was_written_reads_back(bytes: [u8; KEY_LEN], port in 1u16.., host in "[a-z0-9.-]{1,20}") {
         let (_folder, servers) = servers();
@@ -204,7 +207,9 @@ proptest! {
         let read = KnownServer { place, key: PublicKey(bytes), first_seen: DAY };
         prop_assert_eq!(servers.list().unwrap(), [read]);
     }
+}
 
+proptest! {
     #[test]
     fn any_line_is_taken_or_refused(line in "\\PC*|[@#a-z:0-9 ]{0,80}") {
         let _ = parse_line(&line);
