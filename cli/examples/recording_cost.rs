@@ -102,6 +102,8 @@ fn measure(program: &Path, folder: &Path, recording: Option<&Path>) -> Measured 
     serve
         .args(["serve", "--listen", "127.0.0.1:0", "--credentials"])
         .arg(folder.join("credentials.txt"))
+        .arg("--data")
+        .arg(folder.join("data"))
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     if let Some(path) = recording {

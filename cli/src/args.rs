@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use simplechat_core::key::Fingerprint;
 use simplechat_core::name::Name;
 
 use crate::exit::{Exit, Failure};
@@ -26,6 +27,10 @@ pub enum Command {
     Serve(Serve),
     /// Chat
     Join(Join),
+    /// Show or forget the servers that you have trusted
+    Known(Known),
+    /// Show the fingerprint of the server's key, for its users to compare
+    Fingerprint(ShowFingerprint),
     /// Run a recording of a server again, and show it as a timeline
     Replay(Replay),
     /// Write the settings with their explanations, to be used as a settings file
@@ -54,6 +59,9 @@ pub struct Serve {
     /// The file with the accounts: on each line a name and a password [default: credentials.txt]
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
+    /// Keep the server's keys in this directory [default: simplechat/server in your data directory]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
     /// Write what the server gets and does to this new file, for `simplechat replay`: names and addresses are in it,
     /// texts only as their length, passwords and keys not at all
     #[arg(long, value_name = "FILE")]
@@ -88,11 +96,19 @@ pub struct Replay {
 Without a terminal the name and password are the first two lines of the input, unless they are given.
 
 Exit codes: 0 left in order, 1 something went wrong or messages stay unsent, 2 wrong command line or settings, \
-3 login refused or locked, 4 server unreachable, 5 taken over by another login.")]
+3 login refused or locked, 4 server unreachable, 5 taken over by another login, 7 server not trusted.")]
 pub struct Join {
-    /// Where the server is
-    #[arg(value_name = "HOST:PORT")]
+    /// Where the server is, and behind a # the fingerprint of its key, as the server prints it when it starts. Without a
+    /// fingerprint you are asked whether to trust a server that you have not joined before
+    #[arg(value_name = "HOST:PORT[#FINGERPRINT]")]
     pub server: String,
+    /// Trust the server if its key has this fingerprint: the same as behind the #
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub server_key: Option<Fingerprint>,
+    /// Without a person to ask: trust a server that was not joined before if it is on this machine. For one elsewhere give
+    /// its fingerprint: the password would go to whoever answers in its place
+    #[arg(long)]
+    pub accept_new: bool,
     /// Log in under this name, without asking for it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -102,6 +118,60 @@ pub struct Join {
     /// Listen on this address and port for the server and for peers [default: any free port]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Keep your keys and the servers that you trust in this directory [default: simplechat/client in your data
+    /// directory]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// Settings.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `simplechat known`
+#[derive(Debug, Args)]
+pub struct Known {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: KnownAction,
+}
+
+/// What can be done with the servers that are known.
+#[derive(Debug, Subcommand)]
+pub enum KnownAction {
+    /// Show them: place, fingerprint and the day on which each was first seen
+    List {
+        /// Where they are kept.
+        #[command(flatten)]
+        kept: ClientData,
+    },
+    /// Forget one, so that its next key counts as that of a new server
+    Forget {
+        /// Where the server is
+        #[arg(value_name = "HOST:PORT")]
+        place: String,
+        /// Where it is kept.
+        #[command(flatten)]
+        kept: ClientData,
+    },
+}
+
+/// Where a client's data are.
+#[derive(Debug, Args)]
+pub struct ClientData {
+    /// The directory that `simplechat join` was given [default: simplechat/client in your data directory]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// Settings.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `simplechat fingerprint`
+#[derive(Debug, Args)]
+pub struct ShowFingerprint {
+    /// The directory that `simplechat serve` was given [default: simplechat/server in your data directory]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
     /// Settings.
     #[command(flatten)]
     pub common: Common,
@@ -178,6 +248,8 @@ mod tests {
         insta::assert_snapshot!("help_join", help("join"));
         insta::assert_snapshot!("help_replay", help("replay"));
         insta::assert_snapshot!("help_config", help("config"));
+        insta::assert_snapshot!("help_known", help("known"));
+        insta::assert_snapshot!("help_fingerprint", help("fingerprint"));
         let mut all = Arguments::command().term_width(90);
         insta::assert_snapshot!("help", all.render_long_help());
     }

@@ -19,6 +19,8 @@ pub enum Exit {
     TakenOver = 5,
     /// The replay of a recording does not go as recorded.
     Differs = 6,
+    /// The server's key is another one than it should be, or nobody has said that it is right.
+    Untrusted = 7,
 }
 
 impl From<Exit> for ExitCode {

@@ -1,8 +1,9 @@
 //! What the `simplechat` program is made of, around the state machines of `simplechat-core`.
 //!
-//! Here is what touches files and people. [`settings`] and [`credentials`] are read when it starts; [`bounded_lines`] and
-//! [`command_line`] take in what somebody types; [`clean`] stands between other people's text and the terminal. `serve`
-//! and `join` put the machines, the transport and the people together; `replay` shows what a server recorded.
+//! Here is what touches files and people. [`settings`] and [`credentials`] are read when it starts; [`data`] keeps keys and
+//! known servers, each found by its [`place`]; [`bounded_lines`] and [`command_line`] take in what somebody types;
+//! [`clean`] stands between other people's text and the terminal. `serve` and `join` put the machines, the transport and
+//! the people together; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -10,12 +11,16 @@ pub mod bounded_lines;
 pub mod clean;
 pub mod command_line;
 pub mod credentials;
+pub mod data;
 pub mod exit;
+pub mod place;
 pub mod problems;
 pub mod settings;
 
 mod entropy;
+mod fingerprint;
 mod join;
+mod known;
 mod nearest;
 mod replay;
 mod serve;
@@ -36,6 +41,8 @@ pub fn run() -> ExitCode {
     let ended = match &arguments.command {
         Command::Serve(args) => serve::run(args),
         Command::Join(args) => join::run(args),
+        Command::Known(args) => known::run(args),
+        Command::Fingerprint(args) => fingerprint::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Config(args) => write_settings(args),
     };
@@ -51,8 +58,13 @@ pub fn run() -> ExitCode {
 
 fn write_settings(args: &args::Common) -> Result<Exit, Failure> {
     let settings = args.settings(&[], std::env::vars_os())?;
+    print(&settings.to_ron())
+}
+
+/// Writes what somebody asked for, and is done.
+fn print(text: &str) -> Result<Exit, Failure> {
     io::stdout()
-        .write_all(settings.to_ron().as_bytes())
+        .write_all(text.as_bytes())
         .map_err(|error| Failure::new(Exit::Failed, error))?;
     Ok(Exit::Ok)
 }

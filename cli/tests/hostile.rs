@@ -156,7 +156,7 @@ fn a_line_of_a_megabyte_is_dropped_and_the_next_one_is_read() {
 fn an_output_that_nobody_reads_any_more_ends_the_client_in_order() {
     let server = Server::start(&[]);
     let mut alice = server.join("alice");
-    let mut command = common::program(&["join", &server.address.to_string(), "--user", "bob"]);
+    let mut command = common::program(&["join", &server.place, "--user", "bob"]);
     let mut bob = command
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())

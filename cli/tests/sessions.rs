@@ -112,9 +112,9 @@ fn every_way_to_leave_is_in_order() {
 fn a_script_is_carried_out_to_its_end() {
     let server = Server::start(&[]);
     let mut alice = server.join("alice");
-    let address = server.address.to_string();
+    let place = server.place.as_str();
     let script = "bob\nb-pw\nmessage alice from a script\nonline\nmessage nobody hi\n";
-    let (code, output, errors) = run(&["join", &address], script);
+    let (code, output, errors) = run(&["join", place], script);
     assert_eq!((code, errors.as_str()), (0, ""));
     let lines: Vec<_> = output.lines().collect();
     assert_eq!(
@@ -140,23 +140,16 @@ fn a_script_is_carried_out_to_its_end() {
 #[test]
 fn name_and_password_can_be_given_without_being_asked() {
     let server = Server::start(&[]);
-    let address = server.address.to_string();
+    let place = server.place.as_str();
     let secret = file("password", "a-pw\nwhatever follows\n");
     let secret = secret.to_str().unwrap();
-    let args = [
-        "join",
-        &address,
-        "--user",
-        "alice",
-        "--password-file",
-        secret,
-    ];
+    let args = ["join", place, "--user", "alice", "--password-file", secret];
     let (code, output, _) = run(&args, "online\n");
     assert_eq!(code, 0);
     assert!(output.contains("nobody else is online"), "{output}");
     let args = [
         "join",
-        &address,
+        place,
         "--user",
         "alice",
         "--password-file",
@@ -170,16 +163,16 @@ fn name_and_password_can_be_given_without_being_asked() {
 #[test]
 fn input_that_ends_too_soon_is_said() {
     let server = Server::start(&[]);
-    let address = server.address.to_string();
+    let place = server.place.as_str();
     for (input, missing) in [("", "a name"), ("alice\n", "a password")] {
-        let (code, _, errors) = run(&["join", &address], input);
+        let (code, _, errors) = run(&["join", place], input);
         assert_eq!(code, 2);
         assert_eq!(
             errors,
             format!("simplechat: {missing} was expected, and the input ended\n")
         );
     }
-    let (code, _, errors) = run(&["join", &address], "no name\nx\n");
+    let (code, _, errors) = run(&["join", place], "no name\nx\n");
     assert_eq!(code, 2);
     assert!(errors.contains("' ' is none of them"), "{errors}");
 }
@@ -193,16 +186,9 @@ fn a_client_listens_where_it_is_told() {
     let mut bob = server.join("bob");
     bob.types("message alice there?");
     alice.sees("bob: there?");
-    let address = server.address.to_string();
+    let place = server.place.as_str();
     // 192.0.2.0/24 is for documentation: nobody has such an address.
-    let args = [
-        "join",
-        &address,
-        "--listen",
-        "192.0.2.1:0",
-        "--user",
-        "alice",
-    ];
+    let args = ["join", place, "--listen", "192.0.2.1:0", "--user", "alice"];
     let (code, _, errors) = run(&args, "a-pw\n");
     assert_eq!(code, 1);
     assert!(
@@ -239,7 +225,8 @@ fn ipv6_and_names_work() {
     alice.types("private bob over IPv6");
     bob.sees("alice privately: over IPv6");
     let server = Server::start(&[]);
-    let place = format!("localhost:{}", server.address.port());
+    let place = server.place.replace("127.0.0.1:", "localhost:");
+    assert!(place.starts_with("localhost:"), "{place}");
     let mut carol = Process::start("carol", program(&["join", &place, "--user", "carol"]));
     carol.types("c-pw");
     carol.sees("Logged in as carol.");

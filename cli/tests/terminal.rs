@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use common::{PATIENCE, Process, Server};
+use common::{PATIENCE, Process, Server, folder};
 use pty_process::Size;
 use pty_process::blocking::{Command, open};
 use vt100::Parser;
@@ -35,10 +35,11 @@ impl Terminal {
         let (pty, pts) = open().unwrap();
         pty.resize(Size::new(LINES.get(), COLUMNS.get())).unwrap();
         let child = Command::new(common::PROGRAM)
-            .args(["join", &server.address.to_string()])
+            .args(["join", &server.place])
             .args(args)
             .env("TZ", "UTC")
             .env("TERM", "xterm")
+            .env("XDG_DATA_HOME", folder())
             .spawn(pts)
             .unwrap();
         let keyboard = OwnedFd::from(pty);

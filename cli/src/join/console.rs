@@ -147,6 +147,21 @@ impl Input {
         answer(entered, "a name")
     }
 
+    /// Asks a person something that takes several lines to say. Of anything else there is no answer.
+    #[expect(dead_code, reason = "the login asks with it once it has a channel")]
+    pub(super) fn ask(&mut self, question: &str, prompt: &str) -> Option<String> {
+        match self {
+            Self::Editor(editor) => {
+                print_plainly(question).ok()?;
+                match edit(editor, prompt) {
+                    Entered::Line(line) => Some(line),
+                    Entered::TooLong { .. } | Entered::Interrupt | Entered::End => None,
+                }
+            }
+            Self::Lines(_) => None,
+        }
+    }
+
     /// Asks for the password. A terminal does not show it.
     pub(super) fn ask_password(&mut self) -> Result<String, Failure> {
         let entered = match self {

@@ -6,6 +6,7 @@
 
 mod console;
 mod place;
+mod trust;
 mod wording;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::exit::{Exit, Failure};
 use crate::settings::JoinSettings;
 use crate::signals;
 use console::{Entered, Input, Screen};
+use trust::Trust;
 
 /// Something to show.
 enum Item {
@@ -60,9 +62,13 @@ impl Host<Client> for Reporter {
 /// Chats until the user leaves or the session ends.
 pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
     let listen = args.listen.map(|listen| listen.to_string());
-    let flags = [("--listen", "join.listen", listen)];
+    let flags = [
+        ("--listen", "join.listen", listen),
+        ("--data", "join.data", args.data.clone()),
+    ];
     let settings = args.common.settings(&flags, std::env::vars_os())?.join;
-    let servers = place::resolve(&args.server)?;
+    let trust = Trust::new(args, &settings)?;
+    let servers = place::resolve(trust.place())?;
     let listeners = place::listen(settings.listen, &servers)
         .map_err(|error| Failure::new(Exit::Failed, error))?;
     let Some(listener) = listeners.first().map(Listener::local_addr) else {

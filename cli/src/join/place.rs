@@ -1,51 +1,31 @@
-//! Where the server is, from what the user wrote: `HOST:PORT`, with a name or an address.
+//! Which addresses the place of a server has, and where the client listens for it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
 use simplechat_transport_std::{BindError, Listener};
 
-use crate::clean::clean_start;
 use crate::exit::{Exit, Failure};
+use crate::place::Place;
 
 const BIND_TRIES: usize = 10;
 
 /// The addresses that a place may have, in the order in which to try them.
-pub(super) fn resolve(place: &str) -> Result<Vec<SocketAddr>, Failure> {
-    check_form(place)?;
-    resolved(place, place.to_socket_addrs().map(Iterator::collect))
+pub(super) fn resolve(place: &Place) -> Result<Vec<SocketAddr>, Failure> {
+    let found = place.as_str().to_socket_addrs();
+    resolved(place, found.map(Iterator::collect))
 }
 
-fn check_form(place: &str) -> Result<(), Failure> {
-    let shown = clean_start(place, 60);
-    let port = place
-        .rsplit_once(':')
-        .filter(|(host, _)| !host.is_empty())
-        .map(|(_, port)| port.parse::<u16>());
-    match port {
-        Some(Ok(1..)) => Ok(()),
-        Some(Ok(0) | Err(_)) => Err(Failure::new(
-            Exit::Usage,
-            format!("{shown}: the port is a number from 1 to 65535, as in localhost:5150"),
-        )),
-        None => Err(Failure::new(
-            Exit::Usage,
-            format!("{shown}: write the server as HOST:PORT, as in localhost:5150"),
-        )),
-    }
-}
-
-fn resolved(place: &str, found: io::Result<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, Failure> {
-    let shown = clean_start(place, 60);
+fn resolved(place: &Place, found: io::Result<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, Failure> {
     match found {
         Ok(addresses) if !addresses.is_empty() => Ok(addresses),
         Ok(_) => Err(Failure::new(
             Exit::Unreachable,
-            format!("{shown}: this host has no address"),
+            format!("{place}: this host has no address"),
         )),
         Err(error) => Err(Failure::new(
             Exit::Unreachable,
-            format!("{shown}: this host cannot be found: {error}"),
+            format!("{place}: this host cannot be found: {error}"),
         )),
     }
 }
@@ -107,40 +87,31 @@ fn hosts_to_listen_on(servers: &[SocketAddr]) -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
+    fn place(text: &str) -> Place {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn addresses_need_no_resolving() {
         assert_eq!(
-            resolve("127.0.0.1:5150"),
+            resolve(&place("127.0.0.1:5150")),
             Ok(vec!["127.0.0.1:5150".parse().unwrap()])
         );
         assert_eq!(
-            resolve("[::1]:5150"),
+            resolve(&place("[::1]:5150")),
             Ok(vec!["[::1]:5150".parse().unwrap()])
         );
     }
 
     #[test]
-    fn what_is_no_place_says_why() {
-        let why = |place: &str| resolve(place).unwrap_err().message;
+    fn a_host_without_addresses_is_said() {
         let not_found = io::Error::other("name or service not known");
-        let unknown = resolved("nowhere.invalid:1", Err(not_found)).unwrap_err();
+        let unknown = resolved(&place("nowhere.invalid:1"), Err(not_found)).unwrap_err();
         assert_eq!(unknown.exit, Exit::Unreachable);
         insta::assert_snapshot!([
-            why("localhost"),
-            why(":5150"),
-            why("localhost:"),
-            why("localhost:0"),
-            why("localhost:99999"),
-            why("a\u{1b}[2J"),
             unknown.message,
-            resolved("empty:1", Ok(Vec::new())).unwrap_err().message,
+            resolved(&place("empty:1"), Ok(Vec::new())).unwrap_err().message,
         ].join("\n"), @r"
-        localhost: write the server as HOST:PORT, as in localhost:5150
-        :5150: write the server as HOST:PORT, as in localhost:5150
-        localhost:: the port is a number from 1 to 65535, as in localhost:5150
-        localhost:0: the port is a number from 1 to 65535, as in localhost:5150
-        localhost:99999: the port is a number from 1 to 65535, as in localhost:5150
-        a�[2J: write the server as HOST:PORT, as in localhost:5150
         nowhere.invalid:1: this host cannot be found: name or service not known
         empty:1: this host has no address
         ");

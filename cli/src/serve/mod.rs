@@ -1,6 +1,6 @@
 //! `simplechat serve`: the server.
 //!
-//! The two lines that a person needs go to standard output; what happens is logged to standard error.
+//! The three lines that a person needs go to standard output; what happens is logged to standard error.
 
 mod descriptors;
 mod log;
@@ -10,6 +10,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use simplechat_core::key::Fingerprint;
 use simplechat_core::machine::Host;
 use simplechat_core::server::event::Event;
 use simplechat_core::server::recording::{Header, Texts};
@@ -19,6 +20,7 @@ use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
 
 use crate::args::Serve;
 use crate::credentials::Credentials;
+use crate::data::{DataDirectory, DataError, Part, ServerIdentity};
 use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
 use crate::settings::ServeSettings;
@@ -74,15 +76,20 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
                 .as_ref()
                 .map(|path| path.display().to_string()),
         ),
+        ("--data", "serve.data", args.data.clone()),
     ];
     let settings = args.common.settings(&flags, std::env::vars_os())?.serve;
     let credentials = Credentials::read(&settings.credentials)
         .map_err(|error| Failure::new(Exit::Usage, error))?;
     let credentials = Arc::new(credentials);
+    // First of all, as it proves that new keys cannot be guessed.
+    let seed = seed()?;
+    let identity = identity(&settings).map_err(|error| Failure::new(Exit::Failed, error))?;
+    let fingerprint = identity.key.public().fingerprint();
     let listener =
         Listener::bind(settings.listen).map_err(|error| Failure::new(Exit::Failed, error))?;
     let address = listener.local_addr();
-    let (machine, recording) = machine(args, &settings, &credentials)?;
+    let (machine, recording) = machine(args, &settings, &credentials, seed)?;
     let (log, logging) =
         log::start(settings.log).map_err(|error| Failure::new(Exit::Failed, error))?;
     let accounts = credentials.names().len();
@@ -98,8 +105,8 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     signals::on_end(move |before| end(&handle, before))
         .map_err(|error| Failure::new(Exit::Failed, error))?;
     say(&format!(
-        "Listening on {address}, with {accounts} accounts. Ctrl-C ends the server.\nJoin with:  {}",
-        join_line(address)
+        "Listening on {address}, with {accounts} accounts. Ctrl-C ends the server.\nFingerprint:  {fingerprint}\nJoin with:  {}",
+        join_line(address, fingerprint)
     ));
     driver
         .wait()
@@ -113,11 +120,18 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+/// The server's keys, made at its first start.
+fn identity(settings: &ServeSettings) -> Result<ServerIdentity, DataError> {
+    let path = Part::Server.path(settings.data.as_deref())?;
+    ServerIdentity::load(&DataDirectory::make(&path)?, &mut OsSecrets)
+}
+
 /// The server, and its recording if one is wanted.
 fn machine(
     args: &Serve,
     settings: &ServeSettings,
     credentials: &Credentials,
+    seed: [u8; 32],
 ) -> Result<(Server, Option<Recording>), Failure> {
     let started = Clock.now();
     let header = Header {
@@ -129,7 +143,7 @@ fn machine(
         },
         config: settings.to_config(),
         accounts: credentials.names().collect(),
-        seed: seed()?,
+        seed,
         started: (started.at.as_micros(), started.wall),
     };
     let machine = header.server(Box::new(OsSecrets));
@@ -177,7 +191,7 @@ fn end(handle: &Handle<Server>, before: usize) {
 }
 
 /// What a user types to join, as this program was called.
-fn join_line(address: SocketAddr) -> String {
+fn join_line(address: SocketAddr, fingerprint: Fingerprint) -> String {
     let program = std::env::args().next().unwrap_or_default();
     let program = if program.is_empty() {
         "simplechat".into()
@@ -193,7 +207,7 @@ fn join_line(address: SocketAddr) -> String {
     } else {
         address.to_string()
     };
-    format!("{program} join {place}")
+    format!("{program} join {place}#{fingerprint}")
 }
 
 fn stopped(undelivered: u64) -> String {

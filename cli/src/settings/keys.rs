@@ -29,6 +29,10 @@ settings! {
         /// started.
         credentials: PathBuf = "credentials.txt";
 
+        /// The directory in which the server keeps its keys, made when it is missing; None is simplechat/server in the
+        /// user's data directory ($XDG_DATA_HOME, or ~/.local/share).
+        data: Option<PathBuf> = "none";
+
         /// After so many wrong passwords in a row an account is locked.
         max_login_attempts: u32 = "3" in 1..=10_000;
 
@@ -101,6 +105,10 @@ settings! {
     join: JoinSettings {
         /// Where the client listens for the server and for peers: an address and a port, or None for any free port.
         listen: Option<SocketAddr> = "none";
+
+        /// The directory in which the client keeps its keys and the servers that it knows, made when it is missing;
+        /// None is simplechat/client in the user's data directory ($XDG_DATA_HOME, or ~/.local/share).
+        data: Option<PathBuf> = "none";
 
         /// How many threads work on connections.
         worker_threads: usize = "4" in 1..=1_024;

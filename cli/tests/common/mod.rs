@@ -28,12 +28,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const ACCOUNTS: &str = "alice a-pw\nbob b-pw\ncarol c-pw\ndave d-pw\n";
 
-/// A folder of its own for each caller, that later runs may use again.
+/// An empty folder of its own for each caller, that later runs may use again.
 pub(crate) fn folder() -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("{}-{number}", std::process::id());
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     folder
 }
@@ -45,10 +46,14 @@ pub(crate) fn file(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-/// The program with an environment that is the same everywhere.
+/// The program with an environment that is the same everywhere, and on a machine on which it has never run.
 pub(crate) fn program(args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(args).env("TZ", "UTC").env_remove("NO_COLOR");
+    command
+        .args(args)
+        .env("TZ", "UTC")
+        .env("XDG_DATA_HOME", folder())
+        .env_remove("NO_COLOR");
     command
 }
 
@@ -243,6 +248,9 @@ impl Drop for Process {
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
+    /// The address and the fingerprint, as in the line that it prints.
+    pub(crate) place: String,
+    data: PathBuf,
     credentials: PathBuf,
     settings: Vec<String>,
 }
@@ -257,28 +265,29 @@ impl Server {
             .chain(settings)
             .map(|setting| (*setting).into())
             .collect();
-        Self::start_at("127.0.0.1:0", credentials, settings)
+        Self::start_at("127.0.0.1:0", folder(), credentials, settings, &[])
     }
 
     /// A server with further arguments.
     pub(crate) fn start_with(args: &[&str]) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
         let settings = vec!["store_after=10s".into()];
-        Self::start_at_with("127.0.0.1:0", credentials, settings, args)
+        Self::start_at("127.0.0.1:0", folder(), credentials, settings, args)
     }
 
-    fn start_at(listen: &str, credentials: PathBuf, settings: Vec<String>) -> Self {
-        Self::start_at_with(listen, credentials, settings, &[])
-    }
-
-    fn start_at_with(
+    fn start_at(
         listen: &str,
+        data: PathBuf,
         credentials: PathBuf,
         settings: Vec<String>,
         args: &[&str],
     ) -> Self {
         let mut command = program(&["serve", "--listen", listen, "--credentials"]);
-        command.arg(&credentials).args(args);
+        command
+            .arg(&credentials)
+            .arg("--data")
+            .arg(&data)
+            .args(args);
         for setting in &settings {
             command.args(["--set", &format!("serve.{setting}")]);
         }
@@ -290,26 +299,34 @@ impl Server {
             .unwrap()
             .parse()
             .unwrap();
+        let fingerprint = process.sees("Fingerprint:  ");
+        let fingerprint = fingerprint.trim_start_matches("Fingerprint:  ");
         Self {
             process,
             address,
+            place: format!("{address}#{fingerprint}"),
+            data,
             credentials,
             settings,
         }
     }
 
     pub(crate) fn start_on(listen: &str) -> Self {
-        Self::start_at(listen, file("credentials.txt", ACCOUNTS), Vec::new())
+        let credentials = file("credentials.txt", ACCOUNTS);
+        Self::start_at(listen, folder(), credentials, Vec::new(), &[])
     }
 
-    /// Another server at the same port, which knows nothing of this one.
+    /// The server starts again at the same port, and has nothing left of before but its keys.
     pub(crate) fn start_again(&mut self) {
         let again = Self::start_at(
             &self.address.to_string(),
+            self.data.clone(),
             self.credentials.clone(),
             self.settings.clone(),
+            &[],
         );
         self.process = again.process;
+        self.place = again.place;
     }
 
     /// Logs somebody in, with a password that follows from the name.
@@ -329,8 +346,7 @@ impl Server {
 
     /// A client with further arguments, that has been told nothing yet.
     pub(crate) fn client(&self, label: &str, args: &[&str]) -> Process {
-        let address = self.address.to_string();
-        let mut command = program(&["join", &address]);
+        let mut command = program(&["join", &self.place]);
         command.args(args);
         Process::start(label, command)
     }
