@@ -91,6 +91,7 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
+    /// One account for each name: a recording from somewhere may say one twice.
     pub(super) fn new(names: impl IntoIterator<Item = Name>) -> Self {
         let mut accounts = Self {
             all: Vec::new(),
@@ -98,9 +99,10 @@ impl Accounts {
         };
         for name in names {
             let id = AccountId(u32::try_from(accounts.all.len()).unwrap_or(u32::MAX));
-            if accounts.by_name.insert(name, id).is_none() {
+            accounts.by_name.entry(name).or_insert_with(|| {
                 accounts.all.push(Account::new(name));
-            }
+                id
+            });
         }
         accounts
     }
@@ -133,5 +135,21 @@ impl Accounts {
         self.all
             .get_mut(id.index())
             .expect("account ids come from this table, which never shrinks")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_comes_twice_is_one_account() {
+        let [alice, bob] = ["alice", "bob"].map(|name| name.parse().unwrap());
+        let accounts = Accounts::new([alice, alice, bob, alice]);
+        assert_eq!(accounts.ids().count(), 2);
+        for name in [alice, bob] {
+            let id = accounts.find(name).unwrap();
+            assert_eq!(accounts.get(id).name, name);
+        }
     }
 }
