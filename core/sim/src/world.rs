@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use simplechat_core::client::Client;
+use simplechat_core::client::command::Command;
 use simplechat_core::client::event::Event;
 use simplechat_core::id::EffectId;
 use simplechat_core::key::{KEY_LEN, PublicKey, StaticKey};
@@ -78,6 +79,8 @@ struct Seat {
     stuck: Vec<EffectId>,
     /// What the client is known by.
     key: StaticKey,
+    /// What the person typed to log in.
+    typed: Option<Command>,
     /// Connections to the server, and how many messages of a handshake were sent there.
     calls: BTreeMap<ConnId, u8>,
     ended: bool,
@@ -87,9 +90,14 @@ struct Seat {
 #[derive(Debug)]
 enum Chore {
     Check(EffectId, Name, Verdict),
-    Store { id: EffectId, records: Vec<Record> },
+    Store {
+        id: EffectId,
+        records: Vec<Record>,
+    },
     Show(ClientId, EffectId),
     Judge(ClientId, EffectId, PublicKey),
+    /// Somebody who was asked for their password again types it.
+    TypePassword(ClientId),
 }
 
 /// A server, clients and the network between them.

@@ -46,6 +46,7 @@ impl World {
             screen: Some(Duration::ZERO),
             stuck: Vec::new(),
             key,
+            typed: None,
             calls: BTreeMap::new(),
             ended: false,
         });
@@ -118,9 +119,12 @@ impl World {
         let moment = self.moment_on(id.host());
         self.note_seat(id, || format!("> {}", script::show_command(&command)));
         let watched = self.observed.is_some().then(|| command.clone());
+        let login = matches!(command, Command::Login { .. }).then(|| command.clone());
         let result = self.seat_mut(id).machine.handle_command(moment, command);
-        if let Err(rejected) = &result {
-            self.note_seat(id, || format!("! {rejected}"));
+        match &result {
+            Ok(()) if login.is_some() => self.seat_mut(id).typed = login,
+            Ok(()) => {}
+            Err(rejected) => self.note_seat(id, || format!("! {rejected}")),
         }
         if let Some(command) = watched {
             self.observe(Observation::Wished {

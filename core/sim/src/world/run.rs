@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use simplechat_core::client::event::{Event, SessionEvent};
 use simplechat_core::client::{self, Trust};
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::server::{self, Effect, Verdict};
@@ -16,6 +17,8 @@ use crate::observation::Observation;
 
 /// Steps in a row at one point in time that no healthy machine needs.
 const SPIN: u32 = 100_000;
+/// How long somebody takes to type a password.
+const TYPING: Duration = Duration::from_secs(2);
 
 impl World {
     /// Lets things happen for a while.
@@ -87,7 +90,14 @@ impl World {
                 let result = self.store.keep(records);
                 self.tell_server(server::Done::Stored { id, result });
             }
-            Chore::Show(client, _) | Chore::Judge(client, ..) if self.seat(client).ended => {}
+            Chore::Show(client, _) | Chore::Judge(client, ..) | Chore::TypePassword(client)
+                if self.seat(client).ended => {}
+            Chore::TypePassword(client) => {
+                if let Some(typed) = self.seat(client).typed.clone() {
+                    // It may be too late: they are leaving.
+                    let _ = self.command(client, typed);
+                }
+            }
             Chore::Judge(client, id, key) => {
                 let trust = if key == self.identity.0.public() {
                     Trust::Trusted(self.seat(client).key.clone())
@@ -265,6 +275,9 @@ impl World {
                     }
                 }
                 Output::Event(event) => {
+                    if event == Event::Session(SessionEvent::PasswordNeeded) {
+                        self.add_chore(TYPING, Chore::TypePassword(id));
+                    }
                     if self.observed.is_some() {
                         let event = event.clone();
                         self.observe(Observation::Told { client: id, event });
