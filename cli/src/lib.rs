@@ -2,7 +2,8 @@
 //!
 //! Here is what touches files and people. [`settings`] and [`credentials`] are read when it starts; [`bounded_lines`] and
 //! [`command_line`] take in what somebody types; [`clean`] stands between other people's text and the terminal. `serve`
-//! and `join` put the machines, the transport and the people together; `replay` shows what a server recorded.
+//! and `join` put the machines, the transport and the people together; `account` edits the accounts; `replay` shows what a
+//! server recorded.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -14,9 +15,11 @@ pub mod exit;
 pub mod problems;
 pub mod settings;
 
+mod account;
 mod entropy;
 mod join;
 mod nearest;
+mod quiet;
 mod replay;
 mod serve;
 mod signals;
@@ -36,6 +39,7 @@ pub fn run() -> ExitCode {
     let ended = match &arguments.command {
         Command::Serve(args) => serve::run(args),
         Command::Join(args) => join::run(args),
+        Command::Account(args) => account::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Config(args) => write_settings(args),
     };

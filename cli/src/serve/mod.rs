@@ -2,10 +2,12 @@
 //!
 //! The two lines that a person needs go to standard output; what happens is logged to standard error.
 
+mod checking;
 mod descriptors;
 mod log;
 mod record;
 
+use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,42 +18,53 @@ use simplechat_core::server::recording::{Header, Texts};
 use simplechat_core::server::{Command, Done, Effect, Server, Verdict};
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
+use tracing::warn;
 
 use crate::args::Serve;
 use crate::credentials::Credentials;
 use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
-use crate::settings::ServeSettings;
+use crate::settings::{PlainPasswords, ServeSettings};
 use crate::signals;
+use checking::{Check, Checking};
 use log::Log;
 use record::Recording;
 
 /// Deliveries that may wait for their turn to be dialled; each client has one at most.
 const DIAL_QUEUE_MAX: usize = 65_536;
 
-/// Checks passwords and logs events.
+/// Has passwords checked and logs events.
 struct Operator {
     credentials: Arc<Credentials>,
+    checking: Checking,
     handle: Handle<Server>,
     log: Log,
 }
 
 impl Host<Server> for Operator {
     fn perform(&mut self, effect: Effect) {
-        let done = match effect {
-            // Plain passwords are compared in no time; the result goes back as that of a slow check would.
+        match effect {
             Effect::CheckPassword { id, name, password } => {
-                let verdict = if self.credentials.verify(name, &password) {
-                    Verdict::Right
-                } else {
-                    Verdict::Wrong
+                let handle = self.handle.clone();
+                let answer = move |verdict| {
+                    handle.effect_done(Done::PasswordChecked { id, verdict });
                 };
-                Done::PasswordChecked { id, verdict }
+                let check = Check {
+                    name,
+                    password,
+                    credentials: Arc::clone(&self.credentials),
+                    answer: Box::new(answer),
+                };
+                // The machine has no more checks under way than can wait. If it had, nobody would get in unchecked.
+                if let Err(Check { answer, .. }) = self.checking.add(check) {
+                    answer(Verdict::Wrong);
+                }
             }
             // There is no store yet: what the machine keeps in memory is kept as long as this program runs.
-            Effect::Store { id, records: _ } => Done::Stored { id, result: Ok(()) },
-        };
-        self.handle.effect_done(done);
+            Effect::Store { id, records: _ } => {
+                self.handle.effect_done(Done::Stored { id, result: Ok(()) });
+            }
+        }
     }
 
     fn show(&mut self, event: Event) {
@@ -61,6 +74,46 @@ impl Host<Server> for Operator {
 
 /// Serves until somebody ends it.
 pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
+    let settings = settings(args)?;
+    let credentials = Credentials::read(&settings.credentials, settings.hash_cost())
+        .map_err(|error| Failure::new(Exit::Usage, error))?;
+    check_plain(&credentials, &settings)?;
+    let credentials = Arc::new(credentials);
+    let failed = |error: &dyn fmt::Display| Failure::new(Exit::Failed, error);
+    let listener = Listener::bind(settings.listen).map_err(|error| failed(&error))?;
+    let address = listener.local_addr();
+    let (machine, recording) = machine(args, &settings, &credentials)?;
+    let (log, logging) = log::start(settings.log).map_err(|error| failed(&error))?;
+    warn_of(&credentials, &settings);
+    let accounts = credentials.names().len();
+    let checking = Checking::start(settings.hash_threads).map_err(|error| failed(&error))?;
+    let driver = Driver::start(machine, vec![listener], options(&settings), |handle| {
+        Operator {
+            credentials,
+            checking,
+            handle: handle.clone(),
+            log,
+        }
+    })
+    .map_err(|error| failed(&error))?;
+    let handle = driver.handle();
+    signals::on_end(move |before| end(&handle, before)).map_err(|error| failed(&error))?;
+    say(&format!(
+        "Listening on {address}, with {accounts} accounts. Ctrl-C ends the server.\nJoin with:  {}",
+        join_line(address)
+    ));
+    driver.wait().map_err(|error| failed(&error))?;
+    if let Some(recording) = recording {
+        recording.finish();
+    }
+    if let Some(undelivered) = logging.finish() {
+        say(&stopped(undelivered));
+    }
+    Ok(Exit::Ok)
+}
+
+fn settings(args: &Serve) -> Result<ServeSettings, Failure> {
+    let allows_plain = args.allow_plain_passwords.then(|| "anywhere".into());
     let flags = [
         (
             "--listen",
@@ -74,43 +127,39 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
                 .as_ref()
                 .map(|path| path.display().to_string()),
         ),
+        (
+            "--allow-plain-passwords",
+            "serve.plain_passwords",
+            allows_plain,
+        ),
     ];
-    let settings = args.common.settings(&flags, std::env::vars_os())?.serve;
-    let credentials = Credentials::read(&settings.credentials)
-        .map_err(|error| Failure::new(Exit::Usage, error))?;
-    let credentials = Arc::new(credentials);
-    let listener =
-        Listener::bind(settings.listen).map_err(|error| Failure::new(Exit::Failed, error))?;
-    let address = listener.local_addr();
-    let (machine, recording) = machine(args, &settings, &credentials)?;
-    let (log, logging) =
-        log::start(settings.log).map_err(|error| Failure::new(Exit::Failed, error))?;
-    let accounts = credentials.names().len();
-    let driver = Driver::start(machine, vec![listener], options(&settings), |handle| {
-        Operator {
-            credentials,
-            handle: handle.clone(),
-            log,
-        }
-    })
-    .map_err(|error| Failure::new(Exit::Failed, error))?;
-    let handle = driver.handle();
-    signals::on_end(move |before| end(&handle, before))
-        .map_err(|error| Failure::new(Exit::Failed, error))?;
-    say(&format!(
-        "Listening on {address}, with {accounts} accounts. Ctrl-C ends the server.\nJoin with:  {}",
-        join_line(address)
-    ));
-    driver
-        .wait()
-        .map_err(|error| Failure::new(Exit::Failed, error))?;
-    if let Some(recording) = recording {
-        recording.finish();
+    Ok(args.common.settings(&flags, std::env::vars_os())?.serve)
+}
+
+/// Passwords in plain text are for trying things out: whoever gets hold of the file has them all.
+fn check_plain(credentials: &Credentials, settings: &ServeSettings) -> Result<(), Failure> {
+    let is_near = settings.listen.ip().to_canonical().is_loopback();
+    if credentials.plain() == 0 || is_near || settings.plain_passwords == PlainPasswords::Anywhere {
+        return Ok(());
     }
-    if let Some(undelivered) = logging.finish() {
-        say(&stopped(undelivered));
+    let (listen, file) = (settings.listen, settings.credentials.display());
+    let message = format!(
+        "{file} holds passwords in plain text, so the server does not listen at {listen}, where other machines reach it. \
+         This replaces them by hashes:\n    simplechat account harden --credentials {file}\nOr take the risk with \
+         --allow-plain-passwords."
+    );
+    Err(Failure::new(Exit::Usage, message))
+}
+
+fn warn_of(credentials: &Credentials, settings: &ServeSettings) {
+    let file = settings.credentials.display();
+    let (plain, weak) = (credentials.plain(), credentials.weak());
+    if plain > 0 {
+        warn!(%file, accounts = plain, "passwords in plain text: simplechat account harden replaces them by hashes");
     }
-    Ok(Exit::Ok)
+    if weak > 0 {
+        warn!(%file, accounts = weak, "hashes that are cheap to guess: simplechat account passwd makes better ones");
+    }
 }
 
 /// The server, and its recording if one is wanted.

@@ -298,6 +298,11 @@ impl Server {
         }
     }
 
+    /// A server with these accounts.
+    pub(crate) fn start_for(credentials: PathBuf) -> Self {
+        Self::start_at("127.0.0.1:0", credentials, Vec::new())
+    }
+
     pub(crate) fn start_on(listen: &str) -> Self {
         Self::start_at(listen, file("credentials.txt", ACCOUNTS), Vec::new())
     }
