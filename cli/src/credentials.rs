@@ -19,8 +19,11 @@ use std::hash::BuildHasher as _;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
 use simplechat_core::limits::PASSWORD_LEN_MAX;
 use simplechat_core::name::Name;
+use simplechat_core::server::{AccountEntry, CredentialsDigest};
 use simplechat_core::text::Password;
 use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
@@ -145,6 +148,24 @@ impl Credentials {
     /// The names of all accounts, in order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = Name> {
         self.accounts.iter().map(|(name, _)| *name)
+    }
+
+    /// The accounts for the machine, in order. Their digests are made with a key that nobody else has, so not even that of
+    /// a password in plain text helps to guess it.
+    pub fn entries(&self, key: &[u8; 32]) -> impl Iterator<Item = AccountEntry> {
+        self.accounts.iter().map(|(name, proof)| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key may have any length");
+            mac.update(name.as_str().as_bytes());
+            mac.update(b"\n");
+            mac.update(match proof {
+                Proof::Plain(password) => password.reveal().as_bytes(),
+                Proof::Hash(hash) => hash.as_str().as_bytes(),
+            });
+            AccountEntry {
+                name: *name,
+                credentials: CredentialsDigest(mac.finalize().into_bytes().into()),
+            }
+        })
     }
 
     /// How many accounts have their password in plain text.

@@ -241,3 +241,65 @@ fn a_flood_of_logins_does_not_stall_the_chat() {
     );
     drop(flood);
 }
+
+#[test]
+fn at_a_hang_up_the_accounts_are_read_again() {
+    let path = file("accounts.txt", "alice a-pw\nbob b-pw\ncarol c-pw\n");
+    let mut server = Server::start_for(path.clone());
+    let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
+    alice.sees("* bob is online");
+    fs::write(&path, "bob new-pw\ncarol c-pw\ndave d-pw\n").unwrap();
+    server.process.signal(Signal::HUP);
+    server.process.sees_all(&[
+        "INFO account removed, with all that was kept for it user=alice",
+        "INFO a new password user=bob",
+        "INFO a new account user=dave",
+        "INFO the accounts are as in the file",
+    ]);
+    alice.sees("! Your account was removed, so this client ends.");
+    assert_eq!(alice.ends(), 3);
+    bob.sees("* alice is offline");
+    let mut dave = server.join("dave");
+    dave.types("message bob still there?");
+    bob.sees("dave: still there?");
+    for (name, old) in [("alice", "a-pw"), ("bob", "b-pw")] {
+        assert_eq!(server.try_join(name, old).ends(), 3);
+    }
+    let mut again = server.try_join("bob", "new-pw");
+    again.sees("Logged in as bob.");
+}
+
+#[test]
+fn accounts_that_cannot_be_used_leave_everything_as_it_was() {
+    let path = file("accounts.txt", "alice a-pw\nbob b-pw\ncarol c-pw\n");
+    let mut server = Server::start_for(path.clone());
+    let _alice = server.join("alice");
+    let bad = [
+        (
+            "alice new-pw\nbob\n",
+            "accounts.txt:2: a password is missing",
+        ),
+        ("# nobody\n", "has no account"),
+        (
+            "alice new-pw\nzoe z-pw\n",
+            "2 of 3 accounts are missing, which may be a mistake; if it is none, start the server anew",
+        ),
+    ];
+    for (text, why) in bad {
+        fs::write(&path, text).unwrap();
+        server.process.signal(Signal::HUP);
+        let line = server.process.sees(why);
+        assert!(
+            line.contains("ERROR the accounts stay as they are: "),
+            "{line}"
+        );
+        let _bob = server.join("bob");
+    }
+    fs::remove_file(&path).unwrap();
+    server.process.signal(Signal::HUP);
+    server.process.sees("there is no credentials file");
+    let _alice = server.join("alice");
+    server.process.signal(Signal::TERM);
+    server.process.sees("The server has ended");
+    assert_eq!(server.process.ends(), 0);
+}

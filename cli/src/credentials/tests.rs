@@ -219,6 +219,34 @@ fn every_check_costs_one_hash_like_those_of_the_accounts() {
     assert!(again.eq(costs), "asking again tells nothing");
 }
 
+#[test]
+fn a_digest_changes_with_its_line_and_with_nothing_else() {
+    let digests = |text: &str, key: u8| -> Vec<_> {
+        let credentials = parse(text).unwrap();
+        let key = [key; 32];
+        let digests = credentials.entries(&key).map(|entry| entry.credentials);
+        digests.collect()
+    };
+    let text = "alice a-pw\nbob b-pw";
+    let before = digests(text, 1);
+    assert_ne!(before[0], before[1]);
+    assert_eq!(digests("# staff\n Bob\tb-pw\n\nAlice  a-pw\r\n", 1), before);
+    let hashed = format!("alice {}\nbob b-pw", hash("a-pw", cheap()));
+    let after = digests(&hashed, 1);
+    assert_eq!(
+        (after[0] == before[0], after[1] == before[1]),
+        (false, true)
+    );
+    assert!(
+        digests(text, 2).iter().all(|other| !before.contains(other)),
+        "it is keyed"
+    );
+    assert_ne!(
+        digests("alice pw\nbob pw", 1)[0],
+        digests("alice pw\nbob pw", 1)[1]
+    );
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in any::<Vec<u8>>()) {

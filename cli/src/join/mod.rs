@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(Exit::Failed, error))?;
     let handle = driver.handle();
     let leaving = handle.clone();
-    signals::on_end(move |_| leave(&leaving)).map_err(|error| Failure::new(Exit::Failed, error))?;
+    signals::listen(move |_| leave(&leaving)).map_err(|error| Failure::new(Exit::Failed, error))?;
     // It can be refused only before the first one.
     let _ = handle.command(Command::Login { user, password });
     let conversation = Conversation {
@@ -265,7 +265,7 @@ impl Conversation {
             console::print_last(&text);
         }
         match (end, self.refusal) {
-            (End::Left, Some(_)) | (End::LoginRefused(_), _) => Exit::LoginRefused,
+            (End::Left, Some(_)) | (End::LoginRefused(_) | End::Removed, _) => Exit::LoginRefused,
             (End::TakenOver, _) => Exit::TakenOver,
             (End::Unreachable(_), _) => Exit::Unreachable,
             (End::Left, None) if unsent > 0 => Exit::Failed,

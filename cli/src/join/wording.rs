@@ -354,6 +354,7 @@ fn ended(end: End, unsent: usize) -> String {
         End::TakenOver => {
             "! Your account was logged in from another client, so this one ends.".into()
         }
+        End::Removed => "! Your account was removed, so this client ends.".into(),
         End::LoginRefused(refusal) => format!("! The server does not let you in again: {refusal}."),
         End::Unreachable(AwayCause::Unreachable(failure)) => {
             format!("! The server cannot be reached: {failure}.")

@@ -103,7 +103,7 @@ fn what_is_no_recording_says_so() {
     other_version[21] = 200;
     assert_eq!(
         shown(&other_version, None).1,
-        "Same, but this recording has version 200, and this program reads version 1: use the program that wrote it"
+        "Same, but this recording has version 200, and this program reads version 2: use the program that wrote it"
     );
     let mut damaged = a_day(Texts::Filled);
     let middle = damaged.len() / 2;

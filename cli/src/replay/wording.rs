@@ -242,6 +242,7 @@ fn push(push: &Push, texts: Texts) -> Words {
         Push::SessionEnded { reason } => Words::new(match reason {
             SessionEnd::TakenOver => "the session is over: taken over",
             SessionEnd::TimedOut => "the session is over: silent for too long",
+            SessionEnd::Removed => "the session is over: the account is no more",
         }),
         Push::Stopping => Words::new("shutting down"),
         Push::Undelivered { to, count } => Words::about(
@@ -287,6 +288,7 @@ pub(super) fn record(verb: &str, record: &Record, texts: Texts) -> Words {
             one(to, format!("{to} has to hear: {}", push.text)).concerning_all(push.names)
         }
         Record::Told { to, .. } => one(to, format!("{to} has heard")),
+        Record::Removed { user } => one(user, format!("{user} is no account any more")),
     }
 }
 
@@ -319,8 +321,13 @@ pub(super) fn event(event: &Event) -> String {
         Event::LoggedOut { departure, .. } => match departure {
             Departure::LoggedOut => "log: logged out".into(),
             Departure::TimedOut => "log: silent for too long, and logged out".into(),
+            Departure::Removed => "log: logged out, as there is no such account any more".into(),
         },
         Event::Refused { from, fault } => format!("log: connection of {from} refused: {fault}"),
+        Event::AccountAdded { .. } => "log: a new account".into(),
+        Event::AccountRemoved { .. } => "log: account removed".into(),
+        Event::CredentialsChanged { .. } => "log: a new password".into(),
+        Event::Reloaded => "log: the accounts are as given".into(),
         Event::StoreFailing => "log: the store keeps nothing".into(),
         Event::StoreWorking => "log: the store works again".into(),
         Event::Stopping => "log: shutting down".into(),

@@ -2,6 +2,7 @@
 //!
 //! The two lines that a person needs go to standard output; what happens is logged to standard error.
 
+mod accounts;
 mod checking;
 mod descriptors;
 mod log;
@@ -14,18 +15,18 @@ use std::sync::Arc;
 
 use simplechat_core::machine::Host;
 use simplechat_core::server::event::Event;
-use simplechat_core::server::recording::{Header, Texts};
-use simplechat_core::server::{Command, Done, Effect, Server, Verdict};
+use simplechat_core::server::recording::{Header, RecordedAccount, Texts};
+use simplechat_core::server::{AccountEntry, Command, Done, Effect, Server, Verdict};
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
-use tracing::warn;
 
 use crate::args::Serve;
 use crate::credentials::Credentials;
 use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
-use crate::settings::{PlainPasswords, ServeSettings};
-use crate::signals;
+use crate::settings::ServeSettings;
+use crate::signals::{self, Signal};
+use accounts::Accounts;
 use checking::{Check, Checking};
 use log::Log;
 use record::Recording;
@@ -35,6 +36,7 @@ const DIAL_QUEUE_MAX: usize = 65_536;
 
 /// Has passwords checked and logs events.
 struct Operator {
+    accounts: Arc<Accounts>,
     credentials: Arc<Credentials>,
     checking: Checking,
     handle: Handle<Server>,
@@ -68,6 +70,11 @@ impl Host<Server> for Operator {
     }
 
     fn show(&mut self, event: Event) {
+        if event == Event::Reloaded
+            && let Some(credentials) = self.accounts.taken()
+        {
+            self.credentials = credentials;
+        }
         self.log.note(event);
     }
 }
@@ -75,20 +82,20 @@ impl Host<Server> for Operator {
 /// Serves until somebody ends it.
 pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     let settings = settings(args)?;
-    let credentials = Credentials::read(&settings.credentials, settings.hash_cost())
-        .map_err(|error| Failure::new(Exit::Usage, error))?;
-    check_plain(&credentials, &settings)?;
-    let credentials = Arc::new(credentials);
+    let accounts = Arc::new(Accounts::new(settings.clone())?);
+    let credentials = accounts.read()?;
     let failed = |error: &dyn fmt::Display| Failure::new(Exit::Failed, error);
     let listener = Listener::bind(settings.listen).map_err(|error| failed(&error))?;
     let address = listener.local_addr();
-    let (machine, recording) = machine(args, &settings, &credentials)?;
+    let entries = accounts.entries(&credentials);
+    let count = entries.len();
+    let (machine, recording) = machine(args, &settings, entries)?;
     let (log, logging) = log::start(settings.log).map_err(|error| failed(&error))?;
-    warn_of(&credentials, &settings);
-    let accounts = credentials.names().len();
+    accounts.warn_of(&credentials);
     let checking = Checking::start(settings.hash_threads).map_err(|error| failed(&error))?;
     let driver = Driver::start(machine, vec![listener], options(&settings), |handle| {
         Operator {
+            accounts: Arc::clone(&accounts),
             credentials,
             checking,
             handle: handle.clone(),
@@ -97,9 +104,17 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     })
     .map_err(|error| failed(&error))?;
     let handle = driver.handle();
-    signals::on_end(move |before| end(&handle, before)).map_err(|error| failed(&error))?;
+    let mut ends = 0;
+    signals::listen(move |signal| match signal {
+        Signal::End => {
+            end(&handle, ends);
+            ends += 1;
+        }
+        Signal::HangUp => accounts.reload(&handle),
+    })
+    .map_err(|error| failed(&error))?;
     say(&format!(
-        "Listening on {address}, with {accounts} accounts. Ctrl-C ends the server.\nJoin with:  {}",
+        "Listening on {address}, with {count} accounts. Ctrl-C ends the server.\nJoin with:  {}",
         join_line(address)
     ));
     driver.wait().map_err(|error| failed(&error))?;
@@ -136,37 +151,11 @@ fn settings(args: &Serve) -> Result<ServeSettings, Failure> {
     Ok(args.common.settings(&flags, std::env::vars_os())?.serve)
 }
 
-/// Passwords in plain text are for trying things out: whoever gets hold of the file has them all.
-fn check_plain(credentials: &Credentials, settings: &ServeSettings) -> Result<(), Failure> {
-    let is_near = settings.listen.ip().to_canonical().is_loopback();
-    if credentials.plain() == 0 || is_near || settings.plain_passwords == PlainPasswords::Anywhere {
-        return Ok(());
-    }
-    let (listen, file) = (settings.listen, settings.credentials.display());
-    let message = format!(
-        "{file} holds passwords in plain text, so the server does not listen at {listen}, where other machines reach it. \
-         This replaces them by hashes:\n    simplechat account harden --credentials {file}\nOr take the risk with \
-         --allow-plain-passwords."
-    );
-    Err(Failure::new(Exit::Usage, message))
-}
-
-fn warn_of(credentials: &Credentials, settings: &ServeSettings) {
-    let file = settings.credentials.display();
-    let (plain, weak) = (credentials.plain(), credentials.weak());
-    if plain > 0 {
-        warn!(%file, accounts = plain, "passwords in plain text: simplechat account harden replaces them by hashes");
-    }
-    if weak > 0 {
-        warn!(%file, accounts = weak, "hashes that are cheap to guess: simplechat account passwd makes better ones");
-    }
-}
-
 /// The server, and its recording if one is wanted.
 fn machine(
     args: &Serve,
     settings: &ServeSettings,
-    credentials: &Credentials,
+    entries: Vec<AccountEntry>,
 ) -> Result<(Server, Option<Recording>), Failure> {
     let started = Clock.now();
     let header = Header {
@@ -177,11 +166,12 @@ fn machine(
             Texts::Filled
         },
         config: settings.to_config(),
-        accounts: credentials.names().collect(),
+        accounts: RecordedAccount::list(&entries),
         seed: seed()?,
         started: (started.at.as_micros(), started.wall),
     };
-    let machine = header.server(Box::new(OsSecrets));
+    let config = header.config.clone();
+    let machine = Server::new(config, entries, header.seed, Box::new(OsSecrets), started);
     let Some(path) = &args.record else {
         return Ok((machine, None));
     };

@@ -9,7 +9,7 @@ use simplechat_core::channel::{Channel, plain};
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config;
-use simplechat_core::server::{Done, Effect, Server, Verdict};
+use simplechat_core::server::{AccountEntry, CredentialsDigest, Done, Effect, Server, Verdict};
 use simplechat_core::time::{Moment, Timestamp, WallTime};
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::Frame;
@@ -34,11 +34,14 @@ impl Crowd {
     /// When a login does not succeed.
     #[must_use]
     pub fn gather(size: usize, config: Config) -> Self {
-        let names = (0..size).map(|number| format!("user{number}").parse().expect("a name"));
+        let accounts = (0..size).map(|number| AccountEntry {
+            name: format!("user{number}").parse().expect("a name"),
+            credentials: CredentialsDigest([0; 32]),
+        });
         let now = Timestamp::from_secs(1_000);
         let secrets = Box::new(SeededSecrets::new(1));
         let mut crowd = Self {
-            server: Server::new(config, names, [1; 32], secrets, at(now)),
+            server: Server::new(config, accounts, [1; 32], secrets, at(now)),
             now,
             connections: 0,
             channels: BTreeMap::new(),

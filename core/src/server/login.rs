@@ -36,6 +36,8 @@ pub(super) struct PendingLogin {
     remote: SocketAddr,
     local: SocketAddr,
     login: Login,
+    /// Whose name it was when it came.
+    account: Option<AccountId>,
     /// Seals the answer.
     exchange: Box<dyn LoginExchange>,
     attempt: Attempt,
@@ -88,6 +90,7 @@ impl Server {
                     conn,
                     remote,
                     local,
+                    account: self.accounts.find(login.name),
                     login,
                     exchange,
                     attempt,
@@ -155,7 +158,10 @@ impl Server {
         };
         let now = self.clock.at;
         let (conn, remote) = (pending.conn, pending.remote);
-        let account = self.accounts.find(pending.login.name);
+        // An account that is no more is not continued by a later one of its name.
+        let account = pending
+            .account
+            .filter(|account| self.accounts.find(pending.login.name) == Some(*account));
         let (Verdict::Right, Some(account)) = (verdict, account) else {
             let attempts_left = self.lockout.fail(now, pending.attempt);
             self.record_lockout(pending.login.name, remote.ip());
@@ -344,7 +350,7 @@ impl Server {
     }
 
     /// Takes an account's session away. What was on its way to it is kept.
-    fn detach_session(&mut self, account: AccountId) -> Option<Session> {
+    pub(super) fn detach_session(&mut self, account: AccountId) -> Option<Session> {
         let owner = self.accounts.get_mut(account);
         let mut session = owner.session.take()?;
         if let Some(intake) = owner.intakes.peek_mut(&session.instance) {
@@ -382,7 +388,12 @@ impl Server {
 
     /// Tells a client that its session is over, where it could be reached until now. It may not be told, and it matters
     /// little: its next frame is refused.
-    fn say_farewell(&mut self, account: AccountId, mut session: Session, reason: SessionEnd) {
+    pub(super) fn say_farewell(
+        &mut self,
+        account: AccountId,
+        mut session: Session,
+        reason: SessionEnd,
+    ) {
         if session.listener != Listener::Reachable {
             return;
         }
