@@ -13,7 +13,10 @@ use simplechat_core::machine::{ConnId, Input, Machine as _};
 use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config;
-use simplechat_core::server::{Command, Done, Effect, MailboxLimits, Server, StoreFailed, Verdict};
+use simplechat_core::server::{
+    AccountEntry, Command, CredentialsDigest, Done, Effect, MailboxLimits, Server, StoreFailed,
+    Verdict,
+};
 use simplechat_core::text::Password;
 use simplechat_core::wire::frame::{Frame, SealedFrame};
 use simplechat_core::wire::item::{Items, decode, encode, payload_of};
@@ -89,10 +92,13 @@ impl Party {
             },
             ..Config::default()
         };
-        let names = any::NAMES[..3].iter().map(|name| any::named(name));
+        let accounts = any::NAMES[..3].iter().map(|name| AccountEntry {
+            name: any::named(name),
+            credentials: CredentialsDigest([0; 32]),
+        });
         let secrets = Box::new(SeededSecrets::new(100));
         let make = |now| {
-            Server::new(config, names, [7; 32], secrets, now).protected_by(Arc::clone(&protection))
+            Server::new(config, accounts, [7; 32], secrets, now).protected_by(Arc::clone(&protection))
         };
         Self {
             rig: Rig::new(make),
