@@ -23,16 +23,20 @@ pub struct Calling(Box<dyn Handshake>);
 
 impl Calling {
     /// Calls, with a payload that everybody can read who listens. Gives the bytes of the frame to send.
+    ///
+    /// # Errors
+    ///
+    /// When whoever is called is known by something that is no key.
     pub fn start(
         protection: &dyn Protection,
         part: Part,
         own: &StaticKey,
         secrets: &mut dyn SecretSource,
         payload: &[u8],
-    ) -> (Self, Vec<u8>) {
+    ) -> Result<(Self, Vec<u8>), OpenError> {
         let mut handshake = protection.handshake(part, own, secrets);
-        let first = handshake.write(payload);
-        (Self(handshake), Frame::Handshake(&first).to_bytes())
+        let first = handshake.write(payload)?;
+        Ok((Self(handshake), Frame::Handshake(&first).to_bytes()))
     }
 
     /// Takes the answer.
@@ -67,7 +71,10 @@ impl Met {
     /// Says who we are and what we want. Gives the session, and the bytes of the frame to send.
     #[must_use]
     pub fn say(mut self, payload: &[u8]) -> (Channel, Vec<u8>) {
-        let third = self.handshake.write(payload);
+        let third = self
+            .handshake
+            .write(payload)
+            .expect("the key that answered was used to read the answer");
         let established = self
             .handshake
             .finish()
@@ -98,7 +105,7 @@ impl Answering {
     ) -> Result<(Self, Vec<u8>), OpenError> {
         let mut handshake = protection.handshake(part, own, secrets);
         handshake.read(message)?;
-        let second = handshake.write(&[]);
+        let second = handshake.write(&[])?;
         Ok((Self(handshake), Frame::Handshake(&second).to_bytes()))
     }
 

@@ -25,19 +25,24 @@ impl Client {
         address: SocketAddr,
         saying: PeerPush,
     ) {
-        let (calling, bytes) = Calling::start(
+        let called = Calling::start(
             &*self.protection,
             Part::PeerInitiator(key),
             &self.key,
             &mut *self.secrets,
             &[],
         );
-        let greeting = Greeting {
+        let mut greeting = Greeting {
             introduction,
             address,
             saying,
-            stage: GreetingStage::Calling(calling),
+            stage: GreetingStage::Over,
         };
+        let Ok((calling, bytes)) = called else {
+            // They were introduced by something that is no key, which nobody can have.
+            return self.on_greeting_failed(&greeting);
+        };
+        greeting.stage = GreetingStage::Calling(calling);
         let deframer = Deframer::default();
         let conn = self.dial(address, Connection::Greeting { greeting, deframer });
         self.send(conn, bytes);

@@ -62,13 +62,16 @@ impl Client {
         } else {
             listener
         };
-        let (calling, bytes) = Calling::start(
+        let called = Calling::start(
             &*self.protection,
             Part::LoginInitiator,
             &self.key,
             &mut *self.secrets,
             &[],
         );
+        let Ok((calling, bytes)) = called else {
+            return self.refuse(conn, RefusalCode::Malformed);
+        };
         if let Some(stage @ LoginStage::Dialling) = self.login_stage(conn) {
             *stage = LoginStage::Calling { calling, own };
             self.send(conn, bytes);

@@ -207,7 +207,8 @@ impl Party {
         let key = u.choose(&self.peers)?;
         let meant = if u.ratio(1, 16)? { key } else { &self.own };
         let part = Part::PeerInitiator(meant.public());
-        let (calling, first) = Calling::start(&*self.protection, part, key, &mut self.secrets, &[]);
+        let (calling, first) =
+            Calling::start(&*self.protection, part, key, &mut self.secrets, &[]).expect("a call");
         let key = key.public();
         let push = any::peer_push(u)?;
         let conn = self.accept(u)?;

@@ -195,7 +195,8 @@ fn shake_hands(is_login: bool) -> [Channel; SIDES] {
         let part = Part::PeerInitiator(called.public());
         (part, Part::PeerResponder)
     };
-    let (calling, first) = Calling::start(&Noise, calls, &caller, &mut secrets, &[]);
+    let (calling, first) =
+        Calling::start(&Noise, calls, &caller, &mut secrets, &[]).expect("a call");
     let answered = Answering::start(&Noise, answers, &called, &mut secrets, message(&first));
     let (answering, second) = answered.expect("a call");
     let met = calling.answered(message(&second)).expect("an answer");

@@ -98,7 +98,8 @@ impl Party {
         });
         let secrets = Box::new(SeededSecrets::new(100));
         let make = |now| {
-            Server::new(config, accounts, [7; 32], secrets, now).protected_by(Arc::clone(&protection))
+            Server::new(config, accounts, [7; 32], secrets, now)
+                .protected_by(Arc::clone(&protection))
         };
         Self {
             rig: Rig::new(make),
@@ -203,7 +204,8 @@ impl Party {
     ) -> Result<Option<Met>> {
         let part = Part::LoginInitiator;
         let key = &self.keys[key];
-        let (calling, first) = Calling::start(&*self.protection, part, key, &mut self.secrets, &[]);
+        let (calling, first) =
+            Calling::start(&*self.protection, part, key, &mut self.secrets, &[]).expect("a call");
         self.calling.insert(conn, calling);
         self.say_on(u, conn, first)?;
         self.hear_all();
