@@ -11,7 +11,7 @@ use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::config::Config;
 use simplechat_core::client::{Client, Done, Effect, Trust};
 use simplechat_core::id::{BatchNumber, IntroductionId, SessionId};
-use simplechat_core::key::{PublicKey, StaticKey};
+use simplechat_core::key::{KEY_LEN, PublicKey, StaticKey};
 use simplechat_core::machine::{ConnId, Input};
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
@@ -281,10 +281,16 @@ impl Party {
     /// The server introduces somebody.
     pub(crate) fn introduce(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let id = any::introduction(u)?;
+        let key = if u.ratio(1, 8)? {
+            // With this everybody agrees on the same secret.
+            PublicKey([0; KEY_LEN])
+        } else {
+            self.introduce_by_key(id)
+        };
         let introduction = Introduction {
             peer: any::name(u)?,
             id,
-            key: self.introduce_by_key(id),
+            key,
             candidates: Bounded::first_of([SocketAddr::from(([10, 0, 0, 4], 40_000))]),
         };
         let number = BatchNumber(any::number(u)?);
