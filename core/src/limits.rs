@@ -21,6 +21,8 @@ pub const PAYLOAD_LEN_MAX: usize = FRAME_LEN_MAX - FRAME_OVERHEAD;
 pub const NAME_LEN_MAX: usize = 32;
 /// Bytes in a password.
 pub const PASSWORD_LEN_MAX: usize = 256;
+/// Bytes of an admission cookie.
+pub const COOKIE_LEN: usize = 48;
 /// Bytes of a ticket.
 pub const TICKET_LEN_MAX: usize = 256;
 /// The longest text that any setting may allow, in bytes: with its sender and numbers it fits one frame.
@@ -83,6 +85,8 @@ pub const PEER_SESSION_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// Keys of a session are renewed after so many frames in both directions.
 pub const SESSION_FRAMES_MAX: u64 = 1 << 20;
 
+/// How long a handshake may take, from the first message to the last.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// How long a client's connection waits for the outcome of what it carried before the answer says what is known.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long the login connection stays open for the word whether the listener could be reached.
