@@ -31,6 +31,7 @@ pub mod limits;
 pub mod machine;
 pub mod name;
 pub mod rng;
+pub mod safety_code;
 pub mod server;
 pub mod text;
 pub mod time;
