@@ -12,6 +12,7 @@ mod letters;
 mod lockout;
 mod logins;
 mod rest;
+mod verified;
 mod words;
 
 use std::fmt;
@@ -51,6 +52,8 @@ pub enum Promise {
     Heartbeat,
     /// Who is online is who is told to be.
     Presence,
+    /// What is shown as verified comes under the key that the user has marked, and under no other.
+    Verified,
     /// Peers are in each other's address books.
     Books,
     /// Nothing waits for ever, and nothing runs in circles.
@@ -141,6 +144,7 @@ impl Checker {
                 Box::new(words::Words),
                 Box::new(blocking::Blocking::default()),
                 Box::new(addresses::Addresses),
+                Box::new(verified::Verified::default()),
                 Box::new(lockout::Lockout::default()),
                 Box::new(logins::Logins::default()),
                 Box::new(heartbeat::Heartbeat::default()),

@@ -1,6 +1,10 @@
 //! Each wish gets one final word, in order, and a true one.
 
-use simplechat_core::client::event::{Event, GoneCause, MessageEvent, PeerEvent, SessionEvent};
+use std::collections::VecDeque;
+
+use simplechat_core::client::event::{
+    Event, GoneCause, MessageEvent, PeerEvent, SessionEvent, Verification,
+};
 use simplechat_core::name::Name;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
@@ -59,6 +63,22 @@ impl Watcher for Words {
                     waiting == *undelivered,
                     OneFinalWord,
                     "{user} is told that {undelivered} private texts to {peer} are undelivered (own doing: {own}), and {waiting} are"
+                );
+                Ok(())
+            }
+            Event::Peer(PeerEvent::KeyChanged {
+                peer,
+                was,
+                undelivered,
+            }) => {
+                let waiting = match was {
+                    Verification::Verified => client.privates.get(peer).map_or(0, VecDeque::len),
+                    Verification::Unverified => 0,
+                };
+                promise!(
+                    waiting == *undelivered,
+                    OneFinalWord,
+                    "{user} is told that {undelivered} private texts to the old key of {peer} are undelivered, and {waiting} are"
                 );
                 Ok(())
             }
