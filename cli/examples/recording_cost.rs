@@ -100,7 +100,8 @@ fn main() {
 fn measure(program: &Path, folder: &Path, recording: Option<&Path>) -> Measured {
     let mut serve = Process::new(program);
     serve
-        .args(["serve", "--listen", "127.0.0.1:0", "--credentials"])
+        .args(["serve", "--set", "serve.operations_burst=1000000"])
+        .args(["--listen", "127.0.0.1:0", "--credentials"])
         .arg(folder.join("credentials.txt"))
         .arg("--data")
         .arg(folder.join("data"))

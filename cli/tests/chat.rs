@@ -284,12 +284,13 @@ fn text_from_others_does_nothing_but_show() {
 }
 
 #[test]
-fn a_burst_arrives_once_and_in_order() {
-    let server = Server::start(&[]);
+fn a_burst_is_slowed_down_and_arrives_once_and_in_order() {
+    let server = Server::start(&["operations_burst=200", "operations_per_second=100"]);
     let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
     for number in 0..300 {
         alice.types(&format!("message bob n{number}."));
     }
+    alice.sees("! That is more at once than the server takes.");
     bob.sees("alice: n299.");
     let numbers: Vec<_> = bob
         .all_with("alice: n")

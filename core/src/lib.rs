@@ -30,6 +30,7 @@ pub mod key;
 pub mod limits;
 pub mod machine;
 pub mod name;
+pub mod rate;
 pub mod rng;
 pub mod safety_code;
 pub mod server;

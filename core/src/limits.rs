@@ -57,6 +57,12 @@ pub const RECORDS_PER_BATCH: usize = 1_000;
 pub const RECORDS_MAX: usize = 65_536;
 /// Password checks under way; more are refused for now.
 pub const PASSWORD_CHECKS_MAX: usize = 1_024;
+/// Handshakes of one source under way in one budget; more are refused for now.
+pub const HANDSHAKES_PER_SOURCE_MAX: usize = 64;
+/// Handshakes under way in one budget; more are refused for now.
+pub const HANDSHAKES_MAX: usize = 1_024;
+/// Sources whose handshakes are counted in one budget; the one that called the longest ago is forgotten.
+pub const HANDSHAKE_SOURCES_MAX: usize = 16_384;
 /// (account, source) pairs whose failed logins are remembered.
 pub const LOCKOUT_ENTRIES_MAX: usize = 65_536;
 /// Sources from which an account has logged in lately and that its account-wide budget does not refuse.
@@ -81,6 +87,9 @@ pub const SESSION_FRAMES_MAX: u64 = 1 << 20;
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long the login connection stays open for the word whether the listener could be reached.
 pub const PROBE_WITHIN: Duration = Duration::from_secs(3);
+
+/// The longest that a client believes a server's *later*; then it asks again.
+pub const LATER_MAX: Duration = Duration::from_secs(60);
 
 /// Texts that wait in a client for the server, and for each peer.
 pub const OUTBOX_MAX: usize = 1_000;
@@ -130,6 +139,10 @@ const _: () = assert!(
     PASSWORD_LEN_MAX + NAME_LEN_MAX + OWN_CANDIDATES_MAX * 20 + 128 + HANDSHAKE_SEAL_LEN_MAX
         <= HANDSHAKE_FRAME_LEN_MAX,
     "a login fits a message of a handshake"
+);
+const _: () = assert!(
+    HANDSHAKES_PER_SOURCE_MAX < HANDSHAKES_MAX && HANDSHAKES_MAX <= HANDSHAKE_SOURCES_MAX,
+    "one source leaves places to others, and who has a place is counted"
 );
 const _: () = assert!(
     SEQ_WINDOW * 4 <= REPLAY_WINDOW,

@@ -97,6 +97,13 @@ pub fn whole_secs_up(duration: Duration) -> u32 {
     u32::try_from(secs).unwrap_or(u32::MAX)
 }
 
+/// Whole milliseconds in `duration`, rounded up.
+#[must_use]
+pub fn whole_millis_up(duration: Duration) -> u32 {
+    let millis = duration.as_nanos().div_ceil(1_000_000);
+    u32::try_from(millis).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,9 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_rounded_up() {
+    fn what_is_whole_is_rounded_up() {
         assert_eq!(whole_secs_up(Duration::from_millis(1_400)), 2);
         assert_eq!(whole_secs_up(Duration::from_secs(2)), 2);
         assert_eq!(whole_secs_up(Duration::MAX), u32::MAX);
+        assert_eq!(whole_millis_up(Duration::from_micros(1_001)), 2);
+        assert_eq!(whole_millis_up(Duration::from_millis(2)), 2);
+        assert_eq!(whole_millis_up(Duration::MAX), u32::MAX);
     }
 }

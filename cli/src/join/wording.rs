@@ -85,6 +85,10 @@ fn session(event: &SessionEvent) -> String {
         ),
         SessionEvent::ServerAway { cause, peers } => server_away(*cause, *peers),
         SessionEvent::ServerBack => "! The server answers again.".into(),
+        SessionEvent::Slowed => {
+            "! That is more at once than the server takes. What waits is sent by and by, in order."
+                .into()
+        }
         SessionEvent::TimedOut => {
             "! The server has not heard from this client for too long. Logging in again.".into()
         }

@@ -5,7 +5,7 @@ use simplechat_sim::World;
 
 use super::*;
 use simplechat_core::server::recording::Texts;
-use simplechat_core::server::recording::tape::Encoder;
+use simplechat_core::server::recording::tape::{Encoder, VERSION};
 
 /// A little of everything, on a clear day.
 fn a_day(texts: Texts) -> Vec<u8> {
@@ -103,7 +103,9 @@ fn what_is_no_recording_says_so() {
     other_version[21] = 200;
     assert_eq!(
         shown(&other_version, None).1,
-        "Same, but this recording has version 200, and this program reads version 1: use the program that wrote it"
+        format!(
+            "Same, but this recording has version 200, and this program reads version {VERSION}: use the program that wrote it"
+        )
     );
     let mut damaged = a_day(Texts::Filled);
     let middle = damaged.len() / 2;

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use simplechat_core::limits::TEXT_LEN_MAX;
+use simplechat_core::rate::Rate;
 use simplechat_core::server::MailboxLimits;
+use simplechat_core::server::admission::AdmissionConfig;
+use simplechat_core::server::allowance::AllowanceConfig;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::{LockoutConfig, LockoutRule};
 
@@ -49,6 +52,26 @@ settings! {
 
         /// The time within which account_failures counts.
         account_failures_window: Duration = "10m" in TIMES;
+
+        /// How much a user can have the server do at once: messages, broadcasts, blocks, questions for an address, and
+        /// pages of the list of who is online.
+        operations_burst: u32 = "40" in 1..=1_000_000;
+
+        /// How much a user can have the server do a second after that. What is more waits in the client.
+        operations_per_second: u32 = "10" in 1..=1_000_000;
+
+        /// How many users a user's broadcasts can reach at once. A broadcast goes to everybody also if less is left; the
+        /// next one waits.
+        deliveries_burst: u32 = "5000" in 1..=1_000_000;
+
+        /// How many users a user's broadcasts can reach a second after that.
+        deliveries_per_second: u32 = "500" in 1..=1_000_000;
+
+        /// How many logins can be begun from one address (of IPv6, from one network of 64 bits) in a minute.
+        handshakes_per_minute: u32 = "240" in 1..=1_000_000;
+
+        /// How many can be begun in a minute by clients that were logged in lately.
+        handshakes_per_minute_returning: u32 = "5000" in 1..=1_000_000;
 
         /// How often clients say that they are there.
         heartbeat_interval: Duration = "30s" in TIMES;
@@ -129,6 +152,14 @@ impl ServeSettings {
     #[must_use]
     pub fn to_config(&self) -> Config {
         Config {
+            admission: AdmissionConfig {
+                strangers: Rate::per_minute(self.handshakes_per_minute),
+                returning: Rate::per_minute(self.handshakes_per_minute_returning),
+            },
+            allowance: AllowanceConfig {
+                operations: Rate::per_second(self.operations_burst, self.operations_per_second),
+                deliveries: Rate::per_second(self.deliveries_burst, self.deliveries_per_second),
+            },
             lockout: LockoutConfig {
                 rule: self.lockout,
                 attempts_max: self.max_login_attempts,

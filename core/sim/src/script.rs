@@ -136,6 +136,7 @@ fn show_session(event: &SessionEvent) -> String {
             format!("server away ({}), {peers} peers", show_away(*cause))
         }
         SessionEvent::ServerBack => "server back".into(),
+        SessionEvent::Slowed => "slowed".into(),
         SessionEvent::TimedOut => "timed out".into(),
         SessionEvent::PasswordNeeded => "password needed".into(),
         SessionEvent::Ended { end, unsent } => {

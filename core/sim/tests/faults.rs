@@ -2,7 +2,7 @@
 
 use simplechat_sim::trials::checker::Promise::{
     self, Blocked, Books, Bounded, Consent, Heartbeat, InOrder, Kept, Liveness, Lockout,
-    LoginsOnce, Once, OneFinalWord, Presence, Verified,
+    LoginsOnce, Once, OneFinalWord, Paced, Presence, Verified,
 };
 use simplechat_sim::trials::faults::Fault;
 use simplechat_sim::trials::{generate, trial};
@@ -63,6 +63,8 @@ caught! {
     an_expiry_without_a_reason: ExpireEarly as [Heartbeat];
     a_mailbox_without_a_bound: BoundlessMailboxes as [Bounded];
     a_client_that_runs_in_circles: RunInCircles as [Liveness];
+    a_later_that_is_final: LaterIsFinal as [OneFinalWord];
+    a_client_that_nobody_slows_down: NoAllowance as [Paced];
     a_store_that_says_it_has_kept_what_it_has_not: HastyStore as [Kept, Once, Books, Blocked, OneFinalWord];
     a_channel_that_opens_a_login_again: OpenReplays as [LoginsOnce];
     a_channel_that_opens_what_was_changed: OpenForgeries as [Once, Liveness, Heartbeat];

@@ -89,6 +89,9 @@ pub enum SessionEvent {
     },
     /// The server answers again, and the session goes on.
     ServerBack,
+    /// The user wishes more at once than the server does for one user: what waits is sent by and by, in order. Told once,
+    /// until nothing waits any more.
+    Slowed,
     /// The server had given this client up, and it logs in again.
     TimedOut,
     /// This client has been away for so long, or so much has changed, that the server wants the password again.

@@ -5,15 +5,16 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::Client;
 use super::connection::Connection;
-use super::event::{AwayCause, Event};
+use super::event::{AwayCause, Event, SessionEvent};
 use super::link::{Errand, Exchange};
 use super::outbox::Answered;
+use super::{Client, TimerKind};
 use crate::id::{QueryNumber, SessionId};
-use crate::limits::{COMMAND_CONNECTIONS_MAX, SESSION_FRAMES_MAX};
+use crate::limits::{COMMAND_CONNECTIONS_MAX, LATER_MAX, SESSION_FRAMES_MAX};
 use crate::machine::ConnId;
 use crate::name::Name;
+use crate::time::Timestamp;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{Items, Payload, decode};
@@ -23,6 +24,8 @@ use crate::wire::request::{Answer, Operation, Outcome, Refusal, Request};
 const UNANSWERED_REST: Duration = Duration::from_secs(1);
 /// Anybody on the way can say that the server does not know the session. A login finds out; there is not one for each time.
 const RELOGIN_INTERVAL: Duration = Duration::from_secs(1);
+/// However soon a server says that it will take something, it is not asked in a circle.
+const LATER_MIN: Duration = Duration::from_millis(10);
 /// Names that a list of who is online may have; a server that sends more is not believed.
 const ONLINE_MAX: usize = 1_000_000;
 
@@ -33,6 +36,8 @@ pub(super) struct OnlineQuery {
     users: Vec<Name>,
     /// The connection that the next page is asked for on.
     on: Option<ConnId>,
+    /// Before this time the server does not give it.
+    not_before: Timestamp,
 }
 
 impl Client {
@@ -40,6 +45,11 @@ impl Client {
     pub(super) fn flush(&mut self) {
         while self.is_ready() && self.has_unsent() && self.requests() < COMMAND_CONNECTIONS_MAX {
             self.request(Errand::Operations);
+        }
+        // What is due is sent when the link is ready and has a connection left, of which it hears.
+        match self.next_send().filter(|at| *at > self.clock.at) {
+            Some(at) => self.timers.set(TimerKind::PutOff, at),
+            None => self.timers.cancel(TimerKind::PutOff),
         }
     }
 
@@ -51,7 +61,14 @@ impl Client {
     }
 
     fn has_unsent(&self) -> bool {
-        self.outbox.has_unsent() || self.query.as_ref().is_some_and(|query| query.on.is_none())
+        self.next_send().is_some_and(|at| at <= self.clock.at)
+    }
+
+    /// When something can be sent that is not on its way, which may be long past.
+    fn next_send(&self) -> Option<Timestamp> {
+        let query = self.query.as_ref().filter(|query| query.on.is_none());
+        let page = query.map(|query| query.not_before);
+        [self.outbox.next_send(), page].into_iter().flatten().min()
     }
 
     fn requests(&self) -> usize {
@@ -80,6 +97,7 @@ impl Client {
         }
         if let Some(query) = &mut self.query
             && query.on.is_none()
+            && query.not_before <= self.clock.at
         {
             query.on = Some(conn);
             payload.push(&Request::ListOnline {
@@ -87,7 +105,7 @@ impl Client {
                 after: query.users.last().copied(),
             });
         }
-        self.outbox.send(&mut payload, conn);
+        self.outbox.send(self.clock.at, &mut payload, conn);
         if let Some(session) = &mut self.link.session {
             let bytes = session.channel.seal_call(payload.as_bytes());
             let is_used_up = session.channel.frames() >= SESSION_FRAMES_MAX;
@@ -116,6 +134,15 @@ impl Client {
         let mut stopping = false;
         for item in Items::new(&opened.payload).flatten() {
             match decode(item) {
+                Ok(Answer::Outcome {
+                    seq,
+                    outcome: Outcome::Refused(Refusal::Later { milliseconds }),
+                }) => {
+                    let until = self.later(milliseconds);
+                    if self.outbox.put_off(seq, conn, until) {
+                        self.event(SessionEvent::Slowed);
+                    }
+                }
                 Ok(Answer::Outcome { seq, outcome }) => {
                     let frame = opened.counter;
                     self.outbox.answered(seq, Answered { outcome, frame });
@@ -123,6 +150,10 @@ impl Client {
                 Ok(Answer::Online { query, users, more }) => {
                     self.on_online_page(query, users.as_slice(), more);
                 }
+                Ok(Answer::OnlineLater {
+                    query,
+                    milliseconds,
+                }) => self.on_online_page_put_off(query, milliseconds),
                 Ok(Answer::Stopping) => stopping = true,
                 Ok(
                     Answer::Alive
@@ -217,9 +248,23 @@ impl Client {
                 number: QueryNumber(self.queries),
                 users: Vec::new(),
                 on: None,
+                not_before: Timestamp::ZERO,
             });
         }
         self.flush();
+    }
+
+    fn on_online_page_put_off(&mut self, number: QueryNumber, milliseconds: u32) {
+        let until = self.later(milliseconds);
+        if let Some(query) = self.query.as_mut().filter(|query| query.number == number) {
+            query.not_before = until;
+        }
+    }
+
+    /// When that is which the server calls later. It is believed within reason.
+    fn later(&self, milliseconds: u32) -> Timestamp {
+        let wait = Duration::from_millis(milliseconds.into());
+        self.clock.at + wait.clamp(LATER_MIN, LATER_MAX)
     }
 
     fn on_online_page(&mut self, number: QueryNumber, users: &[Name], more: bool) {

@@ -131,6 +131,8 @@ enum TimerKind {
     Heartbeat,
     /// The server may be tried again.
     Retry,
+    /// The server takes again what it put off.
+    PutOff,
     /// This user's question expires.
     Question(Name),
     /// This peer may be tried again.
@@ -154,6 +156,7 @@ impl TimerKind {
         match self {
             Self::Heartbeat => "send a heartbeat",
             Self::Retry => "try the server again",
+            Self::PutOff => "send what was put off",
             Self::Question(_) => "expire a question",
             Self::Peer(_) => "try a peer again",
             Self::Former(_) => "tell a former peer",
@@ -310,6 +313,7 @@ impl Client {
             match kind {
                 TimerKind::Heartbeat => self.send_heartbeat(),
                 TimerKind::Retry => self.retry(),
+                TimerKind::PutOff => self.flush(),
                 TimerKind::Question(by) => self.close_question(by),
                 TimerKind::Peer(peer) => self.wake_peer(peer),
                 TimerKind::Former(introduction) => self.tell_former_peer(introduction),

@@ -10,6 +10,7 @@ use crate::id::Seq;
 use crate::limits::{OUTBOX_MAX, SEQ_WINDOW};
 use crate::machine::ConnId;
 use crate::name::Name;
+use crate::time::Timestamp;
 use crate::wire::item::{Payload, encode};
 use crate::wire::request::{Operation, Outcome, Request};
 
@@ -18,6 +19,8 @@ struct Outgoing {
     operation: Operation,
     /// The connection that it is on.
     on: Option<ConnId>,
+    /// Before this time the server does not take it.
+    not_before: Timestamp,
     /// The answer, which waits until all before it are answered.
     answer: Option<Answered>,
     /// Whether the server of this session has answered it: another one may have forgotten, and waits for the number.
@@ -56,6 +59,8 @@ pub(super) struct Full;
 pub(super) struct Outbox {
     next: Seq,
     open: BTreeMap<Seq, Outgoing>,
+    /// Whether the server put something off since it was last empty.
+    is_slowed: bool,
 }
 
 impl Outbox {
@@ -63,6 +68,7 @@ impl Outbox {
         Self {
             next: Seq::FIRST,
             open: BTreeMap::new(),
+            is_slowed: false,
         }
     }
 
@@ -73,6 +79,7 @@ impl Outbox {
         let outgoing = Outgoing {
             operation,
             on: None,
+            not_before: Timestamp::ZERO,
             answer: None,
             is_settled: false,
         };
@@ -96,16 +103,18 @@ impl Outbox {
             .map_or(self.next, |(seq, _)| *seq)
     }
 
-    /// Whether something can be sent that is not on its way.
-    pub(super) fn has_unsent(&self) -> bool {
+    /// When something can be sent that is not on its way, which may be long past.
+    pub(super) fn next_send(&self) -> Option<Timestamp> {
         let end = self.window_end();
         self.open
             .range(..end)
-            .any(|(_, outgoing)| outgoing.is_unsent())
+            .find(|(_, outgoing)| outgoing.is_unsent())
+            .map(|(_, outgoing)| outgoing.not_before)
     }
 
-    /// Puts what can be sent into a frame, in order, as far as it fits.
-    pub(super) fn send(&mut self, payload: &mut Payload, conn: ConnId) {
+    /// Puts what can be sent into a frame, in order, as far as it fits. What follows something that was put off would be
+    /// put off too.
+    pub(super) fn send(&mut self, now: Timestamp, payload: &mut Payload, conn: ConnId) {
         let seq = self.lowest_unanswered();
         payload.push(&Request::LowestUnanswered { seq });
         let end = self.window_end();
@@ -114,7 +123,7 @@ impl Outbox {
                 continue;
             }
             let item = encode(&outgoing.request(seq));
-            if !payload.has_room_for(item.len()) {
+            if outgoing.not_before > now || !payload.has_room_for(item.len()) {
                 break;
             }
             payload.push_encoded(&item);
@@ -134,7 +143,24 @@ impl Outbox {
     pub(super) fn pop_answered(&mut self) -> Option<(Operation, Answered)> {
         let first = self.open.first_entry()?;
         let answer = first.get().answer?;
-        Some((first.remove().operation, answer))
+        let operation = first.remove().operation;
+        self.is_slowed &= !self.open.is_empty();
+        Some((operation, answer))
+    }
+
+    /// The server does not take it before that time, it said on this connection. Gives whether this is the first that it
+    /// puts off since nothing waited here.
+    pub(super) fn put_off(&mut self, seq: Seq, conn: ConnId, until: Timestamp) -> bool {
+        let Some(outgoing) = self.open.get_mut(&seq) else {
+            return false;
+        };
+        // If it was sent again meanwhile, another connection brings the word on it.
+        if outgoing.on != Some(conn) || outgoing.is_settled {
+            return false;
+        }
+        outgoing.on = None;
+        outgoing.not_before = until;
+        !core::mem::replace(&mut self.is_slowed, true)
     }
 
     /// A connection is over: what has no answer yet is to be sent again. Gives whether there is such.

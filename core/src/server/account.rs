@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use super::AccountId;
+use super::allowance::Allowance;
 use super::blacklist::Blacklist;
 use super::intake::Intake;
 use super::lane::{Lane, Notice, push_notice};
@@ -35,6 +36,8 @@ pub(super) struct Account {
     pub(super) latest_login: Option<LatestLogin>,
     /// Notices for the latest client while it has no session: it may come back, and has its address book still.
     pub(super) missed: VecDeque<Notice>,
+    /// What it may have done just now. It is not the session's: who logs in again has no more.
+    pub(super) allowance: Allowance,
     pub(super) intakes: LruMap<InstanceId, Intake>,
     /// With whom messages or addresses were exchanged, and when last.
     pub(super) acquaintances: LruMap<AccountId, Timestamp>,
@@ -49,6 +52,7 @@ impl Account {
             session: None,
             latest_login: None,
             missed: VecDeque::new(),
+            allowance: Allowance::default(),
             intakes: LruMap::new(INSTANCES_PER_ACCOUNT),
             acquaintances: LruMap::new(ACQUAINTANCES_MAX),
         }

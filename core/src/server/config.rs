@@ -4,12 +4,18 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::admission::AdmissionConfig;
+use super::allowance::AllowanceConfig;
 use super::lockout::LockoutConfig;
 use super::mailbox::MailboxLimits;
 
 /// What an operator can set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
+    /// How often a source may begin a handshake.
+    pub admission: AdmissionConfig,
+    /// How much an account may have the server do.
+    pub allowance: AllowanceConfig,
     /// How passwords may be guessed.
     pub lockout: LockoutConfig,
     /// How much is kept for a user.
@@ -35,6 +41,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            admission: AdmissionConfig::default(),
+            allowance: AllowanceConfig::default(),
             lockout: LockoutConfig::default(),
             mailbox: MailboxLimits::default(),
             heartbeat_interval: Duration::from_secs(30),

@@ -4,6 +4,7 @@
 //! that comes again gets the outcome it had. Outcomes are kept until the client says that it knows them.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use crate::id::Seq;
 use crate::limits::SEQ_WINDOW;
@@ -142,22 +143,41 @@ impl Intake {
         }
     }
 
-    /// The next operation whose turn it is.
-    pub(super) fn pop_ready(&mut self) -> Option<(Seq, Operation)> {
-        for (seq, slot) in self.slots.range_mut(self.next..) {
+    /// The operation whose turn it is, if it has come. Then [`Self::pop_ready`] or [`Self::put_off`] it.
+    pub(super) fn ready(&mut self) -> Option<&Operation> {
+        for (seq, slot) in self.slots.range(self.next..) {
             if *seq != self.next {
                 return None;
             }
-            self.next = seq.next();
-            match core::mem::replace(&mut slot.state, State::Pending) {
-                State::Held(operation) => return Some((*seq, operation)),
-                // An earlier life of the server did it, or it is the last number that there is.
-                done @ (State::Pending | State::Counting { .. } | State::Final(_)) => {
-                    slot.state = done;
-                }
+            if let State::Held(operation) = &slot.state {
+                return Some(operation);
             }
+            // An earlier life of the server did it, or it is the last number that there is.
+            self.next = seq.next();
         }
         None
+    }
+
+    /// Takes the operation whose turn it is.
+    pub(super) fn pop_ready(&mut self) -> Option<(Seq, Operation)> {
+        self.ready()?;
+        let seq = self.next;
+        let slot = self.slots.get_mut(&seq)?;
+        self.next = seq.next();
+        match core::mem::replace(&mut slot.state, State::Pending) {
+            State::Held(operation) => Some((seq, operation)),
+            State::Pending | State::Counting { .. } | State::Final(_) => None,
+        }
+    }
+
+    /// Gives back everything that is held, in order, with the connections that wait for it: none of their numbers is used
+    /// up, and they come again.
+    pub(super) fn put_off(&mut self) -> Vec<(Seq, Option<ConnId>)> {
+        let is_held = |_: &Seq, slot: &mut Slot| matches!(slot.state, State::Held(_));
+        self.slots
+            .extract_if(.., is_held)
+            .map(|(seq, slot)| (seq, slot.waiting))
+            .collect()
     }
 
     /// A broadcast went to so many, and could not go to so many more; its word is final when all is decided.

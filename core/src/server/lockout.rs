@@ -9,11 +9,11 @@
 //! sources from which the account has not logged in lately.
 
 use alloc::collections::{BTreeMap, VecDeque};
-use core::net::IpAddr;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::source::Source;
 use crate::limits::{KNOWN_SOURCES_MAX, LOCKOUT_ENTRIES_MAX};
 use crate::lru::LruMap;
 use crate::name::Name;
@@ -56,24 +56,6 @@ pub enum LockoutRule {
     AccountAndSource,
     /// By account alone: simple, and anybody can lock anybody out.
     Account,
-}
-
-/// Where a login comes from: an IPv4 address, or an IPv6 network of 64 bits, which one host commonly has to itself.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Source(IpAddr);
-
-impl Source {
-    /// The source that an address belongs to.
-    #[must_use]
-    pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(v4) => Self(IpAddr::V4(v4)),
-            IpAddr::V6(v6) => {
-                let network = v6.to_bits() & !u128::from(u64::MAX);
-                Self(IpAddr::V6(network.into()))
-            }
-        }
-    }
 }
 
 /// An attempt that was let through. It counts as failed until [`Lockout::succeed`] says otherwise.

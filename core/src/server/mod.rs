@@ -1,8 +1,9 @@
 //! The server's machine: who is logged in, what goes to whom, and what is kept for whom.
 //!
-//! The rules are small machines of their own, each in the module that bears its name: [`lockout`], `heartbeat`,
-//! `blacklist`, `introduction`, `mailbox`, `intake` (operations once and in order), `lane` (what waits for one client) and
-//! `record_queue` (what waits for the store). The rest composes them:
+//! The rules are small machines of their own, each in the module that bears its name: [`admission`] (who may begin a
+//! handshake), [`lockout`], [`allowance`] (how much an account may have done), `heartbeat`, `blacklist`, `introduction`,
+//! `mailbox`, `intake` (operations once and in order), `lane` (what waits for one client) and `record_queue` (what waits for
+//! the store). The rest composes them:
 //!
 //! ```text
 //! connection ─ handshake ─ login ─────────────── session starts, takes over, ends
@@ -12,12 +13,15 @@
 //! delivery (lanes to listeners) · presence (alerts, who is online) · storing, restore · shutdown
 //! ```
 
+pub mod admission;
+pub mod allowance;
 pub mod config;
 pub mod event;
 pub mod lockout;
 pub mod record;
 pub mod recording;
 pub mod sizes;
+pub mod source;
 
 mod account;
 mod addresses;

@@ -1,6 +1,7 @@
 //! What logged-in clients ask, and when they are answered: on the same connection, once all outcomes are known.
 
 use alloc::collections::BTreeSet;
+use core::time::Duration;
 
 use super::event::Fault;
 use super::intake::{Fate, Submitted};
@@ -13,6 +14,7 @@ use crate::id::{InstanceId, QueryNumber, Seq, SessionId};
 use crate::limits::ANSWER_WITHIN;
 use crate::machine::ConnId;
 use crate::name::Name;
+use crate::time::whole_millis_up;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
 use crate::wire::request::{Answer, Operation, Outcome, Refusal, Request};
@@ -161,17 +163,46 @@ impl Server {
             self.answer(conn, &Answer::Stopping);
         }
         if let Some((query, after)) = asked.online {
-            let page = self.online_page(account, query, after);
+            let page = self.answer_who_is_online(account, query, after);
             self.answer(conn, &page);
         }
     }
 
-    /// Does all operations whose turn it is.
+    /// A page of who is online, if the account may have one now.
+    fn answer_who_is_online(
+        &mut self,
+        account: AccountId,
+        query: QueryNumber,
+        after: Option<Name>,
+    ) -> Answer {
+        let allowance = &mut self.accounts.get_mut(account).allowance;
+        match allowance.take_page(self.clock.at, &self.config.allowance) {
+            Ok(()) => self.online_page(account, query, after),
+            Err(wait) => Answer::OnlineLater {
+                query,
+                milliseconds: whole_millis_up(wait),
+            },
+        }
+    }
+
+    /// Does all operations whose turn it is, as far as the account may have them done.
     fn run_intake(&mut self, account: AccountId, instance: InstanceId) {
-        while let Some((seq, operation)) = self
-            .intake(account, instance)
-            .and_then(super::intake::Intake::pop_ready)
-        {
+        loop {
+            let now = self.clock.at;
+            let owner = self.accounts.get_mut(account);
+            let Some(intake) = owner.intakes.peek_mut(&instance) else {
+                return;
+            };
+            let Some(operation) = intake.ready() else {
+                return;
+            };
+            let taken = owner.allowance.take(now, &self.config.allowance, operation);
+            if let Err(wait) = taken {
+                return self.put_off(account, instance, wait);
+            }
+            let Some((seq, operation)) = intake.pop_ready() else {
+                return;
+            };
             let origin = Origin {
                 account,
                 instance,
@@ -184,6 +215,24 @@ impl Server {
                 }
                 Some(outcome) => self.resolve(origin, outcome),
                 None => {}
+            }
+        }
+    }
+
+    /// Refuses the operations of an instance for now. Each is told the time at which there is a token for it, so that a
+    /// client that keeps to it sends none of them in vain again.
+    fn put_off(&mut self, account: AccountId, instance: InstanceId, wait: Duration) {
+        let Some(intake) = self.intake(account, instance) else {
+            return;
+        };
+        let mut wait = wait;
+        for (seq, waiting) in intake.put_off() {
+            let milliseconds = whole_millis_up(wait);
+            wait = wait.saturating_add(self.config.allowance.operations.interval);
+            if let Some(conn) = waiting {
+                let outcome = Outcome::Refused(Refusal::Later { milliseconds });
+                self.answer(conn, &Answer::Outcome { seq, outcome });
+                self.stop_waiting(conn, seq);
             }
         }
     }

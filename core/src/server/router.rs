@@ -48,6 +48,11 @@ impl Server {
             .filter(|user| *user != sender)
             .filter(|user| !self.accounts.get(*user).blacklist.contains(sender))
             .collect();
+        self.accounts.get_mut(sender).allowance.draw_deliveries(
+            self.clock.at,
+            &self.config.allowance,
+            recipients.len(),
+        );
         let item = self.encode_delivery(origin, Audience::Everyone, text);
         let (mut undecided, mut refused) = (0, 0);
         for recipient in &recipients {

@@ -138,10 +138,17 @@ pub enum Answer {
     Stopping,
     /// The request is of a kind that this server does not know.
     Unsupported,
+    /// Too many pages of who is online were asked for: this one is to be asked for again.
+    OnlineLater {
+        /// The question.
+        query: QueryNumber,
+        /// When: in so many milliseconds.
+        milliseconds: u32,
+    },
 }
 
 impl Item for Answer {
-    const KINDS: u32 = 7;
+    const KINDS: u32 = 8;
 }
 
 /// Whether a listener could be reached.
@@ -238,6 +245,13 @@ pub enum Refusal {
     /// The server's store keeps nothing just now, and without it this cannot be done.
     #[error("the server cannot keep anything now: try again later")]
     NotKept,
+    /// The account has the server do too much. Alone among refusals it is not final: the number is not used up, and what
+    /// comes behind it is refused in the same way.
+    #[error("too much at once: try again in {milliseconds} ms")]
+    Later {
+        /// When to try again: in so many milliseconds.
+        milliseconds: u32,
+    },
     /// A reason of a later version.
     #[error("the server says no, for a reason that this version does not know ({code})")]
     Other {
@@ -266,6 +280,7 @@ impl From<Refusal> for (u8, u32) {
             Refusal::NotIntroduced => (12, 0),
             Refusal::TooManyIntroductions { max } => (13, max),
             Refusal::NotKept => (14, 0),
+            Refusal::Later { milliseconds } => (15, milliseconds),
             Refusal::Other { code, detail } => (code, detail),
         }
     }
@@ -289,6 +304,9 @@ impl From<(u8, u32)> for Refusal {
             12 => Self::NotIntroduced,
             13 => Self::TooManyIntroductions { max: detail },
             14 => Self::NotKept,
+            15 => Self::Later {
+                milliseconds: detail,
+            },
             code => Self::Other { code, detail },
         }
     }

@@ -155,6 +155,8 @@ fn answer_items() {
         Refusal::NoQuestion,
         Refusal::NotIntroduced,
         Refusal::TooManyIntroductions { max: 500 },
+        Refusal::NotKept,
+        Refusal::Later { milliseconds: 300 },
         Refusal::Other {
             code: 99,
             detail: 7,
@@ -193,6 +195,10 @@ fn answer_items() {
         Answer::LoggedOut,
         Answer::Stopping,
         Answer::Unsupported,
+        Answer::OnlineLater {
+            query: QueryNumber(1),
+            milliseconds: 300,
+        },
     ]);
     insta::assert_snapshot!(golden(&answers));
 }

@@ -200,6 +200,7 @@ fn the_session() {
         away(AwayCause::Silent, 2),
         away(AwayCause::Stopping, 0),
         SessionEvent::ServerBack,
+        SessionEvent::Slowed,
         SessionEvent::TimedOut,
         MessageEvent::Undelivered {
             to: name("bob"),

@@ -11,6 +11,7 @@ mod heartbeat;
 mod letters;
 mod lockout;
 mod logins;
+mod pace;
 mod rest;
 mod verified;
 mod words;
@@ -58,6 +59,8 @@ pub enum Promise {
     Books,
     /// Nothing waits for ever, and nothing runs in circles.
     Liveness,
+    /// Nobody has more done in a time than their allowance.
+    Paced,
     /// Every table stays within its bound.
     Bounded,
     /// The machines never panic.
@@ -148,6 +151,7 @@ impl Checker {
                 Box::new(lockout::Lockout::default()),
                 Box::new(logins::Logins::default()),
                 Box::new(heartbeat::Heartbeat::default()),
+                Box::new(pace::Pace::default()),
                 Box::new(rest::Rest),
             ],
         }

@@ -9,7 +9,7 @@
     reason = "each fault concerns few things"
 )]
 
-use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, Verification};
+use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
 use simplechat_core::name::Name;
 use simplechat_core::server::config::Config;
 use simplechat_core::wire::push::Presence;
@@ -73,6 +73,10 @@ pub enum Fault {
     BoundlessMailboxes,
     /// Heartbeats are sent all the time.
     RunInCircles,
+    /// Who is slowed down is told that what was put off is refused.
+    LaterIsFinal,
+    /// Nobody is slowed down.
+    NoAllowance,
     /// The store says that it has kept something before it has.
     HastyStore,
     /// The channel opens a login again.
@@ -109,6 +113,7 @@ impl Planted {
             Fault::SmallMailboxes => config.mailbox.messages = 1,
             Fault::ExpireEarly => config.timeout = config.heartbeat_interval / 2,
             Fault::BoundlessMailboxes => config.mailbox.messages = usize::MAX,
+            Fault::NoAllowance => config.allowance.operations.burst = u32::MAX,
             Fault::RunInCircles => config.heartbeat_interval /= 50,
             _ => {}
         }
@@ -219,6 +224,10 @@ impl Planted {
                 if matches!(outcome, Outcome::Refused(_)) {
                     *outcome = Outcome::Delivered;
                 }
+            }
+            (Fault::LaterIsFinal, Event::Session(SessionEvent::Slowed)) => self.fired = true,
+            (Fault::LaterIsFinal, Event::Outcome { outcome, .. }) if self.fired => {
+                *outcome = Outcome::Refused(Refusal::Later { milliseconds: 100 });
             }
             (Fault::FalseRefusal, Event::Outcome { outcome, .. })
                 if *outcome == Outcome::Delivered =>

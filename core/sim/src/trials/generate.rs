@@ -5,7 +5,7 @@ use crate::net::Listening;
 use crate::world::Secrecy;
 
 use super::plan::{
-    Action, Guess, Millis, Person, Plan, Reply, Settings, Sky, Step, Way, Whom, Wish,
+    Action, Guess, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step, Way, Whom, Wish,
 };
 
 /// What is not left to chance.
@@ -146,6 +146,8 @@ impl Generator {
             presence_alerts_max: self.pick(&[500, 500, 500, 2]),
             max_text: self.pick(&[8 * 1024, 8 * 1024, 100]),
             shutdown_deadline: Millis(self.pick(&[10_000, 3_000])),
+            operations: self.pick(&[usual.operations, usual.operations, Pace(5, 2), Pace(1, 1)]),
+            deliveries: self.pick(&[usual.deliveries, usual.deliveries, Pace(3, 2)]),
         }
     }
 
@@ -244,7 +246,8 @@ impl Generator {
     fn action(&mut self) -> Action {
         let person = self.person();
         match self.dice.below(100) {
-            0..70 => Action::Wish(person, self.wish(person)),
+            0..68 => Action::Wish(person, self.wish(person)),
+            68..70 => Action::Flood(person, self.whom(person), self.pick(&[3, 10, 50])),
             70..80 => Action::SitDown(person, self.guess()),
             80..81 => Action::Peace,
             81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),

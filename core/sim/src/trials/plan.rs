@@ -1,11 +1,17 @@
 //! A plan: all that makes a world, so that the same plan is the same world, and a smaller plan a smaller one.
 //!
 //! Plans are written and read as RON, so that a failing one can be kept, cut down by hand and run again.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "few of the things that happen have the server do something"
+)]
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use simplechat_core::rate::Rate;
 use simplechat_core::server::MailboxLimits;
+use simplechat_core::server::allowance::AllowanceConfig;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::LockoutConfig;
 
@@ -142,6 +148,8 @@ pub enum Action {
     SitDown(Person, Guess),
     /// Somebody wishes something of their client, if they have one.
     Wish(Person, Wish),
+    /// Somebody writes so many messages at once.
+    Flood(Person, Whom, usize),
     /// Somebody's client is gone without a word.
     CrashClient(Person),
     /// The server is gone without a word.
@@ -220,6 +228,7 @@ impl Action {
             | Self::Weather(_) => true,
             Self::SitDown(..)
             | Self::Wish(..)
+            | Self::Flood(..)
             | Self::CrashClient(_)
             | Self::CutPeers(..)
             | Self::HealPeers(..)
@@ -247,6 +256,7 @@ pub struct Step {
 
 /// The server's settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
 #[allow(missing_docs, reason = "they are those of the server's config")]
 pub struct Settings {
     pub attempts_max: u32,
@@ -261,6 +271,18 @@ pub struct Settings {
     pub presence_alerts_max: usize,
     pub max_text: usize,
     pub shutdown_deadline: Millis,
+    pub operations: Pace,
+    pub deliveries: Pace,
+}
+
+/// So many at once, and then so many a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pace(pub u32, pub u32);
+
+impl From<Pace> for Rate {
+    fn from(Pace(burst, tokens): Pace) -> Self {
+        Self::per_second(burst, tokens)
+    }
 }
 
 impl Default for Settings {
@@ -278,6 +300,8 @@ impl Default for Settings {
             presence_alerts_max: 500,
             max_text: 8 * 1024,
             shutdown_deadline: Millis(10_000),
+            operations: Pace(40, 10),
+            deliveries: Pace(5_000, 500),
         }
     }
 }
@@ -304,6 +328,11 @@ impl Settings {
             presence_alerts_max: self.presence_alerts_max,
             max_text: self.max_text,
             shutdown_deadline: self.shutdown_deadline.into(),
+            allowance: AllowanceConfig {
+                operations: self.operations.into(),
+                deliveries: self.deliveries.into(),
+            },
+            ..Config::default()
         }
     }
 }
@@ -340,10 +369,37 @@ impl Plan {
     }
 
     /// After so long in a kind network everything that waited has been tried again: the longest rest of a machine is a
-    /// minute and a half, and a session that the server gave up is noticed a timeout later.
+    /// minute and a half, a session that the server gave up is noticed a timeout later, and then everything that anybody
+    /// may have wished is done at the pace at which it may be.
     #[must_use]
     pub fn longest_rest(&self) -> Duration {
-        Duration::from_secs(100) + Duration::from(self.settings.timeout)
+        let waits = Duration::from_secs(100) + Duration::from(self.settings.timeout);
+        let accounts = 0..self.people.len();
+        let longest_work = accounts.map(|account| self.work_of(account)).max();
+        waits + longest_work.unwrap_or_default()
+    }
+
+    /// How long it takes to do all that the people of an account wish.
+    fn work_of(&self, account: usize) -> Duration {
+        let operations = Rate::from(self.settings.operations);
+        let deliveries = Rate::from(self.settings.deliveries);
+        let recipients = u32::try_from(self.people.len()).unwrap_or(u32::MAX);
+        let work = |action| {
+            let (person, work) = match action {
+                Action::Flood(person, _, count) => {
+                    let count = u32::try_from(count).unwrap_or(u32::MAX);
+                    (person, operations.time_for(count))
+                }
+                Action::Wish(person, Wish::Broadcast(_)) => (
+                    person,
+                    operations.time_for(1) + deliveries.time_for(recipients),
+                ),
+                Action::Wish(person, _) => (person, operations.time_for(1)),
+                _ => return None,
+            };
+            (self.account_of(person) == account).then_some(work)
+        };
+        self.steps.iter().filter_map(|step| work(step.action)).sum()
     }
 
     /// The plan as it is written in files, a step a line.

@@ -129,6 +129,8 @@ impl Shrinker {
         self.try_change(|plan| plan.settings.presence_alerts_max = usual.presence_alerts_max);
         self.try_change(|plan| plan.settings.max_text = usual.max_text);
         self.try_change(|plan| plan.settings.shutdown_deadline = usual.shutdown_deadline);
+        self.try_change(|plan| plan.settings.operations = usual.operations);
+        self.try_change(|plan| plan.settings.deliveries = usual.deliveries);
     }
 
     /// Shorter pauses and texts.
@@ -167,6 +169,7 @@ fn concerns(action: Action, person: Person) -> bool {
     match action {
         Action::SitDown(one, _)
         | Action::Wish(one, _)
+        | Action::Flood(one, ..)
         | Action::CrashClient(one)
         | Action::CutServer(one)
         | Action::HealServer(one)

@@ -163,6 +163,11 @@ impl<'a> Trial<'a> {
             Action::Peace => return self.make_peace(),
             Action::SitDown(person, guess) => self.sit_down(person, guess),
             Action::Wish(person, wish) => self.wish(person, wish),
+            Action::Flood(person, whom, count) => {
+                for _ in 0..count {
+                    self.wish(person, Wish::Message(whom, 1));
+                }
+            }
             Action::CrashClient(person) => {
                 if let Some(client) = self.client(person) {
                     self.world.crash(client);

@@ -1,6 +1,7 @@
 //! Tests of the outbox.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::*;
 use crate::channel::tests::pair;
@@ -9,6 +10,7 @@ use crate::wire::item::{Items, decode};
 
 const A: ConnId = ConnId::Dialled(1);
 const B: ConnId = ConnId::Dialled(2);
+const NOW: Timestamp = Timestamp::from_secs(9);
 
 fn say(outbox: &mut Outbox, text: &str) {
     let text = text.parse().unwrap();
@@ -18,7 +20,7 @@ fn say(outbox: &mut Outbox, text: &str) {
 /// What goes into a frame: the numbers, with a mark at those that only fill their place.
 fn send(outbox: &mut Outbox, conn: ConnId) -> Vec<(u64, bool)> {
     let mut payload = Payload::default();
-    outbox.send(&mut payload, conn);
+    outbox.send(NOW, &mut payload, conn);
     Items::new(payload.as_bytes())
         .filter_map(|item| {
             let Request::Submit { seq, operation } = decode(item.unwrap()).unwrap() else {
@@ -56,7 +58,7 @@ fn what_is_on_its_way_is_not_sent_twice_until_its_connection_is_over() {
     assert_eq!(send(&mut outbox, A), [(1, false), (2, false)]);
     say(&mut outbox, "3");
     assert_eq!(send(&mut outbox, B), [(3, false)]);
-    assert!(!outbox.has_unsent());
+    assert!(outbox.next_send().is_none());
     answer(&mut outbox, 2);
     assert!(outbox.connection_over(A));
     assert_eq!(send(&mut outbox, B), [(1, false)]);
@@ -93,13 +95,46 @@ fn a_server_that_forgot_gets_every_number_but_does_nothing_twice() {
 }
 
 #[test]
+fn what_was_put_off_waits_and_nothing_overtakes_it() {
+    let mut outbox = Outbox::new();
+    for text in ["1", "2", "3"] {
+        say(&mut outbox, text);
+    }
+    send(&mut outbox, A);
+    answer(&mut outbox, 1);
+    let soon = NOW + Duration::from_millis(1);
+    assert!(outbox.put_off(Seq(2), A, soon), "it is the first");
+    assert!(!outbox.put_off(Seq(3), A, NOW));
+    assert!(!outbox.connection_over(A), "all have a word");
+    say(&mut outbox, "4");
+    assert_eq!(outbox.next_send(), Some(soon));
+    assert_eq!(send(&mut outbox, B), []);
+    assert!(!outbox.put_off(Seq(2), A, NOW), "it is old news");
+    assert_eq!(outbox.next_send(), Some(soon));
+}
+
+#[test]
+fn that_it_is_slowed_is_news_again_when_nothing_waited() {
+    let mut outbox = Outbox::new();
+    for seq in [1, 2] {
+        say(&mut outbox, "x");
+        send(&mut outbox, A);
+        assert!(outbox.put_off(Seq(seq), A, NOW));
+        send(&mut outbox, A);
+        assert!(!outbox.put_off(Seq(seq), A, NOW));
+        answer(&mut outbox, seq);
+        assert_eq!(popped(&mut outbox), 1);
+    }
+}
+
+#[test]
 fn no_more_than_the_window_is_on_its_way() {
     let mut outbox = Outbox::new();
     for _ in 0..SEQ_WINDOW + 5 {
         say(&mut outbox, "x");
     }
     assert_eq!(send(&mut outbox, A).last(), Some(&(SEQ_WINDOW, false)));
-    assert!(!outbox.has_unsent());
+    assert!(outbox.next_send().is_none());
     answer(&mut outbox, 1);
     assert_eq!(popped(&mut outbox), 1);
     assert_eq!(send(&mut outbox, B), [(SEQ_WINDOW + 1, false)]);

@@ -196,3 +196,28 @@ fn nobody_is_answered_on_a_connection_that_is_gone() {
     let resolved = intake.resolve(Seq(1), Outcome::Done).unwrap();
     assert_eq!(resolved.waiting, None);
 }
+
+#[test]
+fn what_was_put_off_keeps_its_number_and_what_was_done_its_outcome() {
+    let mut intake = Intake::new(Seq(1));
+    for seq in [1, 2, 3, 5] {
+        submit(&mut intake, seq);
+    }
+    assert_eq!(intake.pop_ready().map(|(seq, _)| seq), Some(Seq(1)));
+    let waiting = Some(CONN);
+    assert_eq!(
+        intake.put_off(),
+        [(Seq(2), waiting), (Seq(3), waiting), (Seq(5), waiting)]
+    );
+    assert_eq!(intake.ready(), None);
+    submit(&mut intake, 3);
+    assert_eq!(intake.ready(), None, "3 does not come before 2");
+    submit(&mut intake, 2);
+    let done: Vec<_> = core::iter::from_fn(|| intake.pop_ready()).collect();
+    assert_eq!(
+        done.iter().map(|(seq, _)| seq.0).collect::<Vec<_>>(),
+        [2, 3]
+    );
+    let resolved = intake.resolve(Seq(1), Outcome::Done).unwrap();
+    assert_eq!(resolved.waiting, waiting);
+}

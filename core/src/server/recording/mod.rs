@@ -112,7 +112,15 @@ impl Header {
             config.presence_interval,
             config.shutdown_deadline,
         ];
-        times.iter().all(|time| TIMES.contains(time)) && config.max_text <= TEXT_LEN_MAX
+        let rates = [
+            config.admission.strangers,
+            config.admission.returning,
+            config.allowance.operations,
+            config.allowance.deliveries,
+        ];
+        rates.iter().all(|rate| rate.interval <= *TIMES.end())
+            && times.iter().all(|time| TIMES.contains(time))
+            && config.max_text <= TEXT_LEN_MAX
     }
 }
 

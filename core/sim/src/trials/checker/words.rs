@@ -213,7 +213,9 @@ fn check_refusal(user: Name, op: &Op, refusal: Refusal, model: &Model) -> Check 
         Refusal::NotIntroduced => matches!(operation, Operation::RemoveAddress { .. }),
         // The store may have failed at any time.
         Refusal::NotKept => true,
-        Refusal::Yourself
+        // That is between the server and the client, which tries again by itself.
+        Refusal::Later { .. }
+        | Refusal::Yourself
         | Refusal::BlacklistFull { .. }
         | Refusal::TooManyIntroductions { .. }
         | Refusal::Other { .. } => false,
