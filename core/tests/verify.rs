@@ -1,5 +1,11 @@
 //! Safety codes: both sides see the same one, a mark belongs to the key that was compared, and a changed key is told.
 
+#![allow(
+    clippy::missing_assert_message,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests"
+)]
+
 use std::time::Duration;
 
 use simplechat_sim::World;
