@@ -17,6 +17,7 @@ pub enum Command {
     GetAddress,
     RemoveAddress,
     AddressBook,
+    Verify,
     Accept,
     Deny,
     Help,
@@ -34,7 +35,7 @@ struct Entry {
     details: &'static str,
 }
 
-const TABLE: [Entry; 13] = [
+const TABLE: [Entry; 14] = [
     Entry {
         command: Command::Message,
         word: "message",
@@ -111,6 +112,16 @@ Afterwards neither of you can send the other private messages.",
         summary: "list who is in your address book",
         details: "\
 Those are the people to whom private messages can go.",
+    },
+    Entry {
+        command: Command::Verify,
+        word: "verify",
+        arguments: "USER [ok]",
+        summary: "see that nobody is between you and USER",
+        details: "\
+It shows 60 digits, the safety code that you share with USER, who sees the same
+with verify and your name. Compare them by voice or in person. If they are all
+the same, verify USER ok marks USER as verified, until their key changes.",
     },
     Entry {
         command: Command::Accept,

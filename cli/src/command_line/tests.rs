@@ -32,6 +32,8 @@ fn every_command_is_read() {
             line("getaddress bob"),
             line("removeaddress bob"),
             line("addressbook"),
+            line("verify bob"),
+            line("verify bob ok"),
             line("accept bob"),
             line("deny bob"),
             line("help"),
@@ -56,6 +58,8 @@ fn every_command_is_read() {
             Line::GetAddress { user },
             Line::RemoveAddress { user },
             Line::AddressBook,
+            Line::Verify { user },
+            Line::MarkVerified { user },
             Line::Accept { user },
             Line::Deny { user },
             Line::Help { topic: None },
@@ -78,6 +82,10 @@ fn case_slashes_and_blanks_do_not_matter() {
     for typed in ["help /block", "/help BLOCK"] {
         let topic = Some(Command::Block);
         assert_eq!(line(typed), Line::Help { topic });
+    }
+    for typed in ["/verify bob OK", "Verify  Bob\tok "] {
+        let user = name("bob");
+        assert_eq!(line(typed), Line::MarkVerified { user });
     }
     for typed in ["", " ", "\t\r\n", "\u{a0}"] {
         assert_eq!(parse(typed), Ok(None));
@@ -135,6 +143,7 @@ fn the_help_fits_a_narrow_terminal() {
       getaddress USER     ask USER to exchange addresses
       removeaddress USER  leave each other's address books
       addressbook         list who is in your address book
+      verify USER [ok]    see that nobody is between you and USER
       accept USER         say yes to USER, who asked for your address
       deny USER           say no to USER, who asked for your address
       help [COMMAND]      this list, or how one command is used
@@ -174,6 +183,11 @@ fn the_help_fits_a_narrow_terminal() {
 
     addressbook: list who is in your address book.
       Those are the people to whom private messages can go.
+
+    verify USER [ok]: see that nobody is between you and USER.
+      It shows 60 digits, the safety code that you share with USER, who sees the same
+      with verify and your name. Compare them by voice or in person. If they are all
+      the same, verify USER ok marks USER as verified, until their key changes.
 
     accept USER: say yes to USER, who asked for your address.
       Each of you enters the other's address book. If only one question is open,
@@ -216,6 +230,8 @@ fn errors_say_what_would_be_right() {
         "block",
         "block bob carol",
         "online now",
+        "verify",
+        "verify bob okay",
         "message b:b hi",
         "message @bob hi",
         &format!("deny {long}"),
@@ -246,6 +262,8 @@ fn errors_say_what_would_be_right() {
     the user is missing: block USER
     "carol" is too much: the whole command is "block USER"
     "now" is too much: the whole command is "online"
+    the user is missing: verify USER [ok]
+    "okay" is too much: the whole command is "verify USER [ok]"
     nobody is called "b:b": a name is made of ASCII letters, digits, '.', '_' and '-', and ':' is none of them
     nobody is called "@bob": a name is made of ASCII letters, digits, '.', '_' and '-', and '@' is none of them
     nobody is called "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…": a name has at most 32 characters, and this one has 33
@@ -279,6 +297,8 @@ fn any_line() -> impl Strategy<Value = Line> {
         user().prop_map(|user| Line::GetAddress { user }),
         user().prop_map(|user| Line::RemoveAddress { user }),
         Just(Line::AddressBook),
+        user().prop_map(|user| Line::Verify { user }),
+        user().prop_map(|user| Line::MarkVerified { user }),
         user().prop_map(|user| Line::Accept { user }),
         user().prop_map(|user| Line::Deny { user }),
         topic.prop_map(|topic| Line::Help { topic }),
@@ -314,7 +334,7 @@ proptest! {
 
     #[test]
     fn any_arguments_are_taken_or_explained(
-        place in 0usize..13,
+        place in 0usize..14,
         rest in "[ \t]{0,2}[a-z/:\u{1b}\u{202e}\u{301}\n]{0,40}[ ]?\\PC{0,40}",
     ) {
         let word = Command::all().nth(place).unwrap().word();
