@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use simplechat_core::key::Fingerprint;
@@ -31,6 +31,8 @@ pub enum Command {
     Known(Known),
     /// Show the fingerprint of the server's key, for its users to compare
     Fingerprint(ShowFingerprint),
+    /// Edit the file with a server's accounts
+    Account(Account),
     /// Run a recording of a server again, and show it as a timeline
     Replay(Replay),
     /// Write the settings with their explanations, to be used as a settings file
@@ -56,12 +58,16 @@ pub struct Serve {
     /// Listen on this address and port [default: 127.0.0.1:5150]; port 0 takes any free one
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
-    /// The file with the accounts: on each line a name and a password [default: credentials.txt]
+    /// The file with the accounts: on each line a name and a password or its hash [default: credentials.txt]
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
     /// Keep the server's keys in this directory [default: simplechat/server in your data directory]
     #[arg(long, value_name = "DIR")]
     pub data: Option<String>,
+    /// Listen wherever it is asked for, although the accounts file holds passwords in plain text; better is
+    /// `simplechat account harden`
+    #[arg(long)]
+    pub allow_plain_passwords: bool,
     /// Write what the server gets and does to this new file, for `simplechat replay`: names and addresses are in it,
     /// texts only as their length, passwords and keys not at all
     #[arg(long, value_name = "FILE")]
@@ -69,6 +75,82 @@ pub struct Serve {
     /// Record the texts of messages too
     #[arg(long, requires = "record")]
     pub record_text: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `simplechat account`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A server that runs reads the file again on SIGHUP.
+
+Exit codes: 0 done, 1 the file cannot be written, 2 wrong command line, settings, accounts or password, \
+or no such account.")]
+pub struct Account {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: AccountAction,
+}
+
+/// What can be done with accounts.
+#[derive(Debug, Subcommand)]
+pub enum AccountAction {
+    /// Add an account; the file is made if there is none
+    Add(OneAccount),
+    /// Give an account a new password
+    Passwd(OneAccount),
+    /// Remove an account; the server forgets what it kept for it when it reads the file again
+    Remove {
+        /// Whose account
+        #[arg(value_name = "NAME")]
+        name: Name,
+        /// The file.
+        #[command(flatten)]
+        file: AccountsFile,
+    },
+    /// List all accounts, and which have their password in plain text
+    List {
+        /// The file.
+        #[command(flatten)]
+        file: AccountsFile,
+    },
+    /// Replace passwords in plain text by hashes
+    Harden {
+        /// The file.
+        #[command(flatten)]
+        file: AccountsFile,
+    },
+}
+
+/// An account that gets a password.
+#[derive(Debug, Args)]
+pub struct OneAccount {
+    /// Whose account
+    #[arg(value_name = "NAME")]
+    pub name: Name,
+    /// Read the password from the first line of this file (- for the standard input), without asking for it
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The file.
+    #[command(flatten)]
+    pub file: AccountsFile,
+}
+
+impl OneAccount {
+    /// The file with the password, if there is one.
+    #[must_use]
+    pub fn password_file(&self) -> Option<&Path> {
+        self.password_file.as_deref()
+    }
+}
+
+/// The file with the accounts.
+#[derive(Debug, Args)]
+pub struct AccountsFile {
+    /// The file with the accounts [default: credentials.txt]
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
     /// Settings.
     #[command(flatten)]
     pub common: Common,
@@ -245,6 +327,7 @@ mod tests {
             found.unwrap().render_long_help().to_string()
         };
         insta::assert_snapshot!("help_serve", help("serve"));
+        insta::assert_snapshot!("help_account", help("account"));
         insta::assert_snapshot!("help_join", help("join"));
         insta::assert_snapshot!("help_replay", help("replay"));
         insta::assert_snapshot!("help_config", help("config"));

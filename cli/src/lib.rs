@@ -3,7 +3,7 @@
 //! Here is what touches files and people. [`settings`] and [`credentials`] are read when it starts; [`data`] keeps keys and
 //! known servers, each found by its [`place`]; [`bounded_lines`] and [`command_line`] take in what somebody types;
 //! [`clean`] stands between other people's text and the terminal. `serve` and `join` put the machines, the transport and
-//! the people together; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded.
+//! the people together; `account` edits the accounts; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -17,11 +17,13 @@ pub mod place;
 pub mod problems;
 pub mod settings;
 
+mod account;
 mod entropy;
 mod fingerprint;
 mod join;
 mod known;
 mod nearest;
+mod quiet;
 mod replay;
 mod serve;
 mod signals;
@@ -43,6 +45,7 @@ pub fn run() -> ExitCode {
         Command::Join(args) => join::run(args),
         Command::Known(args) => known::run(args),
         Command::Fingerprint(args) => fingerprint::run(args),
+        Command::Account(args) => account::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Config(args) => write_settings(args),
     };

@@ -1,4 +1,5 @@
-//! Signals that ask the program to end: Ctrl-C, a terminal that closes, and a service manager's wish.
+//! Signals that the program is sent: Ctrl-C, a service manager's wish, a terminal that closes or an operator who wants the
+//! files to be read again.
 
 use std::io;
 use std::thread;
@@ -6,14 +7,27 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// Calls `end` for each such signal, with how many there were before it.
-pub(crate) fn on_end(mut end: impl FnMut(usize) + Send + 'static) -> io::Result<()> {
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Signal {
+    /// The program is to end.
+    End,
+    /// SIGHUP: the terminal is gone; or, where there is none, files are to be read again.
+    HangUp,
+}
+
+/// Calls `react` for each signal, on a thread of its own.
+pub(crate) fn listen(mut react: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            for (before, _) in signals.forever().enumerate() {
-                end(before);
+            for signal in signals.forever() {
+                react(if signal == SIGHUP {
+                    Signal::HangUp
+                } else {
+                    Signal::End
+                });
             }
         })?;
     Ok(())

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use common::{PATIENCE, Process, Server, folder};
+use common::{PATIENCE, Process, Server, file, folder};
 use pty_process::Size;
 use pty_process::blocking::{Command, open};
 use vt100::Parser;
@@ -32,10 +32,14 @@ struct Terminal {
 
 impl Terminal {
     fn join(server: &Server, args: &[&str]) -> Self {
+        let address = server.address.to_string();
+        Self::start(&[&["join", &address], args].concat())
+    }
+
+    fn start(args: &[&str]) -> Self {
         let (pty, pts) = open().unwrap();
         pty.resize(Size::new(LINES.get(), COLUMNS.get())).unwrap();
         let child = Command::new(common::PROGRAM)
-            .args(["join", &server.place])
             .args(args)
             .env("TZ", "UTC")
             .env("TERM", "xterm")
@@ -233,4 +237,26 @@ fn being_taken_over_while_typing_leaves_the_terminal_as_it_was() {
     assert_eq!(alice.ends(), 5);
     let after = rustix::termios::tcgetattr(&keyboard).unwrap();
     assert!(after.local_modes.contains(echo), "and then it is as before");
+}
+
+#[test]
+fn a_new_password_is_asked_for_twice_and_not_shown() {
+    let path = file("accounts.txt", "alice a-pw\n");
+    let args = ["account", "passwd", "alice", "--credentials"];
+    let change = |first: &str, again: &str, answer: &str| {
+        let mut terminal = Terminal::start(&[&args[..], &[path.to_str().unwrap()]].concat());
+        terminal.sees("New password for alice: ");
+        terminal.types(&format!("{first}\r"));
+        terminal.sees("The same again: ");
+        terminal.types(&format!("{again}\r"));
+        (terminal.sees(answer), terminal.ends())
+    };
+    let (_, code) = change("new-pw", "other-pw", "these were two different passwords");
+    assert_eq!(code, 2);
+    let (screen, code) = change("new-pw", "new-pw", "alice has a new password.");
+    assert_eq!(code, 0);
+    assert!(!screen.contains("new-pw"), "{screen}");
+    let server = Server::start_for(path);
+    let mut alice = server.try_join("alice", "new-pw");
+    alice.sees("Logged in as alice.");
 }

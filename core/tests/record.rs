@@ -190,7 +190,11 @@ fn another_machine_is_noticed() {
         |header| header.config.max_text = 5,
         |header| header.config.timeout *= 2,
         |header| header.config.lockout.attempts_max = 1,
-        |header| header.accounts.retain(|name| name.as_str() != "carol"),
+        |header| {
+            header
+                .accounts
+                .retain(|account| account.name.as_str() != "carol")
+        },
         |header| header.seed = [0; 32],
     ];
     for (number, change) in changes.into_iter().enumerate() {

@@ -21,6 +21,7 @@ pub enum Command {
     Accept,
     Deny,
     Help,
+    Login,
     Logout,
 }
 
@@ -148,6 +149,15 @@ the same.",
         summary: "this list, or how one command is used",
         details: "\
 A slash before a command, as in /help, changes nothing.",
+    },
+    Entry {
+        command: Command::Login,
+        word: "login",
+        arguments: "",
+        summary: "give your password again, when the server asks for it",
+        details: "\
+It asks after a long absence, or when your password was changed. What you have
+written meanwhile waits, and private messages go on without it.",
     },
     Entry {
         command: Command::Logout,

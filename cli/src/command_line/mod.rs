@@ -89,6 +89,8 @@ pub enum Line {
         /// How one command is used; without it, all of them.
         topic: Option<Command>,
     },
+    /// Give the password again.
+    Login,
     /// Leave.
     Logout,
     /// Yes to the one question there is.
@@ -173,6 +175,10 @@ fn read(command: Command, rest: &str) -> Result<Line, LineError> {
         Command::Help => {
             let topic = topic(rest)?;
             Line::Help { topic }
+        }
+        Command::Login => {
+            nothing_more(command, rest)?;
+            Line::Login
         }
         Command::Logout => {
             nothing_more(command, rest)?;
@@ -297,6 +303,7 @@ impl fmt::Display for Line {
                 let topic = topic.map_or("", Command::word);
                 write_with(f, Command::Help, None, topic)
             }
+            Self::Login => write_with(f, Command::Login, None, ""),
             Self::Logout => write_with(f, Command::Logout, None, ""),
             Self::Yes => f.write_str("yes"),
             Self::No => f.write_str("no"),

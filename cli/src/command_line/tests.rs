@@ -66,6 +66,7 @@ fn every_command_is_read() {
             Line::Help {
                 topic: Some(Command::Block)
             },
+            Line::Login,
             Line::Logout,
         ]
     );
@@ -302,6 +303,7 @@ fn any_line() -> impl Strategy<Value = Line> {
         user().prop_map(|user| Line::Accept { user }),
         user().prop_map(|user| Line::Deny { user }),
         topic.prop_map(|topic| Line::Help { topic }),
+        Just(Line::Login),
         Just(Line::Logout),
         Just(Line::Yes),
         Just(Line::No),

@@ -4,8 +4,28 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Tests have no time for more.
+fn cheap() -> Cost {
+    Cost::new(8, 1)
+}
+
 fn parse(text: &str) -> Result<Credentials, CredentialsError> {
-    Credentials::parse("credentials.txt", text.as_bytes())
+    Credentials::parse("credentials.txt", text.as_bytes(), cheap())
+}
+
+fn verify(credentials: &Credentials, name: Name, password: &Password) -> bool {
+    credentials.check(name, password, &mut Workbench::default())
+}
+
+fn hash(password_text: &str, cost: Cost) -> String {
+    let salt = [1; 16];
+    let made = Hash::make(
+        &password(password_text),
+        cost,
+        salt,
+        &mut Workbench::default(),
+    );
+    made.unwrap().as_str().into()
 }
 
 fn name(text: &str) -> Name {
@@ -23,9 +43,9 @@ fn accounts_are_read_and_verified() {
         credentials.names().collect::<Vec<_>>(),
         [name("alice"), name("bob"), name("carol")]
     );
-    assert!(credentials.verify(name("ALICE"), &password("secret")));
-    assert!(credentials.verify(name("bob"), &password("pass#word")));
-    assert!(credentials.verify(name("carol"), &password("\u{1f511}")));
+    assert!(verify(&credentials, name("ALICE"), &password("secret")));
+    assert!(verify(&credentials, name("bob"), &password("pass#word")));
+    assert!(verify(&credentials, name("carol"), &password("\u{1f511}")));
     for wrong in [
         "Secret",
         "secre",
@@ -34,31 +54,35 @@ fn accounts_are_read_and_verified() {
         "secret ",
         "pass#word",
     ] {
-        assert!(!credentials.verify(name("alice"), &password(wrong)));
+        assert!(!verify(&credentials, name("alice"), &password(wrong)));
     }
-    assert!(!credentials.verify(name("dave"), &password("secret")));
-    assert!(!credentials.verify(name("dave"), &password("\0")));
+    assert!(!verify(&credentials, name("dave"), &password("secret")));
+    assert!(!verify(&credentials, name("dave"), &password("\0")));
 }
 
 #[test]
 fn a_password_may_use_all_its_bytes() {
     let longest = "x".repeat(PASSWORD_LEN_MAX);
     let credentials = parse(&format!("alice {longest}")).unwrap();
-    assert!(credentials.verify(name("alice"), &password(&longest)));
-    assert!(!credentials.verify(name("alice"), &password(&longest[1..])));
+    assert!(verify(&credentials, name("alice"), &password(&longest)));
+    assert!(!verify(
+        &credentials,
+        name("alice"),
+        &password(&longest[1..])
+    ));
     let mut other = longest;
     other.replace_range(PASSWORD_LEN_MAX - 1.., "y");
-    assert!(!credentials.verify(name("alice"), &password(&other)));
+    assert!(!verify(&credentials, name("alice"), &password(&other)));
 }
 
 #[test]
 fn comments_blank_lines_and_habits_of_editors_are_taken() {
     let credentials = parse("\u{feff}# accounts\r\n\r\n   # more\r\nalice secret\r\n \t \r\n");
-    assert!(
-        credentials
-            .unwrap()
-            .verify(name("alice"), &password("secret"))
-    );
+    assert!(verify(
+        &credentials.unwrap(),
+        name("alice"),
+        &password("secret")
+    ));
 }
 
 #[test]
@@ -78,7 +102,7 @@ fn every_bad_line_is_named() {
     .join("\n")
     .into_bytes();
     text.extend(b"\nivan s\xe9same");
-    let error = Credentials::parse("credentials.txt", &text)
+    let error = Credentials::parse("credentials.txt", &text, cheap())
         .unwrap_err()
         .to_string();
     insta::assert_snapshot!(error, @r#"
@@ -103,7 +127,7 @@ fn of_many_bad_lines_the_first_are_shown() {
 
 #[test]
 fn a_file_that_gives_no_accounts_says_what_to_write() {
-    let missing = Credentials::read(Path::new("no/such/credentials.txt")).unwrap_err();
+    let missing = Credentials::read(Path::new("no/such/credentials.txt"), cheap()).unwrap_err();
     insta::assert_snapshot!(missing, @r#"
     there is no credentials file no/such/credentials.txt: make one with an account on each line, its name and its password separated by white space, such as
         alice her-password
@@ -112,14 +136,14 @@ fn a_file_that_gives_no_accounts_says_what_to_write() {
     credentials.txt has no account: write each on a line of its own, its name and its password separated by white space, such as
         alice her-password
     "#);
-    let directory = Credentials::read(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_err();
+    let directory = Credentials::read(Path::new(env!("CARGO_MANIFEST_DIR")), cheap()).unwrap_err();
     assert!(matches!(directory, CredentialsError::Unreadable { .. }));
 }
 
 #[test]
 fn the_sample_has_a_dozen_accounts_with_distinct_passwords() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../credentials.txt");
-    let credentials = Credentials::read(&path).unwrap();
+    let credentials = Credentials::read(&path, cheap()).unwrap();
     let names: Vec<_> = credentials.names().map(|name| name.to_string()).collect();
     assert_eq!(
         names.join(" "),
@@ -140,10 +164,93 @@ fn passwords_are_not_shown() {
     assert_eq!(format!("{credentials:?}"), "Credentials(1 accounts)");
 }
 
+#[test]
+fn a_hash_is_taken_in_place_of_a_password() {
+    let text = format!("alice {}\nbob b-pw\n", hash("sesame", cheap()));
+    let credentials = parse(&text).unwrap();
+    assert!(verify(&credentials, name("alice"), &password("sesame")));
+    assert!(!verify(&credentials, name("alice"), &password("Sesame")));
+    assert!(!verify(&credentials, name("alice"), &password("b-pw")));
+    assert!(verify(&credentials, name("bob"), &password("b-pw")));
+    assert_eq!((credentials.plain(), credentials.weak()), (1, 1));
+}
+
+#[test]
+fn a_hash_that_cannot_be_used_is_named_with_its_line() {
+    let text = "alice a\nbob $argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEg\n\
+                carol $argon2id$sesame\n\
+                dave $argon2id$v=19$m=999999999,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEg";
+    insta::assert_snapshot!(parse(text).unwrap_err(), @r"
+    credentials.txt:2: this hash is of another kind: only Argon2id of version 19 is taken
+    credentials.txt:3: this hash cannot be read: it looks like $argon2id$v=19$m=19456,t=2,p=1$SALT$HASH
+    credentials.txt:4: this hash takes too much to check: at most m=262144 (KiB), t=16 and p=16 are taken
+    ");
+}
+
+/// What a check costs tells nothing: neither whether there is such a name, nor whether its password is hashed.
+#[test]
+fn every_check_costs_one_hash_like_those_of_the_accounts() {
+    let check = |credentials: &Credentials, name: Name| {
+        let mut bench = Workbench::default();
+        let _ = credentials.check(name, &password("a-pw"), &mut bench);
+        bench.done
+    };
+    let hashed = format!("alice a-pw\nbob {}", hash("b-pw", cheap()));
+    let credentials = parse(&hashed).unwrap();
+    for who in ["alice", "bob", "nobody"] {
+        assert_eq!(check(&credentials, name(who)), [cheap()], "{who}");
+    }
+    let dearer = Cost::new(16, 2);
+    let mixed = format!(
+        "alice {}\nbob {}",
+        hash("a-pw", cheap()),
+        hash("b-pw", dearer)
+    );
+    let credentials = parse(&mixed).unwrap();
+    let strangers: Vec<_> = (0..64).map(|number| name(&format!("x{number}"))).collect();
+    let costs: Vec<_> = strangers
+        .iter()
+        .map(|stranger| check(&credentials, *stranger))
+        .collect();
+    assert!(costs.contains(&vec![cheap()]) && costs.contains(&vec![dearer]));
+    let again = strangers
+        .iter()
+        .map(|stranger| check(&credentials, *stranger));
+    assert!(again.eq(costs), "asking again tells nothing");
+}
+
+#[test]
+fn a_digest_changes_with_its_line_and_with_nothing_else() {
+    let digests = |text: &str, key: u8| -> Vec<_> {
+        let credentials = parse(text).unwrap();
+        let key = [key; 32];
+        let digests = credentials.entries(&key).map(|entry| entry.credentials);
+        digests.collect()
+    };
+    let text = "alice a-pw\nbob b-pw";
+    let before = digests(text, 1);
+    assert_ne!(before[0], before[1]);
+    assert_eq!(digests("# staff\n Bob\tb-pw\n\nAlice  a-pw\r\n", 1), before);
+    let hashed = format!("alice {}\nbob b-pw", hash("a-pw", cheap()));
+    let after = digests(&hashed, 1);
+    assert_eq!(
+        (after[0] == before[0], after[1] == before[1]),
+        (false, true)
+    );
+    assert!(
+        digests(text, 2).iter().all(|other| !before.contains(other)),
+        "it is keyed"
+    );
+    assert_ne!(
+        digests("alice pw\nbob pw", 1)[0],
+        digests("alice pw\nbob pw", 1)[1]
+    );
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in any::<Vec<u8>>()) {
-        let _ = Credentials::parse("credentials.txt", &bytes);
+        let _ = Credentials::parse("credentials.txt", &bytes, cheap());
     }
 
     /// A password in any field or place of a bad line stays out of the error.
@@ -167,10 +274,10 @@ proptest! {
             .collect();
         let credentials = parse(&text).unwrap();
         for (known_name, known_password) in &accounts {
-            prop_assert!(credentials.verify(name(known_name), &password(known_password)));
+            prop_assert!(verify(&credentials, name(known_name), &password(known_password)));
         }
         prop_assert_eq!(
-            credentials.verify(name(&given_name), &password(&given_password)),
+            verify(&credentials, name(&given_name), &password(&given_password)),
             accounts.get(&given_name) == Some(&given_password)
         );
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use data_encoding::HEXLOWER;
+use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use simplechat_core::key::{KEY_LEN, PublicKey, StaticKey};
 use simplechat_core::name::Name;
@@ -39,6 +40,15 @@ impl ServerIdentity {
             key: StaticKey::from_secret(key),
             ticket_key,
         })
+    }
+
+    /// What keys the digests of credentials that its tickets are bound to: another key, from the same secret.
+    #[must_use]
+    pub fn digest_key(&self) -> Zeroizing<[u8; KEY_LEN]> {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&*self.ticket_key).expect("a key may have any length");
+        mac.update(b"simplechat digests of credentials");
+        Zeroizing::new(mac.finalize().into_bytes().into())
     }
 
     /// What the server in a directory is known by, if it was ever started.

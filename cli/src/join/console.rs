@@ -6,7 +6,7 @@
 use std::io::{self, BufReader, IsTerminal as _, Stdin, Write as _};
 
 use anstyle::AnsiColor;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
 use simplechat_core::limits::TEXT_LEN_MAX;
@@ -15,6 +15,7 @@ use unicode_width::UnicodeWidthChar as _;
 use super::wording::INDENT;
 use crate::bounded_lines::{BoundedLine, BoundedLines};
 use crate::exit::{Exit, Failure};
+use crate::quiet::Quiet;
 
 /// A command with the longest text fits.
 const LINE_LEN_MAX: usize = TEXT_LEN_MAX + 1_024;
@@ -148,7 +149,6 @@ impl Input {
     }
 
     /// Asks a person something that takes several lines to say. Of anything else there is no answer.
-    #[expect(dead_code, reason = "the login asks with it once it has a channel")]
     pub(super) fn ask(&mut self, question: &str, prompt: &str) -> Option<String> {
         match self {
             Self::Editor(editor) => {
@@ -175,28 +175,6 @@ impl Input {
             Self::Lines(lines) => next_line(lines),
         };
         answer(entered, "a password")
-    }
-}
-
-/// Keeps a terminal from showing what is typed, from before the question is shown: fast fingers type ahead.
-struct Quiet(Option<Termios>);
-
-impl Quiet {
-    fn start() -> Self {
-        let before = tcgetattr(io::stdin()).ok();
-        if let Some(mut modes) = before.clone() {
-            modes.local_modes.remove(LocalModes::ECHO);
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
-        }
-        Self(before)
-    }
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-        }
     }
 }
 

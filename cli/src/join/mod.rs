@@ -9,6 +9,7 @@ mod place;
 mod trust;
 mod wording;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,8 +18,9 @@ use std::{fs, thread};
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::config::Config;
 use simplechat_core::client::event::{End, Event, Occasion, SessionEvent};
-use simplechat_core::client::{Client, Done, Effect};
+use simplechat_core::client::{Client, Done, Effect, Trust as ServerTrust};
 use simplechat_core::id::EffectId;
+use simplechat_core::key::PublicKey;
 use simplechat_core::machine::Host;
 use simplechat_core::name::Name;
 use simplechat_core::text::Password;
@@ -41,6 +43,12 @@ enum Item {
     Event(Event),
     /// What others sent; it is reported back when it is shown.
     Show { id: EffectId, events: Vec<Event> },
+    /// Whether the server with this key at this address is who the user means.
+    Judge {
+        id: EffectId,
+        key: PublicKey,
+        address: SocketAddr,
+    },
     /// A word on what was typed.
     Text(String),
 }
@@ -49,9 +57,12 @@ struct Reporter(Sender<Item>);
 
 impl Host<Client> for Reporter {
     fn perform(&mut self, effect: Effect) {
-        let Effect::Show { id, events } = effect;
+        let item = match effect {
+            Effect::Show { id, events } => Item::Show { id, events },
+            Effect::JudgeServer { id, key, address } => Item::Judge { id, key, address },
+        };
         // Nobody listens any more only when the program is ending.
-        let _ = self.0.send(Item::Show { id, events });
+        let _ = self.0.send(item);
     }
 
     fn show(&mut self, event: Event) {
@@ -86,7 +97,7 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(Exit::Failed, error))?;
     let handle = driver.handle();
     let leaving = handle.clone();
-    signals::on_end(move |_| leave(&leaving)).map_err(|error| Failure::new(Exit::Failed, error))?;
+    signals::listen(move |_| leave(&leaving)).map_err(|error| Failure::new(Exit::Failed, error))?;
     // It can be refused only before the first one.
     let _ = handle.command(Command::Login { user, password });
     let conversation = Conversation {
@@ -94,6 +105,8 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
         screen,
         sender,
         input: Some(input),
+        trust,
+        untrusted: None,
         user,
         may_ask_again: args.password_file.is_none(),
         is_closing: Arc::new(AtomicBool::new(false)),
@@ -104,7 +117,7 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
     driver
         .wait()
         .map_err(|error| Failure::new(Exit::Failed, error))?;
-    Ok(exit)
+    exit
 }
 
 fn options(settings: &JoinSettings) -> Options {
@@ -156,6 +169,9 @@ struct Conversation {
     sender: Sender<Item>,
     /// Until the login has succeeded; then a thread reads from it.
     input: Option<Input>,
+    trust: Trust,
+    /// Why the server is not trusted.
+    untrusted: Option<Failure>,
     user: Name,
     may_ask_again: bool,
     is_closing: Arc<AtomicBool>,
@@ -165,7 +181,7 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn hold(mut self, items: &Receiver<Item>) -> Exit {
+    fn hold(mut self, items: &Receiver<Item>) -> Result<Exit, Failure> {
         for item in items {
             match item {
                 Item::Event(Event::Session(SessionEvent::Ended { end, unsent })) => {
@@ -180,13 +196,34 @@ impl Conversation {
                         self.handle.effect_done(Done::Shown { id });
                     }
                 }
+                Item::Judge { id, key, address } => {
+                    let trust = self.judge(&key, address);
+                    let done = Done::ServerJudged { id, trust };
+                    self.handle.effect_done(done);
+                }
                 Item::Text(text) => {
                     self.print(&text);
                 }
             }
         }
         // The machine ended without a word: it cannot, as its last event is the end.
-        Exit::Failed
+        Ok(Exit::Failed)
+    }
+
+    /// Whether the server is who the user means. Nobody types commands yet, so a person can be asked.
+    fn judge(&mut self, key: &PublicKey, address: SocketAddr) -> ServerTrust {
+        let person = self.input.as_mut().filter(|input| input.is_person());
+        let mut ask =
+            person.map(|input| move |question: &str, prompt: &str| input.ask(question, prompt));
+        let ask = ask.as_mut().map(|ask| -> trust::Ask<'_> { ask });
+        let settled = self.trust.settle(*key, address, ask);
+        match settled.and_then(|()| self.trust.own_key(key, self.user)) {
+            Ok(own) => ServerTrust::Trusted(own),
+            Err(failure) => {
+                self.untrusted = Some(failure);
+                ServerTrust::Refused
+            }
+        }
     }
 
     /// Whether it could be shown.
@@ -215,7 +252,10 @@ impl Conversation {
             self.start_reading();
         }
         if let Event::Session(SessionEvent::LoginRefused { refusal }) = event {
-            self.on_refused(*refusal);
+            // Who has been in before can type login again.
+            if self.input.is_some() {
+                self.on_refused(*refusal);
+            }
         }
     }
 
@@ -248,6 +288,7 @@ impl Conversation {
         let reader = Reader {
             input,
             handle: self.handle.clone(),
+            user: self.user,
             sender: self.sender.clone(),
             is_closing: Arc::clone(&self.is_closing),
         };
@@ -259,9 +300,12 @@ impl Conversation {
         }
     }
 
-    fn end(mut self, end: End, unsent: usize) -> Exit {
+    fn end(mut self, end: End, unsent: usize) -> Result<Exit, Failure> {
         self.is_closing.store(true, Ordering::Relaxed);
         self.screen.close();
+        if let Some(failure) = self.untrusted {
+            return Err(failure);
+        }
         // Who was not let in has read why, and nobody says goodbye to them.
         let is_told = end == End::Left && self.refusal.is_some();
         let event = SessionEvent::Ended { end, unsent }.into();
@@ -270,13 +314,14 @@ impl Conversation {
         {
             console::print_last(&text);
         }
-        match (end, self.refusal) {
-            (End::Left, Some(_)) | (End::LoginRefused(_), _) => Exit::LoginRefused,
+        Ok(match (end, self.refusal) {
+            (End::ServerNotTrusted, _) => Exit::Untrusted,
+            (End::Left, Some(_)) | (End::LoginRefused(_) | End::Removed, _) => Exit::LoginRefused,
             (End::TakenOver, _) => Exit::TakenOver,
             (End::Unreachable(_), _) => Exit::Unreachable,
             (End::Left, None) if unsent > 0 => Exit::Failed,
             (End::Left, None) => Exit::Ok,
-        }
+        })
     }
 }
 
@@ -284,6 +329,7 @@ impl Conversation {
 struct Reader {
     input: Input,
     handle: Handle<Client>,
+    user: Name,
     sender: Sender<Item>,
     is_closing: Arc<AtomicBool>,
 }
@@ -307,6 +353,7 @@ impl Reader {
             };
             match command_line::parse(&line) {
                 Ok(Some(Line::Logout)) => return leave(&self.handle),
+                Ok(Some(Line::Login)) => self.log_in(),
                 Ok(Some(Line::Help { topic })) => {
                     let help = topic.map_or_else(command_line::help, command_line::help_for);
                     self.say(help);
@@ -315,6 +362,24 @@ impl Reader {
                 Ok(None) => {}
                 Err(error) => self.say(format!("! {error}")),
             }
+        }
+    }
+
+    /// Asks for the password again.
+    fn log_in(&mut self) {
+        let given = self.input.ask_password().map_err(|failure| failure.message);
+        let password =
+            given.and_then(|given| Password::new(given).map_err(|error| error.to_string()));
+        let user = self.user;
+        let said = match password {
+            Ok(password) => self
+                .handle
+                .command(Command::Login { user, password })
+                .map_err(|rejected| rejected.to_string()),
+            Err(said) => Err(said),
+        };
+        if let Err(said) = said {
+            self.say(format!("! {said}"));
         }
     }
 
@@ -332,7 +397,7 @@ impl Reader {
     }
 }
 
-/// The wish that a line expresses. `None` for the two that are no wishes of the machine's.
+/// The wish that a line expresses. `None` for what the machine needs more for, or nothing.
 fn command(line: Line) -> Option<Command> {
     let command = match line {
         Line::Message { to, text } => Command::Message { to, text },
@@ -356,7 +421,7 @@ fn command(line: Line) -> Option<Command> {
         },
         Line::Yes => Command::BareAnswer(Consent::Yes),
         Line::No => Command::BareAnswer(Consent::No),
-        Line::Help { .. } | Line::Logout => return None,
+        Line::Help { .. } | Line::Login | Line::Logout => return None,
     };
     Some(command)
 }

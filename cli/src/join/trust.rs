@@ -3,19 +3,17 @@
 //! As in SSH: the first key of a place is believed when a person says so, or when its fingerprint came with the place; then
 //! it is remembered, and another key at that place is refused until the first one was forgotten. What is decided here is
 //! decided from values; [`Trust::settle`] looks them up, asks and remembers.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the login asks here once it has a channel")
-)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use jiff::Zoned;
-use simplechat_core::key::{Fingerprint, PublicKey};
+use simplechat_core::key::{Fingerprint, PublicKey, StaticKey};
+use simplechat_core::name::Name;
 
 use crate::args::Join;
-use crate::data::{DataDirectory, DataError, Known, KnownServers, Part};
+use crate::data::{DataDirectory, DataError, Known, KnownServers, Part, client_key};
+use crate::entropy::OsSecrets;
 use crate::exit::{Exit, Failure};
 use crate::place::{Invitation, Place};
 use crate::settings::JoinSettings;
@@ -184,6 +182,7 @@ pub(super) struct Trust {
     place: Place,
     given: Option<Fingerprint>,
     new_servers: NewServers,
+    directory: DataDirectory,
     known_servers: KnownServers,
 }
 
@@ -212,7 +211,13 @@ impl Trust {
                 NewServers::Refuse
             },
             known_servers: KnownServers::of(&directory),
+            directory,
         })
+    }
+
+    /// What this device is known by to a server that is trusted.
+    pub(super) fn own_key(&self, server: &PublicKey, user: Name) -> Result<StaticKey, Failure> {
+        client_key(&self.directory, server, user, &mut OsSecrets).map_err(failed)
     }
 
     /// Where the server is.

@@ -98,6 +98,10 @@ fn session(event: &SessionEvent) -> String {
         SessionEvent::TimedOut => {
             "! The server has not heard from this client for too long. Logging in again.".into()
         }
+        SessionEvent::PasswordNeeded => {
+            "! The server asks for your password again: type login. What you write meanwhile waits."
+                .into()
+        }
         SessionEvent::Ended { end, unsent } => ended(*end, *unsent),
     }
 }
@@ -216,6 +220,7 @@ fn login_refused(refusal: LoginRefusal) -> String {
             format!("! Wrong name or password. {attempts_left} attempts are left.")
         }
         LoginRefusal::Locked { .. }
+        | LoginRefusal::TicketRefused
         | LoginRefusal::TakenOver
         | LoginRefusal::Port(_)
         | LoginRefusal::Busy { .. }
@@ -229,6 +234,10 @@ fn server_away(cause: AwayCause, peers: usize) -> String {
         AwayCause::Stopping => "The server is shutting down.".into(),
         AwayCause::Unreachable(failure) => format!("The server cannot be reached: {failure}."),
         AwayCause::Silent => "The server does not answer.".into(),
+        AwayCause::OtherKey(key) => format!(
+            "Somebody else answers in the server's place, with a key whose fingerprint is {}; nothing was said to them.",
+            key.fingerprint()
+        ),
     };
     let then = if peers > 0 {
         "Private messages go on; the rest waits until it is back."
@@ -421,6 +430,7 @@ fn ended(end: End, unsent: usize) -> String {
         End::TakenOver => {
             "! Your account was logged in from another client, so this one ends.".into()
         }
+        End::Removed => "! Your account was removed, so this client ends.".into(),
         End::LoginRefused(refusal) => format!("! The server does not let you in again: {refusal}."),
         End::Unreachable(AwayCause::Unreachable(failure)) => {
             format!("! The server cannot be reached: {failure}.")
@@ -428,6 +438,11 @@ fn ended(end: End, unsent: usize) -> String {
         End::Unreachable(AwayCause::Silent | AwayCause::Stopping) => {
             "! The server does not answer.".into()
         }
+        End::Unreachable(AwayCause::OtherKey(key)) => format!(
+            "! Somebody else answers in the server's place, with a key whose fingerprint is {}.",
+            key.fingerprint()
+        ),
+        End::ServerNotTrusted => "! The server is not trusted.".into(),
     };
     if unsent > 0 {
         let count = u32::try_from(unsent).unwrap_or(u32::MAX);

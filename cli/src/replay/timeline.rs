@@ -10,8 +10,10 @@ use simplechat_core::id::EffectId;
 use simplechat_core::machine::ConnId;
 use simplechat_core::name::Name;
 use simplechat_core::server::event::Event;
-use simplechat_core::server::recording::{Act, Entry, Fact, Header, Loss, Saying, Texts};
-use simplechat_core::server::{Command, Done, StoreFailed, Verdict};
+use simplechat_core::server::recording::{
+    Account, Act, Entry, Fact, Header, Loss, Saying, Texts, Wish,
+};
+use simplechat_core::server::{Done, StoreFailed, Verdict};
 use simplechat_core::time::{Moment, WallTime};
 
 use super::wording::{self, Words};
@@ -36,6 +38,8 @@ enum Direction {
 /// Follows a recording, and knows whose connection is whose.
 pub(super) struct Timeline {
     header: Header,
+    /// All that there ever were, in the order of their numbers.
+    accounts: Vec<Name>,
     zone: TimeZone,
     only: Option<Name>,
     now: Moment,
@@ -48,6 +52,7 @@ impl Timeline {
     pub(super) fn new(header: Header, zone: TimeZone, only: Option<Name>) -> Self {
         Self {
             now: header.started(),
+            accounts: header.accounts.iter().map(|account| account.name).collect(),
             header,
             zone,
             only,
@@ -117,6 +122,11 @@ impl Timeline {
             )
     }
 
+    fn name(&self, account: Account) -> Option<Name> {
+        let place = usize::try_from(account.0).ok()?;
+        self.accounts.get(place).copied()
+    }
+
     /// Remembers what the lines after this one need.
     fn follow(&mut self, entry: &Entry) {
         match entry {
@@ -124,11 +134,13 @@ impl Timeline {
                 Fact::Accepted { conn, remote, .. } => {
                     self.callers.insert(conn, remote);
                 }
-                Fact::Login { conn, ref entrant } => {
+                Fact::Login {
+                    conn, ref entrant, ..
+                } => {
                     self.users.insert(conn, entrant.name);
                 }
                 Fact::Request { conn, account, .. } => {
-                    if let Some(name) = self.header.name(account) {
+                    if let Some(name) = self.name(account) {
                         self.users.insert(conn, name);
                     }
                 }
@@ -145,7 +157,7 @@ impl Timeline {
             },
             Entry::Act(act) => match *act {
                 Act::Dial { conn, account, .. } => {
-                    if let Some(name) = self.header.name(account) {
+                    if let Some(name) = self.name(account) {
                         self.users.insert(conn, name);
                     }
                 }
@@ -153,6 +165,7 @@ impl Timeline {
                 Act::CheckPassword { id, name } => {
                     self.checks.insert(id, name);
                 }
+                Act::Event(Event::AccountAdded { user }) => self.accounts.push(user),
                 Act::Say { .. } | Act::Keep(_) | Act::Store { .. } | Act::Event(_) | Act::Stop => {}
             },
             Entry::Restored(_) | Entry::End(_) => {}
@@ -189,9 +202,13 @@ impl Timeline {
                 let words = Words::new(format!("connects from {remote}, to {local}"));
                 (of(conn), words)
             }
-            Fact::Login { conn, entrant } => {
+            Fact::Login {
+                conn,
+                entrant,
+                shown,
+            } => {
                 let from = self.from(*conn);
-                let words = Words::new(format!("{}{from}", wording::entrant(entrant)));
+                let words = Words::new(format!("{}{from}", wording::entrant(entrant, *shown)));
                 ((Some(*conn), Some(entrant.name)), words)
             }
             Fact::Request {
@@ -200,7 +217,7 @@ impl Timeline {
                 items,
             } => {
                 let words = wording::requests(items, self.header.texts);
-                let user = self.header.name(*account);
+                let user = self.name(*account);
                 ((Some(*conn), user), words.and(&self.from(*conn)))
             }
             Fact::Answer { conn, answered } => (of(conn), Words::new(wording::answered(*answered))),
@@ -224,8 +241,11 @@ impl Timeline {
             }
             Fact::Command(command) => {
                 let words = match command {
-                    Command::Shutdown => "the operator ends the server",
-                    Command::ShutdownNow => "the operator ends the server at once",
+                    Wish::Shutdown => "the operator ends the server".to_owned(),
+                    Wish::ShutdownNow => "the operator ends the server at once".to_owned(),
+                    Wish::Reload { accounts } => {
+                        format!("the operator gives {} accounts", accounts.len())
+                    }
                 };
                 ((None, None), Words::new(words))
             }
@@ -260,7 +280,7 @@ impl Timeline {
         let of = |conn: &ConnId| (Some(*conn), self.users.get(conn).copied());
         let ((conn, user), words) = match act {
             Act::Dial { conn, account, to } => {
-                let user = self.header.name(*account);
+                let user = self.name(*account);
                 ((Some(*conn), user), Words::new(format!("dials {to}")))
             }
             Act::Say { conn, saying } => (of(conn), self.saying(saying)),
@@ -316,8 +336,12 @@ fn user_of(event: &Event) -> Option<Name> {
         Event::LoggedIn { user, .. }
         | Event::LoginRefused { user, .. }
         | Event::ListenerUnreachable { user, .. }
-        | Event::LoggedOut { user, .. } => Some(*user),
+        | Event::LoggedOut { user, .. }
+        | Event::AccountAdded { user }
+        | Event::AccountRemoved { user }
+        | Event::CredentialsChanged { user } => Some(*user),
         Event::Refused { .. }
+        | Event::Reloaded
         | Event::StoreFailing
         | Event::StoreWorking
         | Event::Stopping

@@ -2,9 +2,10 @@
 
 use simplechat_core::machine::CloseReason;
 use simplechat_core::name::Name;
+use simplechat_core::server::Verdict;
 use simplechat_core::server::event::{Arrival, Departure, Event};
 use simplechat_core::server::record::Record;
-use simplechat_core::server::recording::{Answered, Entrant, Items, Texts};
+use simplechat_core::server::recording::{Answered, Entrant, Items, ShownFacts, Texts};
 use simplechat_core::text::Text;
 use simplechat_core::wire::EndReason;
 use simplechat_core::wire::frame::RefusalCode;
@@ -81,13 +82,18 @@ fn text(text: &Text, texts: Texts) -> String {
     }
 }
 
-pub(super) fn entrant(entrant: &Entrant) -> String {
+pub(super) fn entrant(entrant: &Entrant, shown: ShownFacts) -> String {
     let by = match entrant.cause {
         LoginCause::Person => "",
         LoginCause::Automatic(_) => ", by itself",
     };
+    let with = match shown {
+        ShownFacts::Password => "a password",
+        ShownFacts::Ticket(Verdict::Right) => "a good ticket",
+        ShownFacts::Ticket(Verdict::Wrong) => "a bad ticket",
+    };
     format!(
-        "logs in{by}, as client {:?}, listening at port {}",
+        "logs in{by} with {with}, as client {:?}, listening at port {}",
         entrant.instance, entrant.port
     )
 }
@@ -245,6 +251,7 @@ fn push(push: &Push, texts: Texts) -> Words {
         Push::SessionEnded { reason } => Words::new(match reason {
             SessionEnd::TakenOver => "the session is over: taken over",
             SessionEnd::TimedOut => "the session is over: silent for too long",
+            SessionEnd::Removed => "the session is over: the account is no more",
         }),
         Push::Stopping => Words::new("shutting down"),
         Push::Undelivered { to, count } => Words::about(
@@ -290,6 +297,7 @@ pub(super) fn record(verb: &str, record: &Record, texts: Texts) -> Words {
             one(to, format!("{to} has to hear: {}", push.text)).concerning_all(push.names)
         }
         Record::Told { to, .. } => one(to, format!("{to} has heard")),
+        Record::Removed { user } => one(user, format!("{user} is no account any more")),
     }
 }
 
@@ -322,8 +330,13 @@ pub(super) fn event(event: &Event) -> String {
         Event::LoggedOut { departure, .. } => match departure {
             Departure::LoggedOut => "log: logged out".into(),
             Departure::TimedOut => "log: silent for too long, and logged out".into(),
+            Departure::Removed => "log: logged out, as there is no such account any more".into(),
         },
         Event::Refused { from, fault } => format!("log: connection of {from} refused: {fault}"),
+        Event::AccountAdded { .. } => "log: a new account".into(),
+        Event::AccountRemoved { .. } => "log: account removed".into(),
+        Event::CredentialsChanged { .. } => "log: a new password".into(),
+        Event::Reloaded => "log: the accounts are as given".into(),
         Event::StoreFailing => "log: the store keeps nothing".into(),
         Event::StoreWorking => "log: the store works again".into(),
         Event::Stopping => "log: shutting down".into(),

@@ -114,8 +114,15 @@ fn write(event: &Event) {
         }
         Event::LoggedOut { user, departure } => match departure {
             Departure::LoggedOut => info!(%user, "logged out"),
+            Departure::Removed => info!(%user, "logged out, as there is no such account any more"),
             Departure::TimedOut => info!(%user, "silent for too long, and logged out"),
         },
+        Event::AccountAdded { user } => info!(%user, "a new account"),
+        Event::AccountRemoved { user } => {
+            info!(%user, "account removed, with all that was kept for it")
+        }
+        Event::CredentialsChanged { user } => info!(%user, "a new password"),
+        Event::Reloaded => info!("the accounts are as in the file"),
         Event::StoreFailing => error!("the store keeps nothing: it is tried again"),
         Event::StoreWorking => info!("the store keeps what it is given again"),
         Event::Refused { from, fault } => debug!(%from, %fault, "connection refused"),

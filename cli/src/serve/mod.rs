@@ -2,10 +2,13 @@
 //!
 //! The three lines that a person needs go to standard output; what happens is logged to standard error.
 
+mod accounts;
+mod checking;
 mod descriptors;
 mod log;
 mod record;
 
+use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,8 +16,9 @@ use std::sync::Arc;
 use simplechat_core::key::Fingerprint;
 use simplechat_core::machine::Host;
 use simplechat_core::server::event::Event;
-use simplechat_core::server::recording::{Header, Texts};
-use simplechat_core::server::{Command, Done, Effect, Server, Verdict};
+use simplechat_core::server::identity::Identity;
+use simplechat_core::server::recording::{Header, RecordedAccount, Texts};
+use simplechat_core::server::{AccountEntry, Command, Done, Effect, Server, Verdict};
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
 
@@ -24,45 +28,115 @@ use crate::data::{DataDirectory, DataError, Part, ServerIdentity};
 use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
 use crate::settings::ServeSettings;
-use crate::signals;
+use crate::signals::{self, Signal};
+use accounts::Accounts;
+use checking::{Check, Checking};
 use log::Log;
 use record::Recording;
 
 /// Deliveries that may wait for their turn to be dialled; each client has one at most.
 const DIAL_QUEUE_MAX: usize = 65_536;
 
-/// Checks passwords and logs events.
+/// Has passwords checked and logs events.
 struct Operator {
+    accounts: Arc<Accounts>,
     credentials: Arc<Credentials>,
+    checking: Checking,
     handle: Handle<Server>,
     log: Log,
 }
 
 impl Host<Server> for Operator {
     fn perform(&mut self, effect: Effect) {
-        let done = match effect {
-            // Plain passwords are compared in no time; the result goes back as that of a slow check would.
+        match effect {
             Effect::CheckPassword { id, name, password } => {
-                let verdict = if self.credentials.verify(name, &password) {
-                    Verdict::Right
-                } else {
-                    Verdict::Wrong
+                let handle = self.handle.clone();
+                let answer = move |verdict| {
+                    handle.effect_done(Done::PasswordChecked { id, verdict });
                 };
-                Done::PasswordChecked { id, verdict }
+                let check = Check {
+                    name,
+                    password,
+                    credentials: Arc::clone(&self.credentials),
+                    answer: Box::new(answer),
+                };
+                // The machine has no more checks under way than can wait. If it had, nobody would get in unchecked.
+                if let Err(Check { answer, .. }) = self.checking.add(check) {
+                    answer(Verdict::Wrong);
+                }
             }
             // There is no store yet: what the machine keeps in memory is kept as long as this program runs.
-            Effect::Store { id, records: _ } => Done::Stored { id, result: Ok(()) },
-        };
-        self.handle.effect_done(done);
+            Effect::Store { id, records: _ } => {
+                self.handle.effect_done(Done::Stored { id, result: Ok(()) });
+            }
+        }
     }
 
     fn show(&mut self, event: Event) {
+        if event == Event::Reloaded
+            && let Some(credentials) = self.accounts.taken()
+        {
+            self.credentials = credentials;
+        }
         self.log.note(event);
     }
 }
 
 /// Serves until somebody ends it.
 pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
+    let settings = settings(args)?;
+    let failed = |error: &dyn fmt::Display| Failure::new(Exit::Failed, error);
+    // First of all, as it proves that new keys cannot be guessed.
+    let seed = seed()?;
+    let identity = identity(&settings).map_err(|error| failed(&error))?;
+    let accounts = Arc::new(Accounts::new(settings.clone(), identity.digest_key()));
+    let credentials = accounts.read()?;
+    let fingerprint = identity.key.public().fingerprint();
+    let listener = Listener::bind(settings.listen).map_err(|error| failed(&error))?;
+    let address = listener.local_addr();
+    let entries = accounts.entries(&credentials);
+    let count = entries.len();
+    let (machine, recording) = machine(args, &settings, entries, seed)?;
+    let machine = machine.known_as(Identity::new(identity.key, identity.ticket_key));
+    let (log, logging) = log::start(settings.log).map_err(|error| failed(&error))?;
+    accounts.warn_of(&credentials);
+    let checking = Checking::start(settings.hash_threads).map_err(|error| failed(&error))?;
+    let driver = Driver::start(machine, vec![listener], options(&settings), |handle| {
+        Operator {
+            accounts: Arc::clone(&accounts),
+            credentials,
+            checking,
+            handle: handle.clone(),
+            log,
+        }
+    })
+    .map_err(|error| failed(&error))?;
+    let handle = driver.handle();
+    let mut ends = 0;
+    signals::listen(move |signal| match signal {
+        Signal::End => {
+            end(&handle, ends);
+            ends += 1;
+        }
+        Signal::HangUp => accounts.reload(&handle),
+    })
+    .map_err(|error| failed(&error))?;
+    say(&format!(
+        "Listening on {address}, with {count} accounts. Ctrl-C ends the server.\nFingerprint:  {fingerprint}\nJoin with:  {}",
+        join_line(address, fingerprint)
+    ));
+    driver.wait().map_err(|error| failed(&error))?;
+    if let Some(recording) = recording {
+        recording.finish();
+    }
+    if let Some(undelivered) = logging.finish() {
+        say(&stopped(undelivered));
+    }
+    Ok(Exit::Ok)
+}
+
+fn settings(args: &Serve) -> Result<ServeSettings, Failure> {
+    let allows_plain = args.allow_plain_passwords.then(|| "anywhere".into());
     let flags = [
         (
             "--listen",
@@ -77,47 +151,13 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
                 .map(|path| path.display().to_string()),
         ),
         ("--data", "serve.data", args.data.clone()),
+        (
+            "--allow-plain-passwords",
+            "serve.plain_passwords",
+            allows_plain,
+        ),
     ];
-    let settings = args.common.settings(&flags, std::env::vars_os())?.serve;
-    let credentials = Credentials::read(&settings.credentials)
-        .map_err(|error| Failure::new(Exit::Usage, error))?;
-    let credentials = Arc::new(credentials);
-    // First of all, as it proves that new keys cannot be guessed.
-    let seed = seed()?;
-    let identity = identity(&settings).map_err(|error| Failure::new(Exit::Failed, error))?;
-    let fingerprint = identity.key.public().fingerprint();
-    let listener =
-        Listener::bind(settings.listen).map_err(|error| Failure::new(Exit::Failed, error))?;
-    let address = listener.local_addr();
-    let (machine, recording) = machine(args, &settings, &credentials, seed)?;
-    let (log, logging) =
-        log::start(settings.log).map_err(|error| Failure::new(Exit::Failed, error))?;
-    let accounts = credentials.names().len();
-    let driver = Driver::start(machine, vec![listener], options(&settings), |handle| {
-        Operator {
-            credentials,
-            handle: handle.clone(),
-            log,
-        }
-    })
-    .map_err(|error| Failure::new(Exit::Failed, error))?;
-    let handle = driver.handle();
-    signals::on_end(move |before| end(&handle, before))
-        .map_err(|error| Failure::new(Exit::Failed, error))?;
-    say(&format!(
-        "Listening on {address}, with {accounts} accounts. Ctrl-C ends the server.\nFingerprint:  {fingerprint}\nJoin with:  {}",
-        join_line(address, fingerprint)
-    ));
-    driver
-        .wait()
-        .map_err(|error| Failure::new(Exit::Failed, error))?;
-    if let Some(recording) = recording {
-        recording.finish();
-    }
-    if let Some(undelivered) = logging.finish() {
-        say(&stopped(undelivered));
-    }
-    Ok(Exit::Ok)
+    Ok(args.common.settings(&flags, std::env::vars_os())?.serve)
 }
 
 /// The server's keys, made at its first start.
@@ -130,7 +170,7 @@ fn identity(settings: &ServeSettings) -> Result<ServerIdentity, DataError> {
 fn machine(
     args: &Serve,
     settings: &ServeSettings,
-    credentials: &Credentials,
+    entries: Vec<AccountEntry>,
     seed: [u8; 32],
 ) -> Result<(Server, Option<Recording>), Failure> {
     let started = Clock.now();
@@ -142,11 +182,12 @@ fn machine(
             Texts::Filled
         },
         config: settings.to_config(),
-        accounts: credentials.names().collect(),
+        accounts: RecordedAccount::list(&entries),
         seed,
         started: (started.at.as_micros(), started.wall),
     };
-    let machine = header.server(Box::new(OsSecrets));
+    let config = header.config.clone();
+    let machine = Server::new(config, entries, header.seed, Box::new(OsSecrets), started);
     let Some(path) = &args.record else {
         return Ok((machine, None));
     };

@@ -13,9 +13,10 @@ use simplechat_core::server::allowance::AllowanceConfig;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::{LockoutConfig, LockoutRule};
 
-use super::LogLevel;
 use super::declare::{Key, Section, settings};
 use super::value::{self, Value};
+use super::{LogLevel, PlainPasswords};
+use crate::credentials::{Cost, MEMORY_KIB_MAX, PASSES_MAX};
 
 /// What a time can be: none can be zero, and what travels as milliseconds must fit 32 bits.
 const TIMES: RangeInclusive<Duration> =
@@ -28,13 +29,27 @@ settings! {
         /// takes any free one.
         listen: SocketAddr = "127.0.0.1:5150";
 
-        /// The file with the accounts: on each line a name and a password. A relative path starts where the server is
-        /// started.
+        /// The file with the accounts: on each line a name and a password or its hash. A relative path starts where the
+        /// server is started.
         credentials: PathBuf = "credentials.txt";
 
         /// The directory in which the server keeps its keys, made when it is missing; None is simplechat/server in the
         /// user's data directory ($XDG_DATA_HOME, or ~/.local/share).
         data: Option<PathBuf> = "none";
+        /// Where the server may listen while that file holds passwords in plain text: loopback, which only programs on
+        /// the same host reach, or anywhere.
+        plain_passwords: PlainPasswords = "loopback";
+
+        /// How much memory it takes to hash a password (Argon2id), in KiB: for passwords in plain text, and for hashes
+        /// that simplechat account makes.
+        hash_memory: u32 = "19456" in 19_456..=MEMORY_KIB_MAX;
+
+        /// How many passes over that memory it takes.
+        hash_passes: u32 = "2" in 2..=PASSES_MAX;
+
+        /// How many threads check passwords. Each takes a processor while people log in, and keeps the memory that the
+        /// dearest hash needs.
+        hash_threads: usize = "2" in 1..=64;
 
         /// After so many wrong passwords in a row an account is locked.
         max_login_attempts: u32 = "3" in 1..=10_000;
@@ -148,6 +163,12 @@ settings! {
 }
 
 impl ServeSettings {
+    /// What it costs to hash a password.
+    #[must_use]
+    pub fn hash_cost(&self) -> Cost {
+        Cost::new(self.hash_memory, self.hash_passes)
+    }
+
     /// What the server's rules need of them.
     #[must_use]
     pub fn to_config(&self) -> Config {

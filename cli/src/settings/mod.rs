@@ -39,6 +39,15 @@ pub enum LogLevel {
     Debug,
 }
 
+/// Where a server may listen whose accounts file holds passwords in plain text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PlainPasswords {
+    /// Only for programs on the same host.
+    Loopback,
+    /// Wherever it is told to.
+    Anywhere,
+}
+
 /// A setting from a flag.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Override {

@@ -10,7 +10,7 @@ use simplechat_core::server::lockout::LockoutRule;
 
 use crate::clean::clean_start;
 
-use super::LogLevel;
+use super::{LogLevel, PlainPasswords};
 
 /// So much of a wrong value is repeated.
 const ECHO_CHARS_MAX: usize = 40;
@@ -278,6 +278,8 @@ macro_rules! word {
 
 word!(LockoutRule: "account_and_source or account",
     "account_and_source" = Self::AccountAndSource, "account" = Self::Account);
+word!(PlainPasswords: "loopback or anywhere",
+    "loopback" = Self::Loopback, "anywhere" = Self::Anywhere);
 word!(LogLevel: "error, warn, info or debug",
     "error" = Self::Error, "warn" = Self::Warn, "info" = Self::Info, "debug" = Self::Debug);
 

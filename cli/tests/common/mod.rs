@@ -311,6 +311,11 @@ impl Server {
         }
     }
 
+    /// A server with these accounts.
+    pub(crate) fn start_for(credentials: PathBuf) -> Self {
+        Self::start_at("127.0.0.1:0", credentials, Vec::new())
+    }
+
     pub(crate) fn start_on(listen: &str) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
         Self::start_at(listen, folder(), credentials, Vec::new(), &[])

@@ -12,7 +12,7 @@ use simplechat_core::key::StaticKey;
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config;
-use simplechat_core::server::{Done, Effect, Server, Verdict};
+use simplechat_core::server::{AccountEntry, CredentialsDigest, Done, Effect, Server, Verdict};
 use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
 use simplechat_core::wire::deframer::Deframer;
@@ -40,12 +40,15 @@ impl Crowd {
     /// When a login does not succeed.
     #[must_use]
     pub fn gather(size: usize, config: Config) -> Self {
-        let names = (0..size).map(|number| format!("user{number}").parse().expect("a name"));
+        let accounts = (0..size).map(|number| AccountEntry {
+            name: format!("user{number}").parse().expect("a name"),
+            credentials: CredentialsDigest([0; 32]),
+        });
         let now = Timestamp::from_secs(1_000);
         let mut secrets = Box::new(SeededSecrets::new(1));
         let protection: Arc<dyn Protection> = Arc::new(TestChannel::new([1; 16]));
         let key = StaticKey::generate(&mut *secrets);
-        let server = Server::new(config, names, [1; 32], secrets, at(now));
+        let server = Server::new(config, accounts, [1; 32], secrets, at(now));
         let mut crowd = Self {
             server: server.protected_by(Arc::clone(&protection)),
             protection,

@@ -276,6 +276,7 @@ fn show_end(end: End) -> String {
     match end {
         End::Left => "left".into(),
         End::TakenOver => "taken over".into(),
+        End::Removed => "removed".into(),
         End::LoginRefused(refusal) => format!("refused: {refusal}"),
         End::Unreachable(_) => "unreachable".into(),
         End::ServerNotTrusted => "not trusted".into(),

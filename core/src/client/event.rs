@@ -323,6 +323,8 @@ pub enum End {
     Left,
     /// The account was logged in from another client.
     TakenOver,
+    /// The account is no more.
+    Removed,
     /// The server does not take this client any more.
     LoginRefused(LoginRefusal),
     /// The server could not be reached.

@@ -84,6 +84,9 @@ impl Client {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         let key = met.remote();
+        let Some(&address) = self.config.servers.get(self.link.server) else {
+            return self.refuse(conn, RefusalCode::Malformed);
+        };
         match (self.link.server_key, self.link.state) {
             (Some(known), _) if known == key => self.ask_to_log_in(conn, met, own),
             (None, State::LoggingIn { cause, .. }) => {
@@ -92,7 +95,7 @@ impl Client {
                 let id = EffectId(self.effects);
                 self.effects += 1;
                 self.link.state = State::Judging { id, key, cause };
-                self.output(Output::Effect(Effect::JudgeServer { id, key }));
+                self.output(Output::Effect(Effect::JudgeServer { id, key, address }));
             }
             _ => self.on_impostor(conn, key),
         }
@@ -236,6 +239,9 @@ impl Client {
     fn on_login_refused(&mut self, conn: ConnId, refusal: LoginRefusal) {
         self.close(conn);
         let is_first = self.link.login.is_none();
+        if is_first || matches!(refusal, LoginRefusal::WrongCredentials { .. }) {
+            self.password = None;
+        }
         self.link.failed_servers = 0;
         match refusal {
             _ if is_first => {

@@ -93,6 +93,8 @@ pub enum Effect {
         id: EffectId,
         /// What the server has proved to have.
         key: PublicKey,
+        /// Where it is.
+        address: SocketAddr,
     },
 }
 

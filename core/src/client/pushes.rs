@@ -52,6 +52,7 @@ impl Client {
     fn on_session_ended(&mut self, reason: SessionEnd) {
         match reason {
             SessionEnd::TakenOver => self.end(End::TakenOver),
+            SessionEnd::Removed => self.end(End::Removed),
             SessionEnd::TimedOut => {
                 self.lose_session();
                 self.event(SessionEvent::TimedOut);

@@ -2,13 +2,14 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use core::{fmt, mem};
 
 use super::AccountId;
 use super::allowance::Allowance;
 use super::blacklist::Blacklist;
 use super::intake::Intake;
 use super::lane::{Lane, Notice, push_notice};
-use super::mailbox::Mailbox;
+use super::mailbox::{Entry, Mailbox};
 use super::session::Session;
 use super::sizes::AccountSizes;
 use crate::id::{InstanceId, LoginNumber};
@@ -17,6 +18,26 @@ use crate::limits::{ACQUAINTANCES_MAX, INSTANCES_PER_ACCOUNT};
 use crate::lru::LruMap;
 use crate::name::Name;
 use crate::time::Timestamp;
+
+/// An account that there is to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AccountEntry {
+    /// Its name.
+    pub name: Name,
+    /// Stands for how its owner is known.
+    pub credentials: CredentialsDigest,
+}
+
+/// A digest of an account's credentials: another one when they change, and otherwise meaningless here. Whoever makes it
+/// sees to it that nobody can guess a password by it; it is not shown all the same.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CredentialsDigest(pub [u8; 32]);
+
+impl fmt::Debug for CredentialsDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CredentialsDigest")
+    }
+}
 
 /// The last client that logged in to an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +51,7 @@ pub(super) struct LatestLogin {
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) name: Name,
+    pub(super) credentials: CredentialsDigest,
     pub(super) blacklist: Blacklist,
     pub(super) mailbox: Mailbox,
     pub(super) session: Option<Session>,
@@ -44,9 +66,10 @@ pub(super) struct Account {
 }
 
 impl Account {
-    fn new(name: Name) -> Self {
+    fn new(entry: AccountEntry) -> Self {
         Self {
-            name,
+            name: entry.name,
+            credentials: entry.credentials,
             blacklist: Blacklist::default(),
             mailbox: Mailbox::default(),
             session: None,
@@ -87,26 +110,95 @@ impl Account {
     }
 }
 
-/// All accounts.
+/// All accounts, and what is left of those that were removed: their numbers are not used again, so whatever still refers
+/// to one of them means nobody else.
 #[derive(Debug)]
 pub(super) struct Accounts {
     all: Vec<Account>,
     by_name: BTreeMap<Name, AccountId>,
+    /// Those that were removed and whose name is nobody's.
+    removed: BTreeMap<Name, AccountId>,
+    /// Those that were removed before this server started, numbered from the other end.
+    former: Vec<Account>,
 }
 
 impl Accounts {
-    pub(super) fn new(names: impl IntoIterator<Item = Name>) -> Self {
+    pub(super) fn new(entries: impl IntoIterator<Item = AccountEntry>) -> Self {
         let mut accounts = Self {
             all: Vec::new(),
             by_name: BTreeMap::new(),
+            removed: BTreeMap::new(),
+            former: Vec::new(),
         };
-        for name in names {
-            let id = AccountId(u32::try_from(accounts.all.len()).unwrap_or(u32::MAX));
-            if accounts.by_name.insert(name, id).is_none() {
-                accounts.all.push(Account::new(name));
+        for entry in entries {
+            if accounts.find(entry.name).is_none() {
+                accounts.add(entry);
             }
         }
         accounts
+    }
+
+    /// Adds an account whose name nobody has. It has nothing of an earlier one of that name, but stays in the blacklists
+    /// that the name is in.
+    pub(super) fn add(&mut self, entry: AccountEntry) {
+        let id = AccountId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+        self.all.push(Account::new(entry));
+        self.by_name.insert(entry.name, id);
+        if let Some(earlier) = self.removed.remove(&entry.name) {
+            for other in &mut self.all {
+                other.blacklist.replace(earlier, id);
+            }
+        }
+    }
+
+    /// Removes an account that has no session any more, and gives what was in its mailbox.
+    pub(super) fn remove(&mut self, id: AccountId) -> Vec<Entry> {
+        let name = self.get(id).name;
+        self.by_name.remove(&name);
+        self.removed.insert(name, id);
+        self.erase(id)
+    }
+
+    /// Forgets everything that is kept for an account, and gives what was in its mailbox.
+    pub(super) fn erase(&mut self, id: AccountId) -> Vec<Entry> {
+        let account = self.get_mut(id);
+        let empty = Account::new(AccountEntry {
+            name: account.name,
+            credentials: account.credentials,
+        });
+        mem::replace(account, empty).mailbox.into_entries()
+    }
+
+    /// The accounts by name.
+    pub(super) fn named(&self) -> impl Iterator<Item = (Name, AccountId)> {
+        self.by_name.iter().map(|(name, id)| (*name, *id))
+    }
+
+    /// The account of that name, or what is left of it: what others may still have to do with.
+    pub(super) fn find_even_removed(&self, name: Name) -> Option<AccountId> {
+        self.find(name).or_else(|| self.removed.get(&name).copied())
+    }
+
+    /// The account of that name, or one that was removed: for what an earlier server has left that has to do with it.
+    pub(super) fn find_or_former(&mut self, name: Name) -> AccountId {
+        self.find_even_removed(name).unwrap_or_else(|| {
+            let place = u32::try_from(self.former.len()).unwrap_or(u32::MAX);
+            let id = AccountId(u32::MAX - place);
+            self.former.push(Account::new(AccountEntry {
+                name,
+                credentials: CredentialsDigest([0; 32]),
+            }));
+            self.removed.insert(name, id);
+            id
+        })
+    }
+
+    /// The accounts in the order of their numbers, as they were added.
+    pub(super) fn entries(&self) -> impl Iterator<Item = AccountEntry> {
+        self.all.iter().map(|account| AccountEntry {
+            name: account.name,
+            credentials: account.credentials,
+        })
     }
 
     pub(super) fn find(&self, name: Name) -> Option<AccountId> {
@@ -130,12 +222,18 @@ impl Accounts {
     pub(super) fn get(&self, id: AccountId) -> &Account {
         self.all
             .get(id.index())
-            .expect("account ids come from this table, which never shrinks")
+            .or_else(|| self.former.get(Self::former_place(id)))
+            .expect("account ids come from these tables, which never shrink")
     }
 
     pub(super) fn get_mut(&mut self, id: AccountId) -> &mut Account {
         self.all
             .get_mut(id.index())
-            .expect("account ids come from this table, which never shrinks")
+            .or_else(|| self.former.get_mut(Self::former_place(id)))
+            .expect("account ids come from these tables, which never shrink")
+    }
+
+    fn former_place(id: AccountId) -> usize {
+        usize::try_from(u32::MAX - id.0).unwrap_or(usize::MAX)
     }
 }

@@ -43,6 +43,13 @@ impl Blacklist {
         self.blocked.remove(&user)
     }
 
+    /// One user takes another's place, if that one was blocked.
+    pub(super) fn replace(&mut self, user: AccountId, by: AccountId) {
+        if self.blocked.remove(&user) {
+            self.blocked.insert(by);
+        }
+    }
+
     pub(super) fn contains(&self, user: AccountId) -> bool {
         self.blocked.contains(&user)
     }

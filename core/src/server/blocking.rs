@@ -1,7 +1,6 @@
 //! `block` and `unblock`, and all that a block ends.
 
 use super::blacklist::NotAdded;
-use super::intake::Fate;
 use super::introduction::Pair;
 use super::record::{QuestionState, Record};
 use super::{AccountId, Server};
@@ -35,7 +34,7 @@ impl Server {
             session.lane.forget_presence(own_name);
         }
         for entry in discarded {
-            self.resolve_copy(entry.origin, Fate::Discarded);
+            self.discard_copy(entry.origin, Refusal::Blocked);
         }
         let their_question = Pair {
             asked: user,
@@ -57,7 +56,12 @@ impl Server {
     }
 
     pub(super) fn unblock(&mut self, user: AccountId, name: Name) -> Result<(), Refusal> {
-        let blocked = self.other(user, name)?;
+        // A name may stand there whose account is no more.
+        let blocked = self.accounts.find_even_removed(name);
+        let blocked = blocked.ok_or(Refusal::NoSuchUser)?;
+        if blocked == user {
+            return Err(Refusal::Yourself);
+        }
         let owner = self.accounts.get_mut(user);
         if !owner.blacklist.remove(blocked) {
             return Err(Refusal::NotBlocked);

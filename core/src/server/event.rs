@@ -42,6 +42,24 @@ pub enum Event {
         /// Why.
         departure: Departure,
     },
+    /// There is a new account.
+    AccountAdded {
+        /// Whose.
+        user: Name,
+    },
+    /// An account is no more, and what was kept for it is gone.
+    AccountRemoved {
+        /// Whose it was.
+        user: Name,
+    },
+    /// An account has another password, or another hash of it.
+    CredentialsChanged {
+        /// Whose.
+        user: Name,
+    },
+    /// The accounts are those that the operator has given last. What changed was said before; what is checked from now on
+    /// is checked against these.
+    Reloaded,
     /// The store did not keep what it was given. It is tried again; until then messages to users who are away are refused.
     StoreFailing,
     /// The store keeps what it is given again.
@@ -80,6 +98,8 @@ pub enum Departure {
     LoggedOut,
     /// After a silence.
     TimedOut,
+    /// Their account is no more.
+    Removed,
 }
 
 /// What was wrong with what came.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use crate::id::Seq;
 use crate::limits::SEQ_WINDOW;
 use crate::machine::ConnId;
-use crate::wire::request::{Operation, Outcome};
+use crate::wire::request::{Operation, Outcome, Refusal};
 
 /// What becomes of a submitted operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,8 +50,8 @@ struct Slot {
 pub(super) enum Fate {
     Delivered,
     Stored,
-    /// Discarded, because the recipient has blocked its sender meanwhile.
-    Discarded,
+    /// Discarded, because it cannot be delivered any more.
+    Discarded(Refusal),
 }
 
 /// A final word, and the connection that waits for it.
@@ -206,12 +206,7 @@ impl Intake {
     }
 
     /// What became of one copy of a message: its outcome, or a part of a broadcast's.
-    pub(super) fn resolve_copy(
-        &mut self,
-        seq: Seq,
-        fate: Fate,
-        discarded: Outcome,
-    ) -> Option<Resolved> {
+    pub(super) fn resolve_copy(&mut self, seq: Seq, fate: Fate) -> Option<Resolved> {
         let slot = self.slots.get_mut(&seq)?;
         let outcome = match &mut slot.state {
             State::Counting {
@@ -224,7 +219,7 @@ impl Intake {
                 match fate {
                     Fate::Delivered => *delivered += 1,
                     Fate::Stored => *stored += 1,
-                    Fate::Discarded => {}
+                    Fate::Discarded(_) => {}
                 }
                 if *undecided > 0 {
                     return None;
@@ -238,7 +233,7 @@ impl Intake {
             State::Held(_) | State::Pending | State::Final(_) => match fate {
                 Fate::Delivered => Outcome::Delivered,
                 Fate::Stored => Outcome::Stored,
-                Fate::Discarded => discarded,
+                Fate::Discarded(why) => Outcome::Refused(why),
             },
         };
         self.resolve(seq, outcome)

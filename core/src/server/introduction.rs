@@ -174,6 +174,17 @@ impl Introductions {
         withdrawn
     }
 
+    /// The addressee is gone: takes back all questions to them, and gives who had asked and how each stood.
+    pub(super) fn withdraw_all_to(&mut self, asked: AccountId) -> Vec<(AccountId, QuestionState)> {
+        let all: Vec<_> = self.asked_of(asked).map(|(pair, _)| pair).collect();
+        let mut withdrawn = Vec::new();
+        for pair in all {
+            let state = self.remove(pair);
+            withdrawn.extend(state.map(|state| (pair.asker, state)));
+        }
+        withdrawn
+    }
+
     /// The questions that a user is shown: who asks, and until when it may be answered.
     pub(super) fn open_for(
         &self,

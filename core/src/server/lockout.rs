@@ -175,6 +175,11 @@ impl Lockout {
         known.push_back((source, at));
     }
 
+    /// The account is no more: where it came from says nothing of a new one. Guesses go on counting.
+    pub(super) fn forget(&mut self, name: Name) {
+        self.known.remove(&name);
+    }
+
     /// Whether a name is locked for a source: until when, and whether for that source alone.
     pub(super) fn locked(
         &self,

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use super::account::LatestLogin;
+use super::account::{CredentialsDigest, LatestLogin};
 use super::connection::Connection;
 use super::event::{Arrival, Departure, Event};
 use super::handshake::Caller;
@@ -39,6 +39,8 @@ const BUSY_FOR: Duration = Duration::from_secs(1);
 pub(super) struct PendingLogin {
     caller: Caller,
     entrant: Entrant,
+    /// Whose name it was when it came, and by which credentials the password is judged.
+    account: Option<(AccountId, CredentialsDigest)>,
     attempt: Attempt,
 }
 
@@ -72,12 +74,16 @@ impl Server {
         self.on_login(caller, entrant, shown);
     }
 
+    fn credentials_of(&self, name: Name) -> Option<(AccountId, CredentialsDigest)> {
+        let account = self.accounts.find(name)?;
+        Some((account, self.accounts.get(account).credentials))
+    }
+
     fn judge(&self, ticket: &Ticket, entrant: &Entrant) -> Verdict {
-        let holder = Holder {
-            account: entrant.name,
-            key: entrant.key,
-            instance: entrant.instance,
+        let Some((_, credentials)) = self.credentials_of(entrant.name) else {
+            return Verdict::Wrong;
         };
+        let holder = Holder::of(entrant, credentials);
         if self
             .identity
             .tickets
@@ -96,7 +102,10 @@ impl Server {
         }
         match shown {
             Shown::Password(password) => self.check_password(caller, entrant, password),
-            Shown::Ticket(Verdict::Right) => self.let_in(caller, entrant),
+            Shown::Ticket(Verdict::Right) => match self.credentials_of(entrant.name) {
+                Some((_, credentials)) => self.let_in(caller, entrant, credentials),
+                None => self.refuse_login(caller, entrant.name, LoginRefusal::TicketRefused),
+            },
             Shown::Ticket(Verdict::Wrong) => {
                 self.refuse_login(caller, entrant.name, LoginRefusal::TicketRefused);
             }
@@ -130,6 +139,7 @@ impl Server {
         let pending = PendingLogin {
             caller,
             entrant,
+            account: self.credentials_of(name),
             attempt,
         };
         self.checks.insert(id, pending);
@@ -176,15 +186,18 @@ impl Server {
         let PendingLogin {
             caller,
             entrant,
+            account,
             attempt,
         } = pending;
         let now = self.clock.at;
-        if verdict == Verdict::Wrong || self.accounts.find(entrant.name).is_none() {
+        // An account that is no more is not continued by a later one of its name.
+        let account = account.filter(|(id, _)| self.accounts.find(entrant.name) == Some(*id));
+        let (Verdict::Right, Some((_, credentials))) = (verdict, account) else {
             let attempts_left = self.lockout.fail(now, attempt);
             self.record_lockout(entrant.name, caller.remote.ip());
             let refusal = LoginRefusal::WrongCredentials { attempts_left };
             return self.refuse_login(caller, entrant.name, refusal);
-        }
+        };
         self.lockout.succeed(now, attempt);
         if !self.connections.contains_key(&caller.conn) {
             // Whoever knew the password is gone, and could not be told of a session.
@@ -193,16 +206,19 @@ impl Server {
         if self.phase != Phase::Running {
             return self.refuse_login(caller, entrant.name, LoginRefusal::Stopping);
         }
-        self.let_in(caller, entrant);
+        self.let_in(caller, entrant, credentials);
     }
 
     /// Somebody has shown that they are who they say.
-    fn let_in(&mut self, caller: Caller, entrant: Entrant) {
+    fn let_in(&mut self, caller: Caller, entrant: Entrant, credentials: CredentialsDigest) {
         let Some(account) = self.accounts.find(entrant.name) else {
             return self.refuse_login(caller, entrant.name, LoginRefusal::TicketRefused);
         };
         match self.login_number(account, &entrant) {
-            Some(number) => self.start_session(account, number, caller, entrant),
+            Some(number) => {
+                let ticket = self.issue_ticket(&entrant, credentials);
+                self.start_session(account, number, caller, entrant, ticket);
+            }
             None => self.refuse_login(caller, entrant.name, LoginRefusal::TakenOver),
         }
     }
@@ -246,6 +262,7 @@ impl Server {
         number: LoginNumber,
         caller: Caller,
         entrant: Entrant,
+        ticket: Ticket,
     ) {
         let Caller {
             conn,
@@ -257,7 +274,6 @@ impl Server {
         let arrival = self.end_previous_session(account, &entrant);
         let instance = entrant.instance;
         let id = channel.id();
-        let ticket = self.issue_ticket(&entrant);
         let owner = self.accounts.get_mut(account);
         owner.latest_login = Some(LatestLogin {
             number,
@@ -321,12 +337,8 @@ impl Server {
         self.probe(account);
     }
 
-    fn issue_ticket(&mut self, entrant: &Entrant) -> Ticket {
-        let holder = Holder {
-            account: entrant.name,
-            key: entrant.key,
-            instance: entrant.instance,
-        };
+    fn issue_ticket(&mut self, entrant: &Entrant, credentials: CredentialsDigest) -> Ticket {
+        let holder = Holder::of(entrant, credentials);
         let now = self.ticket_time();
         let tickets = &self.identity.tickets;
         tickets.issue(holder, now, &mut *self.secrets)
@@ -400,7 +412,7 @@ impl Server {
     }
 
     /// Takes an account's session away. What was on its way to it is kept.
-    fn detach_session(&mut self, account: AccountId) -> Option<Session> {
+    pub(super) fn detach_session(&mut self, account: AccountId) -> Option<Session> {
         let owner = self.accounts.get_mut(account);
         let mut session = owner.session.take()?;
         if let Some(intake) = owner.intakes.peek_mut(&session.instance) {
@@ -438,7 +450,12 @@ impl Server {
 
     /// Tells a client that its session is over, where it could be reached until now. It may not be told, and it matters
     /// little: its next frame is refused.
-    fn say_farewell(&mut self, account: AccountId, mut session: Session, reason: SessionEnd) {
+    pub(super) fn say_farewell(
+        &mut self,
+        account: AccountId,
+        mut session: Session,
+        reason: SessionEnd,
+    ) {
         if session.listener != Listener::Reachable {
             return;
         }

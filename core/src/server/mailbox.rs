@@ -194,6 +194,11 @@ impl Mailbox {
         taken.into_values().collect()
     }
 
+    /// All messages, in order.
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries.into_values().collect()
+    }
+
     /// Takes out everything that a user wrote.
     pub(super) fn discard_from(&mut self, sender: AccountId) -> Vec<Entry> {
         let discarded: Vec<_> = self

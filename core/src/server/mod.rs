@@ -10,7 +10,7 @@
 //!            └ requests ─ operations ─ router (message, broadcast)
 //!                                    ├ blocking (block, unblock)
 //!                                    └ addresses (getaddress, accept, deny, removeaddress)
-//! delivery (lanes to listeners) · presence (alerts, who is online) · storing, restore · shutdown
+//! delivery (lanes to listeners) · presence (alerts, who is online) · storing, restore · reload · shutdown
 //! ```
 
 pub mod admission;
@@ -39,6 +39,7 @@ mod login;
 mod mailbox;
 mod presence;
 mod record_queue;
+mod reload;
 mod requests;
 mod restore;
 mod router;
@@ -68,6 +69,7 @@ use crate::time::Moment;
 use crate::timers::Timers;
 
 use account::Accounts;
+pub use account::{AccountEntry, CredentialsDigest};
 use config::Config;
 use connection::Connection;
 use event::Event;
@@ -79,7 +81,7 @@ use login::PendingLogin;
 pub use mailbox::MailboxLimits;
 use record::Record;
 use record_queue::RecordQueue;
-use recording::{Account, Act, Fact, Loss, Recorder, Saying, Texts};
+use recording::{Account, Act, CredentialsNumbers, Fact, Loss, Recorder, Saying, Texts};
 use shutdown::Phase;
 pub use storing::StoreFailed;
 use tap::Tap;
@@ -95,8 +97,13 @@ impl AccountId {
 }
 
 /// A wish of the operator.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
+    /// From now on there are these accounts and no others.
+    Reload {
+        /// All of them.
+        accounts: Vec<AccountEntry>,
+    },
     /// Tell everybody, hand over what can be handed over, and end.
     Shutdown,
     /// End now.
@@ -109,6 +116,14 @@ pub enum Rejected {
     /// It is under way.
     #[error("the server is shutting down already")]
     Stopping,
+    /// So many accounts are missing that it may be a mistake.
+    #[error("{missing} of {known} accounts are missing")]
+    TooManyMissing {
+        /// How many there are that the operator did not give.
+        missing: u32,
+        /// How many there are.
+        known: u32,
+    },
 }
 
 /// Work outside the machine.
@@ -233,7 +248,7 @@ impl Server {
     #[must_use]
     pub fn new(
         config: Config,
-        accounts: impl IntoIterator<Item = Name>,
+        accounts: impl IntoIterator<Item = AccountEntry>,
         seed: [u8; 32],
         mut secrets: Box<dyn SecretSource>,
         now: Moment,
@@ -268,7 +283,11 @@ impl Server {
     /// there from the start, also before [`Self::restore`].
     #[must_use]
     pub fn recorded_by(mut self, texts: Texts, recorder: Box<dyn Recorder>) -> Self {
-        self.tap = Tap::recording(texts, recorder);
+        let mut numbers = CredentialsNumbers::default();
+        for entry in self.accounts.entries() {
+            numbers.record(entry);
+        }
+        self.tap = Tap::recording(texts, recorder, numbers);
         self
     }
 
@@ -428,9 +447,14 @@ impl Machine for Server {
     fn handle_command(&mut self, now: Moment, command: Command) -> Result<(), Rejected> {
         self.tick(now);
         if self.phase != Phase::Stopped {
-            self.tap.fact(self.clock, |_| Fact::Command(command));
+            self.tap.command(self.clock, &command);
         }
         match command {
+            Command::Reload { accounts } => {
+                self.reload(accounts)?;
+                self.flush_records();
+                Ok(())
+            }
             Command::Shutdown => self.shut_down(),
             Command::ShutdownNow => {
                 self.stop();

@@ -138,6 +138,11 @@ pub enum Record {
         /// On what.
         subject: Subject,
     },
+    /// An account is no more: everything that is kept for it is gone, and a later one of that name is another.
+    Removed {
+        /// Whose it was.
+        user: Name,
+    },
 }
 
 impl Record {

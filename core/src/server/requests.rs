@@ -269,12 +269,16 @@ impl Server {
         self.tell_resolved(origin.seq, resolved);
     }
 
+    /// A copy of a message that was on its way never arrives.
+    pub(super) fn discard_copy(&mut self, origin: Origin, why: Refusal) {
+        self.resolve_copy(origin, Fate::Discarded(why));
+    }
+
     /// What became of a copy of a message that was on its way.
     pub(super) fn resolve_copy(&mut self, origin: Origin, fate: Fate) {
-        let discarded = Outcome::Refused(Refusal::Blocked);
         let resolved = self
             .intake(origin.account, origin.instance)
-            .and_then(|intake| intake.resolve_copy(origin.seq, fate, discarded));
+            .and_then(|intake| intake.resolve_copy(origin.seq, fate));
         self.tell_resolved(origin.seq, resolved);
     }
 

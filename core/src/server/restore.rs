@@ -18,8 +18,8 @@ use crate::wire::push::{Delivery, Push};
 
 impl Server {
     /// The server as the records of earlier ones make it, with nobody online. To be called before anything else, with the
-    /// records in their order. What they say of names that are no accounts any more is ignored, and so are records that
-    /// no server has written.
+    /// records in their order. What they say of names that are no accounts any more is ignored, but for messages that these
+    /// wrote and that others have blocked them; so are records that no server has written.
     #[must_use]
     pub fn restore(mut self, records: impl IntoIterator<Item = Record>) -> Self {
         for record in records {
@@ -37,8 +37,8 @@ impl Server {
         match record {
             Record::Kept { to, place, message } => self.apply_kept(to, Place(place), message)?,
             Record::Taken { to, through } => {
-                let mailbox = &mut self.accounts.find_mut(to)?.mailbox;
-                let _ = mailbox.take_up_to(Place(through));
+                let owner = self.accounts.find_mut(to)?;
+                let _ = owner.mailbox.take_up_to(Place(through));
             }
             Record::Outcomes {
                 user,
@@ -68,14 +68,11 @@ impl Server {
                 )?;
                 self.note_known(user, from, at);
             }
-            Record::LockedOut { name, from, until } => {
-                let (source, rest) = (from.map(Source::of), self.until(until));
-                self.lockout.restore_lock(self.clock.at, name, source, rest);
-            }
+            Record::LockedOut { name, from, until } => self.apply_lock(name, from, until),
             Record::LoggedOut { user } => self.accounts.find_mut(user)?.missed.clear(),
             Record::Blocked { by, user } => self.apply_block(by, user)?,
             Record::Unblocked { by, user } => {
-                let user = self.accounts.find(user)?;
+                let user = self.accounts.find_even_removed(user)?;
                 self.accounts.find_mut(by)?.blacklist.remove(user);
             }
             Record::Asked {
@@ -104,6 +101,7 @@ impl Server {
                 let missed = &mut self.accounts.find_mut(to)?.missed;
                 push_notice(missed, Notice { subject, push });
             }
+            Record::Removed { user } => self.apply_removed(user)?,
             Record::Told { to, subject } => {
                 let missed = &mut self.accounts.find_mut(to)?.missed;
                 missed.retain(|notice| notice.subject != subject);
@@ -113,7 +111,8 @@ impl Server {
     }
 
     fn apply_kept(&mut self, to: Name, place: Place, message: Delivery) -> Option<()> {
-        let (to, account) = self.both(to, message.from)?;
+        let to = self.accounts.find(to)?;
+        let account = self.accounts.find_or_former(message.from);
         let entry = Entry {
             origin: Origin {
                 account,
@@ -143,8 +142,24 @@ impl Server {
         self.lockout.note_known(at, user, Source::of(from));
     }
 
+    fn apply_lock(&mut self, name: Name, from: Option<IpAddr>, until: WallTime) {
+        let (source, rest) = (from.map(Source::of), self.until(until));
+        self.lockout.restore_lock(self.clock.at, name, source, rest);
+    }
+
+    fn apply_removed(&mut self, user: Name) -> Option<()> {
+        self.lockout.forget(user);
+        // If there is an account of that name it is a later one.
+        let account = self.accounts.find(user)?;
+        let _ = self.accounts.erase(account);
+        Some(())
+    }
+
     fn apply_block(&mut self, by: Name, user: Name) -> Option<()> {
-        let pair = self.pair(user, by)?;
+        let pair = Pair {
+            asked: self.accounts.find(by)?,
+            asker: self.accounts.find_or_former(user),
+        };
         let owner = self.accounts.get_mut(pair.asked);
         // It was not full when this was recorded, so it is not full now.
         let _ = owner.blacklist.add(pair.asker);

@@ -5,8 +5,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::record::Record;
-use super::recording::{Act, Entry, Fact, Recorder, Saying, Texts};
-use super::{Effect, Output};
+use super::recording::{Act, CredentialsNumbers, Entry, Fact, Recorder, Saying, Texts, Wish};
+use super::{Command, Effect, Output};
 use crate::machine::ConnId;
 use crate::time::Moment;
 
@@ -24,14 +24,18 @@ struct Listener {
 
 #[derive(Debug)]
 enum To {
-    Recorder(Box<dyn Recorder>),
+    Recorder(Box<dyn Recorder>, CredentialsNumbers),
     /// A replay, which looks at the acts and knows the facts.
     Replay(Vec<Act>),
 }
 
 impl Tap {
-    pub(super) const fn recording(texts: Texts, recorder: Box<dyn Recorder>) -> Self {
-        let to = To::Recorder(recorder);
+    pub(super) const fn recording(
+        texts: Texts,
+        recorder: Box<dyn Recorder>,
+        numbers: CredentialsNumbers,
+    ) -> Self {
+        let to = To::Recorder(recorder, numbers);
         Self {
             listener: Some(Listener { texts, to }),
         }
@@ -60,6 +64,27 @@ impl Tap {
             let fact = fact(listener.texts);
             self.note(Entry::Fact(now, fact));
         }
+    }
+
+    pub(super) fn command(&mut self, now: Moment, command: &Command) {
+        let Some(Listener {
+            to: To::Recorder(_, numbers),
+            ..
+        }) = &mut self.listener
+        else {
+            return;
+        };
+        let wish = match command {
+            Command::Shutdown => Wish::Shutdown,
+            Command::ShutdownNow => Wish::ShutdownNow,
+            Command::Reload { accounts } => Wish::Reload {
+                accounts: accounts
+                    .iter()
+                    .map(|entry| numbers.record(*entry))
+                    .collect(),
+            },
+        };
+        self.note(Entry::Fact(now, Fact::Command(wish)));
     }
 
     /// What is said of a sending, to be handed to [`super::Server::send`]; taken before the payload is sealed.
@@ -124,7 +149,7 @@ impl Tap {
             return;
         };
         match (&mut listener.to, entry) {
-            (To::Recorder(recorder), entry) => {
+            (To::Recorder(recorder, _), entry) => {
                 if recorder.note(&entry).is_break() {
                     self.listener = None;
                 }

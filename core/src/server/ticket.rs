@@ -11,6 +11,8 @@ use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 
+use super::account::CredentialsDigest;
+use super::recording::Entrant;
 use crate::id::InstanceId;
 use crate::key::{KEY_LEN, PublicKey};
 use crate::limits::TICKET_LIFETIME;
@@ -24,11 +26,24 @@ const NONCE_LEN: usize = 24;
 const LABEL: &[u8] = b"simplechat ticket 1";
 
 /// Whom a ticket is for.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Holder {
     pub(super) account: Name,
     pub(super) key: PublicKey,
     pub(super) instance: InstanceId,
+    credentials: [u8; 32],
+}
+
+impl Holder {
+    /// Who logs in, by these credentials.
+    pub(super) const fn of(entrant: &Entrant, credentials: CredentialsDigest) -> Self {
+        Self {
+            account: entrant.name,
+            key: entrant.key,
+            instance: entrant.instance,
+            credentials: credentials.0,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,6 +121,7 @@ mod tests {
             account: "n".repeat(NAME_LEN_MAX).parse().unwrap(),
             key: PublicKey([1; KEY_LEN]),
             instance: InstanceId([2; 16]),
+            credentials: [3; 32],
         }
     }
 
@@ -139,9 +155,13 @@ mod tests {
                 instance: InstanceId([9; 16]),
                 ..holder()
             },
+            Holder {
+                credentials: [9; 32],
+                ..holder()
+            },
         ];
-        for other in others {
-            assert!(!key.is_good(&ticket, &other, NOW), "{other:?}");
+        for (number, other) in others.iter().enumerate() {
+            assert!(!key.is_good(&ticket, other, NOW), "{number}");
         }
     }
 

@@ -155,6 +155,8 @@ pub enum SessionEnd {
     TakenOver,
     /// The client was silent for too long.
     TimedOut,
+    /// The account is no more.
+    Removed,
 }
 
 /// An item from a client to the server that dialled it.

@@ -259,6 +259,9 @@ fn push_items() {
         Push::SessionEnded {
             reason: SessionEnd::TimedOut
         },
+        Push::SessionEnded {
+            reason: SessionEnd::Removed
+        },
         Push::Stopping,
         Push::Undelivered { to: user, count: 3 },
     ]));

@@ -266,7 +266,11 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
             to: name(u)?,
         },
         12 => Push::SessionEnded {
-            reason: *u.choose(&[SessionEnd::TakenOver, SessionEnd::TimedOut])?,
+            reason: *u.choose(&[
+                SessionEnd::TakenOver,
+                SessionEnd::TimedOut,
+                SessionEnd::Removed,
+            ])?,
         },
         13 => Push::Stopping,
         14 => Push::Undelivered {

@@ -10,7 +10,10 @@ use simplechat_core::id::{Seq, SessionId};
 use simplechat_core::machine::{ConnId, Input, Machine as _};
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config;
-use simplechat_core::server::{Command, Done, Effect, MailboxLimits, Server, StoreFailed, Verdict};
+use simplechat_core::server::{
+    AccountEntry, Command, CredentialsDigest, Done, Effect, MailboxLimits, Server, StoreFailed,
+    Verdict,
+};
 use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::{Items, decode, encode, payload_of};
 use simplechat_core::wire::login::LoginAnswer;
@@ -59,10 +62,13 @@ impl Party {
             },
             ..Config::default()
         };
-        let names = any::NAMES[..3].iter().map(|name| any::named(name));
+        let accounts = any::NAMES[..3].iter().map(|name| AccountEntry {
+            name: any::named(name),
+            credentials: CredentialsDigest([0; 32]),
+        });
         let secrets = Box::new(SeededSecrets::new(100));
         Self {
-            rig: Rig::new(|now| Server::new(config, names, [7; 32], secrets, now)),
+            rig: Rig::new(|now| Server::new(config, accounts, [7; 32], secrets, now)),
             clients: Vec::new(),
             next: BTreeMap::new(),
             calls: Vec::new(),

@@ -258,6 +258,10 @@ impl Model {
             | Operator::Refused { .. }
             | Operator::StoreFailing
             | Operator::StoreWorking
+            | Operator::AccountAdded { .. }
+            | Operator::AccountRemoved { .. }
+            | Operator::CredentialsChanged { .. }
+            | Operator::Reloaded
             | Operator::Stopping
             | Operator::Stopped { .. } => return,
         };

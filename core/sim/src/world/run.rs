@@ -289,7 +289,9 @@ impl World {
                     self.net.retire(host);
                     self.observe(Observation::ClientEnded { client: id });
                 }
-                Output::Effect(client::Effect::JudgeServer { id: effect, key }) => {
+                Output::Effect(client::Effect::JudgeServer {
+                    id: effect, key, ..
+                }) => {
                     let takes = self.seat(id).screen.unwrap_or_default();
                     self.add_chore(takes, Chore::Judge(id, effect, key));
                 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use simplechat_core::machine::Machine;
-use simplechat_core::rng::SeededSecrets;
+use simplechat_core::name::Name;
+use simplechat_core::rng::{SecretSource, SeededSecrets};
 use simplechat_core::server::identity::Identity;
-use simplechat_core::server::recording::{Header, Texts};
-use simplechat_core::server::{self, Server};
+use simplechat_core::server::recording::{Header, RecordedAccount, Texts};
+use simplechat_core::server::{self, AccountEntry, CredentialsDigest, Server};
 use zeroize::Zeroizing;
 
 use super::{Chore, SERVER, World, server_address};
@@ -19,20 +20,24 @@ impl World {
         let seed = self.dice.seed();
         let secrets = SeededSecrets::new(self.dice.roll());
         let started = self.moment_on(SERVER);
+        let accounts = self.account_entries();
         let header = Header {
             program: "sim".to_owned(),
             texts: self.tape.as_ref().map_or(Texts::Kept, |(_, texts)| *texts),
             config: self.config.clone(),
-            accounts: self.accounts.keys().copied().collect(),
+            accounts: RecordedAccount::list(&accounts),
             seed,
             started: (started.at.as_micros(), started.wall),
         };
-        let mut server = match &self.tape {
-            Some((tape, texts)) => header
-                .server(tape.watch(secrets))
-                .recorded_by(*texts, tape.start(&header)),
-            None => header.server(Box::new(secrets)),
+        let secrets: Box<dyn SecretSource> = match &self.tape {
+            Some((tape, _)) => tape.watch(secrets),
+            None => Box::new(secrets),
         };
+        let config = self.config.clone();
+        let mut server = Server::new(config, accounts, seed, secrets, started);
+        if let Some((tape, texts)) = &self.tape {
+            server = server.recorded_by(*texts, tape.start(&header));
+        }
         let (key, ticket_key) = &self.identity;
         server = server.known_as(Identity::new(key.clone(), Zeroizing::new(*ticket_key)));
         if let Some(channel) = &self.channel {
@@ -43,6 +48,62 @@ impl World {
         self.note("server", "starts");
         self.observe(Observation::ServerStarted);
         self.drain_server();
+    }
+
+    /// The accounts as a server is told of them. What stands for a password here is the password.
+    fn account_entries(&self) -> Vec<AccountEntry> {
+        self.accounts
+            .iter()
+            .map(|(name, password)| {
+                let mut digest = [0; 32];
+                for (byte, given) in digest.iter_mut().zip(password.bytes()) {
+                    *byte = given;
+                }
+                AccountEntry {
+                    name: *name,
+                    credentials: CredentialsDigest(digest),
+                }
+            })
+            .collect()
+    }
+
+    /// The operator sets an account's password, and makes the account if there is none; the server hears of it with
+    /// [`Self::reload`].
+    ///
+    /// # Panics
+    ///
+    /// When that is no name: the test is wrong.
+    pub fn set_account(&mut self, name: &str, password: &str) {
+        let name = name.parse().expect("a name");
+        self.accounts.insert(name, password.to_owned());
+    }
+
+    /// The operator removes an account; the server hears of it with [`Self::reload`].
+    ///
+    /// # Panics
+    ///
+    /// When that is no name: the test is wrong.
+    pub fn remove_account(&mut self, name: &str) {
+        let name: Name = name.parse().expect("a name");
+        self.accounts.remove(&name);
+    }
+
+    /// The server reads the accounts again.
+    ///
+    /// # Errors
+    ///
+    /// When it refuses to.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server: the test is wrong.
+    pub fn reload(&mut self) -> Result<(), server::Rejected> {
+        let accounts = self.account_entries();
+        let moment = self.moment_on(SERVER);
+        let server = self.server.as_mut().expect("a server runs");
+        server.handle_command(moment, server::Command::Reload { accounts })?;
+        self.drain_server();
+        Ok(())
     }
 
     /// Ends the server; the next ones are recorded, each on the same tape in place of the one before.

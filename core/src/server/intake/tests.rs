@@ -103,16 +103,12 @@ fn a_broadcast_is_final_when_every_copy_is() {
     submit(&mut intake, 1);
     let _ = intake.pop_ready();
     intake.count(Seq(1), 3, 1);
-    let discarded = Outcome::Done;
+    assert_eq!(intake.resolve_copy(Seq(1), Fate::Delivered), None);
     assert_eq!(
-        intake.resolve_copy(Seq(1), Fate::Delivered, discarded),
+        intake.resolve_copy(Seq(1), Fate::Discarded(Refusal::Blocked)),
         None
     );
-    assert_eq!(
-        intake.resolve_copy(Seq(1), Fate::Discarded, discarded),
-        None
-    );
-    let last = intake.resolve_copy(Seq(1), Fate::Stored, discarded);
+    let last = intake.resolve_copy(Seq(1), Fate::Stored);
     let outcome = Outcome::Broadcast {
         delivered: 1,
         stored: 1,

@@ -5,16 +5,17 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Account;
+use super::{Account, RecordedAccount};
 use crate::id::{BatchNumber, EffectId, InstanceId, LoginNumber, Seq};
 use crate::key::PublicKey;
 use crate::limits::OWN_CANDIDATES_MAX;
 use crate::machine::{CloseReason, ConnId, ConnectFailure};
 use crate::name::Name;
+use crate::server::Done;
+use crate::server::Verdict;
 use crate::server::event::{Event, Fault};
 use crate::server::login::Shown;
 use crate::server::record::Record;
-use crate::server::{Command, Done, Verdict};
 use crate::time::WallTime;
 use crate::wire::frame::RefusalCode;
 use crate::wire::item::{self, Bounded, Item, ItemError};
@@ -81,9 +82,23 @@ pub enum Fact {
     /// An effect is done.
     Done(Done),
     /// The operator wished something.
-    Command(Command),
+    Command(Wish),
     /// A deadline has passed.
     Timeout,
+}
+
+/// What the operator wished, without what could be of use to guess a password.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Wish {
+    /// To end in order.
+    Shutdown,
+    /// To end at once.
+    ShutdownNow,
+    /// To have other accounts.
+    Reload {
+        /// All of them.
+        accounts: Vec<RecordedAccount>,
+    },
 }
 
 /// Why a connection is no more.

@@ -12,7 +12,7 @@
 //! **Invariant:** no password, key, token or session id is in a recording. Above the channel a request belongs to an
 //! account (which has one session at most), so the account's number stands for the session. A challenge that came back
 //! stands as right or wrong, and where the machine sends keys, links or challenges there are zeros. A password stands
-//! only as the result of its check. So it does not matter that a replay has other secrets. Texts are replaced by filler
+//! only as the result of its check, and an account's credentials as a number. So it does not matter that a replay has other secrets. Texts are replaced by filler
 //! of the same length, unless the operator wants them kept: sizes and bounds stay what they were.
 
 pub mod tape;
@@ -21,6 +21,7 @@ mod fact;
 mod redact;
 mod replay;
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::ControlFlow;
@@ -28,15 +29,15 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Server;
 use super::config::Config;
 use super::record::Record;
+use super::{AccountEntry, CredentialsDigest, Server};
 use crate::limits::TEXT_LEN_MAX;
 use crate::name::Name;
 use crate::rng::SecretSource;
 use crate::time::{Moment, Timestamp, WallTime};
 
-pub use fact::{Act, Answered, Entrant, Fact, Items, Loss, Saying, ShownFacts, WelcomeFacts};
+pub use fact::{Act, Answered, Entrant, Fact, Items, Loss, Saying, ShownFacts, WelcomeFacts, Wish};
 pub use replay::{Difference, Misfit, Replay};
 
 /// What becomes of the texts of messages.
@@ -57,8 +58,9 @@ pub struct Header {
     pub texts: Texts,
     /// The settings.
     pub config: Config,
-    /// The accounts, in the machine's order: an [`Account`] is a place in this list.
-    pub accounts: Vec<Name>,
+    /// The accounts, in the machine's order: an [`Account`] is a place in this list, on which
+    /// those that are added later follow in the order of [`super::event::Event::AccountAdded`].
+    pub accounts: Vec<RecordedAccount>,
     /// Decides ids and jitter; no secret.
     pub seed: [u8; 32],
     /// When the server started: microseconds on its clock, and the time of day.
@@ -73,7 +75,7 @@ impl Header {
     /// The server that this describes. The same header gives the same server, but for what comes from `secrets`.
     #[must_use]
     pub fn server(&self, secrets: alloc::boxed::Box<dyn SecretSource>) -> Server {
-        let accounts = self.accounts.iter().copied();
+        let accounts = self.accounts.iter().copied().map(Into::into);
         Server::new(
             self.config.clone(),
             accounts,
@@ -90,13 +92,6 @@ impl Header {
             at: Timestamp::from_micros(self.started.0),
             wall: self.started.1,
         }
-    }
-
-    /// The account with this number.
-    #[must_use]
-    pub fn name(&self, account: Account) -> Option<Name> {
-        let place = usize::try_from(account.0).ok()?;
-        self.accounts.get(place).copied()
     }
 
     /// Whether a server could have run with these settings: nothing else is known of a file from somewhere.
@@ -121,6 +116,51 @@ impl Header {
         rates.iter().all(|rate| rate.interval <= *TIMES.end())
             && times.iter().all(|time| TIMES.contains(time))
             && config.max_text <= TEXT_LEN_MAX
+    }
+}
+
+/// An account in a recording.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecordedAccount {
+    /// Its name.
+    pub name: Name,
+    /// Stands for its credentials: the same number for the same ones, counted in the order in which they came.
+    pub credentials: u32,
+}
+
+impl RecordedAccount {
+    /// The accounts of a [`Header`], for a server that is started with these.
+    #[must_use]
+    pub fn list(entries: &[AccountEntry]) -> Vec<Self> {
+        let mut numbers = CredentialsNumbers::default();
+        entries.iter().map(|entry| numbers.record(*entry)).collect()
+    }
+}
+
+impl From<RecordedAccount> for AccountEntry {
+    fn from(account: RecordedAccount) -> Self {
+        let mut digest = [0; 32];
+        let (number, _) = digest.split_at_mut(4);
+        number.copy_from_slice(&account.credentials.to_le_bytes());
+        Self {
+            name: account.name,
+            credentials: CredentialsDigest(digest),
+        }
+    }
+}
+
+/// Numbers the credentials that come, so that a recording shows which are the same and nothing else of them.
+#[derive(Debug, Default)]
+pub(crate) struct CredentialsNumbers(BTreeMap<CredentialsDigest, u32>);
+
+impl CredentialsNumbers {
+    pub(crate) fn record(&mut self, entry: AccountEntry) -> RecordedAccount {
+        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        let credentials = *self.0.entry(entry.credentials).or_insert(next);
+        RecordedAccount {
+            name: entry.name,
+            credentials,
+        }
     }
 }
 

@@ -81,7 +81,8 @@ impl Record {
             | Self::Asked { .. }
             | Self::QuestionClosed { .. }
             | Self::Parted { .. }
-            | Self::Told { .. }) => other,
+            | Self::Told { .. }
+            | Self::Removed { .. }) => other,
         }
     }
 }

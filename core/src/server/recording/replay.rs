@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-use super::fact::{Act, Answered, Entrant, Fact, Items, Loss, ShownFacts};
+use super::fact::{Act, Answered, Entrant, Fact, Items, Loss, ShownFacts, Wish};
 use super::{Account, End, Entry, Header};
 use crate::channel::Channel;
 use crate::id::SessionId;
@@ -13,7 +13,7 @@ use crate::server::connection::Connection;
 use crate::server::handshake::Caller;
 use crate::server::login::Shown;
 use crate::server::tap::Tap;
-use crate::server::{AccountId, Server};
+use crate::server::{AccountId, Command, Server};
 use crate::text::Password;
 use crate::time::Moment;
 
@@ -157,7 +157,7 @@ impl Server {
             Fact::Done(done) => self.handle_input(now, Input::EffectDone(done)),
             Fact::Timeout => self.handle_input(now, Input::Timeout),
             // Whether it was refused shows in what follows.
-            Fact::Command(command) => drop(self.handle_command(now, command)),
+            Fact::Command(ref wish) => drop(self.handle_command(now, wish.into())),
         }
         if is_above_channel(fact) {
             // Otherwise it is done already.
@@ -219,6 +219,18 @@ impl Server {
 }
 
 /// Whether a fact enters the machine behind its front door, which is [`crate::machine::Machine::handle_input`].
+impl From<&Wish> for Command {
+    fn from(wish: &Wish) -> Self {
+        match wish {
+            Wish::Shutdown => Self::Shutdown,
+            Wish::ShutdownNow => Self::ShutdownNow,
+            Wish::Reload { accounts } => Self::Reload {
+                accounts: accounts.iter().copied().map(Into::into).collect(),
+            },
+        }
+    }
+}
+
 const fn is_above_channel(fact: &Fact) -> bool {
     match fact {
         Fact::Login { .. } | Fact::Request { .. } | Fact::Answer { .. } | Fact::Unusable { .. } => {

@@ -12,7 +12,6 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Header};
-use crate::limits::FRAME_LEN_MAX;
 use crate::time::{Moment, Timestamp, WallTime};
 
 /// What every recording starts with.
@@ -22,8 +21,8 @@ pub const VERSION: u8 = 3;
 
 /// A header with very many accounts.
 const HEADER_LEN_MAX: usize = 64 * 1024 * 1024;
-/// The payload of a frame, and what says where it came from.
-const ENTRY_LEN_MAX: usize = FRAME_LEN_MAX + 1_024;
+/// Most are no longer than the payload of a frame, but a reload holds all accounts.
+const ENTRY_LEN_MAX: usize = HEADER_LEN_MAX;
 
 const FACT: u8 = 0;
 const ACT: u8 = 1;

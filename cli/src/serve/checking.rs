@@ -1,0 +1,186 @@
+//! Checking passwords, on threads of their own: it is slow by design, and chat must not wait for it.
+//!
+//! There are few threads, each with its own memory for hashing, so neither all processors nor all memory are ever taken
+//! by people who log in. The machine bounds how many checks are under way.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use simplechat_core::limits::PASSWORD_CHECKS_MAX;
+use simplechat_core::name::Name;
+use simplechat_core::server::Verdict;
+use simplechat_core::text::Password;
+
+use crate::credentials::{Credentials, Workbench};
+
+/// A check to be done.
+pub(super) struct Check {
+    pub(super) name: Name,
+    pub(super) password: Password,
+    /// The accounts as they were when it came: a reload changes nothing about it.
+    pub(super) credentials: Arc<Credentials>,
+    /// Takes the result.
+    pub(super) answer: Box<dyn FnOnce(Verdict) + Send>,
+}
+
+/// The threads. Dropping it forgets what waits, and ends them when they are done with what they have begun.
+pub(super) struct Checking {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Something waits, or it is over.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Check>,
+    is_over: bool,
+}
+
+impl Checking {
+    /// Starts so many threads.
+    pub(super) fn start(threads: usize) -> io::Result<Self> {
+        let mut checking = Self {
+            shared: Arc::default(),
+            threads: Vec::new(),
+        };
+        for _ in 0..threads {
+            let shared = Arc::clone(&checking.shared);
+            let thread = thread::Builder::new()
+                .name("password".to_owned())
+                .spawn(move || shared.work())?;
+            checking.threads.push(thread);
+        }
+        Ok(checking)
+    }
+
+    /// Has a check done. Never waits. Gives it back if more wait than the machine has under way.
+    pub(super) fn add(&self, check: Check) -> Result<(), Check> {
+        let mut state = self.shared.lock();
+        if state.waiting.len() >= PASSWORD_CHECKS_MAX {
+            return Err(check);
+        }
+        state.waiting.push_back(check);
+        drop(state);
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+}
+
+impl Drop for Checking {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.is_over = true;
+        state.waiting.clear();
+        drop(state);
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // If one had panicked, nothing could be done about it here.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut bench = Workbench::default();
+        while let Some(check) = self.next() {
+            let is_right = check
+                .credentials
+                .check(check.name, &check.password, &mut bench);
+            let verdict = if is_right {
+                Verdict::Right
+            } else {
+                Verdict::Wrong
+            };
+            (check.answer)(verdict);
+        }
+    }
+
+    /// Waits for a check. `None` when it is over.
+    fn next(&self) -> Option<Check> {
+        let is_idle = |state: &mut State| state.waiting.is_empty() && !state.is_over;
+        self.changed
+            .wait_while(self.lock(), is_idle)
+            .unwrap_or_else(PoisonError::into_inner)
+            .waiting
+            .pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::credentials::Cost;
+
+    fn check(
+        credentials: &Arc<Credentials>,
+        password: &str,
+        answer: impl FnOnce(Verdict) + Send + 'static,
+    ) -> Check {
+        Check {
+            name: "alice".parse().unwrap(),
+            password: Password::new(password.into()).unwrap(),
+            credentials: Arc::clone(credentials),
+            answer: Box::new(answer),
+        }
+    }
+
+    fn accounts(text: &str) -> Arc<Credentials> {
+        Arc::new(Credentials::parse("test", text.as_bytes(), Cost::new(8, 1)).unwrap())
+    }
+
+    #[test]
+    fn every_check_is_answered_once_by_the_accounts_that_it_came_with() {
+        let (old, new) = (accounts("alice old"), accounts("alice new"));
+        let (sender, answers) = channel();
+        let checking = Checking::start(2).unwrap();
+        for number in 0..100 {
+            let sender = sender.clone();
+            let credentials = if number % 2 == 0 { &old } else { &new };
+            let answer = move |verdict| {
+                let _ = sender.send((number, verdict));
+            };
+            assert!(checking.add(check(credentials, "old", answer)).is_ok());
+        }
+        drop(sender);
+        let mut got: Vec<_> = answers.iter().collect();
+        got.sort_unstable_by_key(|(number, _)| *number);
+        let expected = |number| {
+            let verdict = if number % 2 == 0 {
+                Verdict::Right
+            } else {
+                Verdict::Wrong
+            };
+            (number, verdict)
+        };
+        assert_eq!(got, (0..100).map(expected).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_forgotten_at_the_end() {
+        let accounts = accounts("alice pw");
+        // Nobody works, so all of it waits.
+        let checking = Checking::start(0).unwrap();
+        let unanswered = || check(&accounts, "pw", |_| panic!("nobody checks it"));
+        for _ in 0..PASSWORD_CHECKS_MAX {
+            assert!(checking.add(unanswered()).is_ok());
+        }
+        assert!(checking.add(unanswered()).is_err());
+        drop(checking);
+        assert_eq!(Arc::strong_count(&accounts), 1);
+    }
+}
