@@ -36,7 +36,7 @@ struct Entry {
     details: &'static str,
 }
 
-const TABLE: [Entry; 14] = [
+const TABLE: [Entry; 15] = [
     Entry {
         command: Command::Message,
         word: "message",

@@ -38,6 +38,7 @@ fn every_command_is_read() {
             line("deny bob"),
             line("help"),
             line("help block"),
+            line("login"),
             line("logout"),
         ],
         [
@@ -336,7 +337,7 @@ proptest! {
 
     #[test]
     fn any_arguments_are_taken_or_explained(
-        place in 0usize..14,
+        place in 0usize..15,
         rest in "[ \t]{0,2}[a-z/:\u{1b}\u{202e}\u{301}\n]{0,40}[ ]?\\PC{0,40}",
     ) {
         let word = Command::all().nth(place).unwrap().word();
