@@ -120,9 +120,9 @@ Those are the people to whom private messages can go.",
         arguments: "USER [ok]",
         summary: "see that nobody is between you and USER",
         details: "\
-It shows 60 digits, the safety code that you share with USER, who sees the same
-with verify and your name. Compare them by voice or in person. If they are all
-the same, verify USER ok marks USER as verified, until their key changes.",
+It shows a safety code, 60 digits. USER sees the same with verify and your
+name: compare them by voice or in person. If all are the same, verify USER ok
+marks USER as verified, until their key changes.",
     },
     Entry {
         command: Command::Accept,

@@ -149,6 +149,7 @@ fn the_help_fits_a_narrow_terminal() {
       accept USER         say yes to USER, who asked for your address
       deny USER           say no to USER, who asked for your address
       help [COMMAND]      this list, or how one command is used
+      login               give your password again, when the server asks for it
       logout              leave the chat
       y, n                say yes or no to the only question that is open
     "#);
@@ -187,9 +188,9 @@ fn the_help_fits_a_narrow_terminal() {
       Those are the people to whom private messages can go.
 
     verify USER [ok]: see that nobody is between you and USER.
-      It shows 60 digits, the safety code that you share with USER, who sees the same
-      with verify and your name. Compare them by voice or in person. If they are all
-      the same, verify USER ok marks USER as verified, until their key changes.
+      It shows a safety code, 60 digits. USER sees the same with verify and your
+      name: compare them by voice or in person. If all are the same, verify USER ok
+      marks USER as verified, until their key changes.
 
     accept USER: say yes to USER, who asked for your address.
       Each of you enters the other's address book. If only one question is open,
@@ -201,6 +202,10 @@ fn the_help_fits_a_narrow_terminal() {
 
     help [COMMAND]: this list, or how one command is used.
       A slash before a command, as in /help, changes nothing.
+
+    login: give your password again, when the server asks for it.
+      It asks after a long absence, or when your password was changed. What you have
+      written meanwhile waits, and private messages go on without it.
 
     logout: leave the chat.
       What still waits is sent, then the server and the people in your address book
