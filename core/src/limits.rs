@@ -109,6 +109,10 @@ pub const SHOWN_MAX: usize = 4_096;
 pub const SHOWING_MAX: usize = 64;
 /// People who were in an address book and whom a client can still tell apart from strangers.
 pub const FORMER_PEERS_MAX: usize = 64;
+/// People without a mark whose last key a client remembers, to tell when it changes.
+pub const MET_MAX: usize = 2 * ADDRESS_BOOK_MAX;
+/// People whose key the user has marked as verified.
+pub const VERIFIED_MAX: usize = 2 * ADDRESS_BOOK_MAX;
 /// Sessions with peers, old and new; the oldest is forgotten.
 pub const PEER_SESSIONS_MAX: usize = 3 * (ADDRESS_BOOK_MAX + FORMER_PEERS_MAX);
 /// Handshakes that callers of a client have begun and not finished.
