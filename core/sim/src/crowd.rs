@@ -107,13 +107,14 @@ impl Crowd {
         });
         let conn = self.accept(number);
         let mut secrets = SeededSecrets::new(u64::try_from(number).unwrap_or(0));
-        let (calling, first) = Calling::start(
+        let called = Calling::start(
             &*self.protection,
             Part::LoginInitiator,
             &self.key,
             &mut secrets,
             &[],
         );
+        let (calling, first) = called.expect("a call");
         let second = self.exchange(conn, &first);
         let Ok(Frame::Handshake(message)) = Frame::parse(&second) else {
             panic!("{second:?} answers a call");

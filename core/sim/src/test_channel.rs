@@ -171,7 +171,7 @@ impl TestHandshake {
 }
 
 impl Handshake for TestHandshake {
-    fn write(&mut self, payload: &[u8]) -> Vec<u8> {
+    fn write(&mut self, payload: &[u8]) -> Result<Vec<u8>, OpenError> {
         let mut message = Vec::new();
         match self.messages {
             0 => {
@@ -189,7 +189,7 @@ impl Handshake for TestHandshake {
             _ => message.extend(self.sealed_with_key(THIRD, payload)),
         }
         self.said(&message);
-        message
+        Ok(message)
     }
 
     fn read(&mut self, message: &[u8]) -> Result<Vec<u8>, OpenError> {
@@ -341,7 +341,7 @@ mod tests {
         secrets: &mut SeededSecrets,
         message: &[u8],
     ) -> Result<(Answering, Vec<u8>), OpenError> {
-        Called::take(protection, part, own, secrets, message).map(Called::answer)
+        Called::take(protection, part, own, secrets, message)?.answer()
     }
 
     fn body(bytes: &[u8]) -> &[u8] {
@@ -354,7 +354,7 @@ mod tests {
     fn shake(channel: &TestChannel) -> (Channel, Channel, Vec<Vec<u8>>) {
         let (mut secrets, [alice, bob]) = (SeededSecrets::new(2), keys());
         let part = Part::PeerInitiator(bob.public());
-        let (calling, first) = Calling::start(channel, part, &alice, &mut secrets, b"1");
+        let (calling, first) = Calling::start(channel, part, &alice, &mut secrets, b"1").unwrap();
         let answering = answer_call(
             channel,
             Part::PeerResponder,
@@ -444,7 +444,7 @@ mod tests {
         let (mut secrets, [alice, bob]) = (SeededSecrets::new(2), keys());
         let channel = TestChannel::new([7; 16]);
         let part = Part::PeerInitiator(alice.public());
-        let (_, first) = Calling::start(&channel, part, &alice, &mut secrets, b"");
+        let (_, first) = Calling::start(&channel, part, &alice, &mut secrets, b"").unwrap();
         let answer = answer_call(
             &channel,
             Part::PeerResponder,

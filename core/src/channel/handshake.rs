@@ -23,16 +23,20 @@ pub struct Calling(Box<dyn Handshake>);
 
 impl Calling {
     /// Calls, with a payload that everybody can read who listens. Gives the bytes of the frame to send.
+    ///
+    /// # Errors
+    ///
+    /// When whoever is called is known by something that is no key.
     pub fn start(
         protection: &dyn Protection,
         part: Part,
         own: &StaticKey,
         secrets: &mut dyn SecretSource,
         payload: &[u8],
-    ) -> (Self, Vec<u8>) {
+    ) -> Result<(Self, Vec<u8>), OpenError> {
         let mut handshake = protection.handshake(part, own, secrets);
-        let first = handshake.write(payload);
-        (Self(handshake), Frame::Handshake(&first).to_bytes())
+        let first = handshake.write(payload)?;
+        Ok((Self(handshake), Frame::Handshake(&first).to_bytes()))
     }
 
     /// Takes the answer.
@@ -67,7 +71,10 @@ impl Met {
     /// Says who we are and what we want. Gives the session, and the bytes of the frame to send.
     #[must_use]
     pub fn say(mut self, payload: &[u8]) -> (Channel, Vec<u8>) {
-        let third = self.handshake.write(payload);
+        let third = self
+            .handshake
+            .write(payload)
+            .expect("the key that answered was used to read the answer");
         let established = self
             .handshake
             .finish()
@@ -111,11 +118,14 @@ impl Called {
     }
 
     /// Answers. Gives the bytes of the frame to send.
-    #[must_use]
-    pub fn answer(mut self) -> (Answering, Vec<u8>) {
-        let second = self.handshake.write(&[]);
+    ///
+    /// # Errors
+    ///
+    /// When the caller's key is none.
+    pub fn answer(mut self) -> Result<(Answering, Vec<u8>), OpenError> {
+        let second = self.handshake.write(&[])?;
         let bytes = Frame::Handshake(&second).to_bytes();
-        (Answering(self.handshake), bytes)
+        Ok((Answering(self.handshake), bytes))
     }
 }
 

@@ -82,14 +82,14 @@ fn start(
 struct NoiseHandshake(HandshakeState);
 
 impl Handshake for NoiseHandshake {
-    fn write(&mut self, payload: &[u8]) -> Vec<u8> {
+    fn write(&mut self, payload: &[u8]) -> Result<Vec<u8>, OpenError> {
         let mut message = vec![0; payload.len() + KEY_LEN + HANDSHAKE_SEAL_LEN_MAX];
         let len = self
             .0
             .write_message(payload, &mut message)
-            .expect("messages are written in turn, into enough room");
+            .map_err(|_| OpenError::Forged)?;
         message.truncate(len);
-        message
+        Ok(message)
     }
 
     fn read(&mut self, message: &[u8]) -> Result<Vec<u8>, OpenError> {

@@ -43,7 +43,11 @@ pub enum Part {
 /// read, the one who answered is known; when the third was, the caller is, and what it says is fresh.
 pub trait Handshake: fmt::Debug + Send {
     /// The next message, which carries a payload. The first one's can be read by everybody.
-    fn write(&mut self, payload: &[u8]) -> Vec<u8>;
+    ///
+    /// # Errors
+    ///
+    /// When what the other side gave for a key is none.
+    fn write(&mut self, payload: &[u8]) -> Result<Vec<u8>, OpenError>;
 
     /// The payload of the next message.
     ///

@@ -23,7 +23,7 @@ fn answer_call(
     secrets: &mut SeededSecrets,
     message: &[u8],
 ) -> Result<(Answering, Vec<u8>), OpenError> {
-    Called::take(protection, part, own, secrets, message).map(Called::answer)
+    Called::take(protection, part, own, secrets, message)?.answer()
 }
 
 fn body(bytes: &[u8]) -> &[u8] {
@@ -45,7 +45,7 @@ fn shake(
         Part::LoginInitiator | Part::LoginResponder => Part::LoginResponder,
         Part::PeerInitiator(_) | Part::PeerResponder => Part::PeerResponder,
     };
-    let (calling, first) = Calling::start(&Noise, part, caller, &mut secrets, b"for all");
+    let (calling, first) = Calling::start(&Noise, part, caller, &mut secrets, b"for all")?;
     let (answer, second) = answer_call(&Noise, answering, called, &mut secrets, body(&first))?;
     let met = calling.answered(body(&second))?;
     assert_eq!(met.remote(), called.public());
@@ -82,7 +82,7 @@ fn a_peer_does_not_answer_who_looks_for_another() {
     let [alice, bob, carol] = keys();
     let mut secrets = SeededSecrets::new(1);
     let part = Part::PeerInitiator(carol.public());
-    let (_, first) = Calling::start(&Noise, part, &alice, &mut secrets, b"");
+    let (_, first) = Calling::start(&Noise, part, &alice, &mut secrets, b"").unwrap();
     let answer = answer_call(
         &Noise,
         Part::PeerResponder,
@@ -99,7 +99,7 @@ fn a_recorded_third_message_opens_nothing() {
     let [alice, bob, _] = keys();
     let mut secrets = SeededSecrets::new(1);
     let part = Part::LoginInitiator;
-    let (calling, first) = Calling::start(&Noise, part, &alice, &mut secrets, b"");
+    let (calling, first) = Calling::start(&Noise, part, &alice, &mut secrets, b"").unwrap();
     let mut answer = || {
         answer_call(
             &Noise,
@@ -119,13 +119,34 @@ fn a_recorded_third_message_opens_nothing() {
     );
 }
 
+/// A point of low order: with it everybody agrees on the same secret.
+const NO_KEY: [u8; 32] = [0; 32];
+
+#[test]
+fn a_call_with_what_is_no_key_is_not_answered() {
+    let [_, bob, _] = keys();
+    let mut secrets = SeededSecrets::new(1);
+    let part = Part::LoginResponder;
+    let answer = answer_call(&Noise, part, &bob, &mut secrets, &NO_KEY);
+    assert_eq!(answer.map(|_| ()), Err(OpenError::Forged));
+}
+
+#[test]
+fn nobody_is_called_by_what_is_no_key() {
+    let [alice, _, _] = keys();
+    let mut secrets = SeededSecrets::new(1);
+    let part = Part::PeerInitiator(PublicKey(NO_KEY));
+    let call = Calling::start(&Noise, part, &alice, &mut secrets, b"");
+    assert_eq!(call.map(|_| ()), Err(OpenError::Forged));
+}
+
 #[test]
 fn no_changed_byte_of_a_handshake_goes_unnoticed() {
     let [alice, bob, _] = keys();
     let part = Part::PeerInitiator(bob.public());
     for place in 0..96 {
         let mut secrets = SeededSecrets::new(1);
-        let (calling, first) = Calling::start(&Noise, part, &alice, &mut secrets, b"");
+        let (calling, first) = Calling::start(&Noise, part, &alice, &mut secrets, b"").unwrap();
         let changed = |bytes: &[u8]| {
             let mut bytes = body(bytes).to_vec();
             if let Some(byte) = bytes.get_mut(place) {

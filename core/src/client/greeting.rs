@@ -26,19 +26,24 @@ impl Client {
         address: SocketAddr,
         saying: PeerPush,
     ) {
-        let (calling, bytes) = Calling::start(
+        let called = Calling::start(
             &*self.protection,
             Part::PeerInitiator(key),
             &self.key,
             &mut *self.secrets,
             &[],
         );
-        let greeting = Greeting {
+        let mut greeting = Greeting {
             introduction,
             address,
             saying,
-            stage: GreetingStage::Calling(calling),
+            stage: GreetingStage::Over,
         };
+        let Ok((calling, bytes)) = called else {
+            // They were introduced by something that is no key, which nobody can have.
+            return self.on_greeting_failed(&greeting);
+        };
+        greeting.stage = GreetingStage::Calling(calling);
         let deframer = Deframer::default();
         let conn = self.dial(address, Connection::Greeting { greeting, deframer });
         self.send(conn, bytes);
@@ -114,7 +119,7 @@ impl Client {
             &mut *self.secrets,
             message,
         );
-        let Ok((answering, bytes)) = called.map(Called::answer) else {
+        let Ok((answering, bytes)) = called.and_then(Called::answer) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         if let Some(Connection::Call { handshake, .. }) = self.connections.get_mut(&conn) {

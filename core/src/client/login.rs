@@ -63,7 +63,7 @@ impl Client {
         } else {
             listener
         };
-        let (calling, bytes) = Calling::start(
+        let called = Calling::start(
             &*self.protection,
             Part::LoginInitiator,
             &self.key,
@@ -73,6 +73,9 @@ impl Client {
                 .as_ref()
                 .map_or(&[], |cookie| cookie.as_bytes()),
         );
+        let Ok((calling, bytes)) = called else {
+            return self.refuse(conn, RefusalCode::Malformed);
+        };
         if let Some(stage @ LoginStage::Dialling) = self.login_stage(conn) {
             *stage = LoginStage::Calling { calling, own };
             self.send(conn, bytes);

@@ -123,6 +123,7 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
+    /// One account for each name: a recording from somewhere may say one twice.
     pub(super) fn new(entries: impl IntoIterator<Item = AccountEntry>) -> Self {
         let mut accounts = Self {
             all: Vec::new(),
@@ -235,5 +236,26 @@ impl Accounts {
 
     fn former_place(id: AccountId) -> usize {
         usize::try_from(u32::MAX - id.0).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::CredentialsDigest;
+
+    #[test]
+    fn a_name_that_comes_twice_is_one_account() {
+        let [alice, bob] = ["alice", "bob"].map(|name| name.parse().unwrap());
+        let entries = [alice, alice, bob, alice].map(|name| AccountEntry {
+            name,
+            credentials: CredentialsDigest([0; 32]),
+        });
+        let accounts = Accounts::new(entries);
+        assert_eq!(accounts.ids().count(), 2);
+        for name in [alice, bob] {
+            let id = accounts.find(name).unwrap();
+            assert_eq!(accounts.get(id).name, name);
+        }
     }
 }

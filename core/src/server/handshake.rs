@@ -60,7 +60,13 @@ impl Server {
         let Ok(admitted) = self.admit_call(&called, remote) else {
             return self.on_unusable(conn, RefusalCode::Busy, Fault::TooManyHandshakes);
         };
-        let (answering, bytes) = called.answer();
+        let (answering, bytes) = match called.answer() {
+            Ok(answered) => answered,
+            Err(error) => {
+                self.admission.finish(admitted);
+                return self.on_unusable(conn, RefusalCode::Malformed, error.into());
+            }
+        };
         let Some(Connection::Fresh { handshake, .. }) = self.connections.get_mut(&conn) else {
             return self.admission.finish(admitted);
         };

@@ -3,15 +3,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use arbitrary::{Result, Unstructured};
-use simplechat_core::channel::SessionKeys;
-use simplechat_core::id::{BatchNumber, InstanceId, LoginNumber, QueryNumber, Seq};
+use simplechat_core::id::{BatchNumber, InstanceId, IntroductionId, LoginNumber, QueryNumber, Seq};
+use simplechat_core::key::StaticKey;
+use simplechat_core::limits::COOKIE_LEN;
 use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::{Password, Text};
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::item::Bounded;
 use simplechat_core::wire::login::{
-    Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Welcome,
+    Cookie, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::push::{
@@ -72,10 +73,25 @@ fn challenge(u: &mut Unstructured<'_>) -> Result<Challenge> {
     u.arbitrary().map(Challenge)
 }
 
-/// Keys of a few pairs and sessions.
-pub(crate) fn keys(u: &mut Unstructured<'_>) -> Result<SessionKeys> {
-    let seed = u.int_in_range(0..=7)?;
-    Ok(SessionKeys::generate(&mut SeededSecrets::new(seed)))
+/// Keys of a few people, always the same ones.
+pub(crate) fn keys() -> [StaticKey; 3] {
+    let mut secrets = SeededSecrets::new(7);
+    [(); 3].map(|()| StaticKey::generate(&mut secrets))
+}
+
+pub(crate) fn introduction(u: &mut Unstructured<'_>) -> Result<IntroductionId> {
+    Ok(IntroductionId([u.int_in_range(0..=5)?; 16]))
+}
+
+/// One that no server has made.
+fn ticket(u: &mut Unstructured<'_>) -> Result<Ticket> {
+    let len = usize::from(u.arbitrary::<u8>()?).min(u.len());
+    Ok(ticket_of(u.bytes(len)?))
+}
+
+/// The ticket with these bytes, of which there are few.
+pub(crate) fn ticket_of(bytes: &[u8]) -> Ticket {
+    Ticket::new(bytes.to_vec()).expect("a short ticket")
 }
 
 fn address(u: &mut Unstructured<'_>) -> Result<SocketAddr> {
@@ -94,6 +110,10 @@ fn addresses<const N: usize>(u: &mut Unstructured<'_>) -> Result<Bounded<SocketA
 }
 
 pub(crate) fn login_request(u: &mut Unstructured<'_>) -> Result<LoginRequest> {
+    login(u).map(LoginRequest::Login)
+}
+
+pub(crate) fn login(u: &mut Unstructured<'_>) -> Result<Login> {
     let name = name(u)?;
     let cause = if u.ratio(1, 4)? {
         LoginCause::Automatic(LoginNumber(number(u)?))
@@ -101,21 +121,24 @@ pub(crate) fn login_request(u: &mut Unstructured<'_>) -> Result<LoginRequest> {
         LoginCause::Person
     };
     // The right password, by the rule of the virtual world, or another one.
-    let password = if u.ratio(1, 8)? {
-        password("wrong")
-    } else {
-        password(name.as_str())
+    let proof = match u.int_in_range(0..=15)? {
+        0 => Proof::Password(password("wrong")),
+        1 => Proof::Ticket(ticket(u)?),
+        _ => Proof::Password(password(name.as_str())),
     };
-    Ok(LoginRequest::Password(Login {
+    Ok(Login {
         name,
-        password,
+        proof,
         port: *u.choose(&[40_000, 40_001, 1_024, 80, 0])?,
         instance: instance(u)?,
         lowest_unanswered: if u.ratio(1, 4)? { seq(u)? } else { Seq::FIRST },
         cause,
         candidates: addresses(u)?,
-    }))
+    })
 }
+
+/// An admission cookie that is none.
+const COOKIE: Cookie = Cookie::new([7; COOKIE_LEN]);
 
 pub(crate) fn login_answer(u: &mut Unstructured<'_>) -> Result<LoginAnswer> {
     if u.ratio(1, 4)? {
@@ -123,7 +146,8 @@ pub(crate) fn login_answer(u: &mut Unstructured<'_>) -> Result<LoginAnswer> {
         return Ok(LoginAnswer::Refused(LoginRefusal::from(refusal)));
     }
     Ok(LoginAnswer::Welcome(Welcome {
-        keys: keys(u)?,
+        ticket: ticket(u)?,
+        cookie: COOKIE,
         login: LoginNumber(number(u)?),
         heartbeat_interval_ms: *u.choose(&[30_000, 0, 1, u32::MAX])?,
         timeout_ms: *u.choose(&[95_000, 0, 1, u32::MAX])?,
@@ -134,9 +158,10 @@ pub(crate) fn login_answer(u: &mut Unstructured<'_>) -> Result<LoginAnswer> {
 }
 
 /// How a server with the default settings greets.
-pub(crate) const fn welcome(keys: SessionKeys) -> Welcome {
+pub(crate) fn welcome() -> Welcome {
     Welcome {
-        keys,
+        ticket: ticket_of(b"of this server"),
+        cookie: COOKIE,
         login: LoginNumber(7),
         heartbeat_interval_ms: 30_000,
         timeout_ms: 95_000,
@@ -252,7 +277,8 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
         6 => Push::QuestionClosed { by: name(u)? },
         7 => Push::Introduced(Introduction {
             peer: name(u)?,
-            keys: keys(u)?,
+            id: introduction(u)?,
+            key: u.choose(&keys())?.public(),
             candidates: addresses(u)?,
         }),
         8 => Push::AddressDenied { by: name(u)? },
@@ -302,10 +328,11 @@ pub(crate) fn push_answer(u: &mut Unstructured<'_>) -> Result<PushAnswer> {
 
 pub(crate) fn peer_push(u: &mut Unstructured<'_>) -> Result<PeerPush> {
     Ok(match u.int_in_range(0..=3)? {
-        0 => PeerPush::Probe {
-            challenge: challenge(u)?,
+        0 => PeerPush::Hello {
+            introduction: introduction(u)?,
         },
         1 => PeerPush::Bye {
+            introduction: introduction(u)?,
             reason: end_reason(u)?,
         },
         _ => PeerPush::Private(PrivateMessage {
@@ -319,9 +346,7 @@ pub(crate) fn peer_push(u: &mut Unstructured<'_>) -> Result<PeerPush> {
 
 pub(crate) fn peer_answer(u: &mut Unstructured<'_>) -> Result<PeerAnswer> {
     Ok(match u.int_in_range(0..=3)? {
-        0 => PeerAnswer::Probed {
-            challenge: challenge(u)?,
-        },
+        0 => PeerAnswer::Welcome,
         1 => PeerAnswer::NotInBook {
             reason: end_reason(u)?,
         },

@@ -12,6 +12,7 @@ use arbitrary::{Result, Unstructured};
 use simplechat_core::machine::{CloseReason, ConnId, ConnectFailure, Input, Machine, Output};
 use simplechat_core::time::{Moment, Timestamp, WallTime};
 use simplechat_core::wire::deframer::Deframer;
+use simplechat_core::wire::frame::Frame;
 
 const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(15);
@@ -24,6 +25,8 @@ const TURNS_A_SECOND_MAX: u64 = 400;
 #[derive(Debug)]
 pub(crate) struct Wire {
     made: Timestamp,
+    /// Where the machine dialled.
+    pub(crate) to: Option<SocketAddr>,
     /// Not yet, of one that is being dialled.
     pub(crate) stands: bool,
     /// What the machine sent and nobody took out.
@@ -61,7 +64,7 @@ impl<M: Machine> Rig<M> {
     pub(crate) fn accept(&mut self, remote: SocketAddr, local: SocketAddr) -> ConnId {
         let conn = ConnId::Accepted(self.accepted);
         self.accepted += 1;
-        self.wires.insert(conn, self.new_wire(true));
+        self.wires.insert(conn, self.new_wire(None));
         self.hand_in(Input::Accepted {
             conn,
             remote,
@@ -196,8 +199,8 @@ impl<M: Machine> Rig<M> {
             outputs += 1;
             assert!(outputs <= OUTPUTS_MAX, "one input gives no end of outputs");
             match output {
-                Output::Connect { conn, .. } => {
-                    let before = self.wires.insert(conn, self.new_wire(false));
+                Output::Connect { conn, to } => {
+                    let before = self.wires.insert(conn, self.new_wire(Some(to)));
                     assert!(before.is_none(), "{conn:?} is used twice");
                 }
                 Output::Send { conn, bytes } => {
@@ -217,10 +220,11 @@ impl<M: Machine> Rig<M> {
         }
     }
 
-    const fn new_wire(&self, stands: bool) -> Wire {
+    const fn new_wire(&self, to: Option<SocketAddr>) -> Wire {
         Wire {
             made: self.now,
-            stands,
+            to,
+            stands: to.is_none(),
             sent: Vec::new(),
         }
     }
@@ -310,6 +314,9 @@ pub(crate) fn some_bytes<'a>(u: &mut Unstructured<'a>) -> Result<&'a [u8]> {
     u.bytes(len)
 }
 
+/// What becomes of a frame on its way.
+pub(crate) type Way = fn(&mut Unstructured<'_>, Vec<u8>) -> Result<Vec<u8>>;
+
 /// A frame as it was, or with one bit turned over.
 pub(crate) fn perhaps_broken(u: &mut Unstructured<'_>, mut frame: Vec<u8>) -> Result<Vec<u8>> {
     if u.ratio(1, 16)? {
@@ -317,6 +324,30 @@ pub(crate) fn perhaps_broken(u: &mut Unstructured<'_>, mut frame: Vec<u8>) -> Re
         frame[place] ^= 1 << u.int_in_range(0..=7)?;
     }
     Ok(frame)
+}
+
+/// A message of a handshake as it was, or changed in a way that leaves it a frame.
+pub(crate) fn perhaps_spoiled(u: &mut Unstructured<'_>, frame: Vec<u8>) -> Result<Vec<u8>> {
+    let mut body = match Frame::parse(&frame) {
+        Ok(Frame::Handshake(body)) => body.to_vec(),
+        _ => return perhaps_broken(u, frame),
+    };
+    let place = usize::from(u.arbitrary::<u8>()?) % body.len().max(1);
+    match u.int_in_range(0..=11)? {
+        0 => body.truncate(place),
+        1 => body.extend(some_bytes(u)?),
+        2 => body.iter_mut().for_each(|byte| *byte ^= 1),
+        // A key that agrees with every other on the same secret.
+        3 => body.iter_mut().take(32).for_each(|byte| *byte = 0),
+        4 => body.rotate_left(place),
+        5 => {
+            if let Some(byte) = body.get_mut(place) {
+                *byte = u.arbitrary()?;
+            }
+        }
+        _ => return perhaps_broken(u, frame),
+    }
+    Ok(Frame::Handshake(&body).to_bytes())
 }
 
 /// The last frames that were sent to a machine, to be sent again.

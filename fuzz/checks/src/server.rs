@@ -2,26 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use simplechat_core::channel::{Channel, plain};
-use simplechat_core::id::{Seq, SessionId};
+use simplechat_core::channel::{Calling, Channel, Met, Part, Protection};
+use simplechat_core::id::{InstanceId, Seq, SessionId};
+use simplechat_core::key::StaticKey;
 use simplechat_core::machine::{ConnId, Input, Machine as _};
+use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::{
     AccountEntry, Command, CredentialsDigest, Done, Effect, MailboxLimits, Server, StoreFailed,
     Verdict,
 };
-use simplechat_core::wire::frame::Frame;
+use simplechat_core::text::Password;
+use simplechat_core::wire::frame::{Frame, SealedFrame};
 use simplechat_core::wire::item::{Items, decode, encode, payload_of};
-use simplechat_core::wire::login::LoginAnswer;
+use simplechat_core::wire::login::{Login, LoginAnswer, LoginRequest, Proof, Ticket};
 use simplechat_core::wire::push::{Push, PushAnswer};
 use simplechat_core::wire::request::{Answer, Request};
+use simplechat_sim::test_channel::TestChannel;
 
 use crate::any;
-use crate::rig::{Captured, Mood, Rig, perhaps_broken, some_bytes};
+use crate::rig::{Captured, Mood, Rig, Way, perhaps_broken, some_bytes};
 
 /// Sessions whose keys the fuzzer goes on using.
 const CLIENTS_MAX: usize = 8;
@@ -33,7 +38,7 @@ const CLIENTS_MAX: usize = 8;
 ///
 /// When that does not hold.
 pub fn server(data: &[u8]) {
-    let mut party = Party::new();
+    let mut party = Party::new(Arc::new(TestChannel::new([7; 16])), perhaps_broken);
     let mut u = Unstructured::new(data);
     while !u.is_empty() && !party.rig.stopped && party.act(&mut u).is_ok() {
         party.listen();
@@ -41,8 +46,33 @@ pub fn server(data: &[u8]) {
     party.end();
 }
 
-struct Party {
-    rig: Rig<Server>,
+/// Who a login is of: an account, a client's outbox, and the place of its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Holder {
+    name: Name,
+    instance: InstanceId,
+    key: usize,
+}
+
+/// A login that was sent, and has no answer yet.
+struct Asked {
+    channel: Channel,
+    /// Whose it is, if it shows what lets them in.
+    right: Option<Holder>,
+}
+
+pub(crate) struct Party {
+    pub(crate) rig: Rig<Server>,
+    protection: Arc<dyn Protection>,
+    way: Way,
+    /// Where the keys of callers come from.
+    secrets: SeededSecrets,
+    keys: [StaticKey; 3],
+    /// Callers, by how far they have come.
+    calling: BTreeMap<ConnId, Calling>,
+    met: BTreeMap<ConnId, Met>,
+    asked: BTreeMap<ConnId, Asked>,
+    tickets: Vec<(Ticket, Holder)>,
     /// The clients' ends of sessions, the latest last.
     clients: Vec<Channel>,
     /// The number that a good client would give its next operation.
@@ -54,7 +84,7 @@ struct Party {
 }
 
 impl Party {
-    fn new() -> Self {
+    pub(crate) fn new(protection: Arc<dyn Protection>, way: Way) -> Self {
         let config = Config {
             mailbox: MailboxLimits {
                 messages: 4,
@@ -67,8 +97,20 @@ impl Party {
             credentials: CredentialsDigest([0; 32]),
         });
         let secrets = Box::new(SeededSecrets::new(100));
+        let make = |now| {
+            Server::new(config, accounts, [7; 32], secrets, now)
+                .protected_by(Arc::clone(&protection))
+        };
         Self {
-            rig: Rig::new(|now| Server::new(config, accounts, [7; 32], secrets, now)),
+            rig: Rig::new(make),
+            protection,
+            way,
+            secrets: SeededSecrets::new(200),
+            keys: any::keys(),
+            calling: BTreeMap::new(),
+            met: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            tickets: Vec::new(),
             clients: Vec::new(),
             next: BTreeMap::new(),
             calls: Vec::new(),
@@ -83,24 +125,14 @@ impl Party {
                 self.accept(u)?;
             }
             1 => self.rig.babble(u)?,
-            2 | 3 => {
-                let login = any::login_request(u)?;
-                self.say(u, Frame::Login(&encode(&login)).to_bytes())?;
-            }
-            4 => {
-                let frame = Frame::Login(some_bytes(u)?).to_bytes();
-                self.say(u, frame)?;
-            }
+            2 | 3 => self.log_in(u)?,
+            4 => self.greet_with_bytes(u)?,
             5..=7 => self.request(u)?,
             8 => {
                 let payload = some_bytes(u)?;
                 self.say_sealed(u, payload)?;
             }
-            9 => {
-                if let Some(frame) = self.captured.any(u)? {
-                    self.say(u, frame)?;
-                }
-            }
+            9 => self.repeat(u)?,
             10 => self.answer_call(u)?,
             11 => self.rig.disturb(u)?,
             12 => self.rig.pass_a_while(u)?,
@@ -111,6 +143,87 @@ impl Party {
             },
         }
         Ok(())
+    }
+
+    /// The first message of a handshake, made up.
+    pub(crate) fn greet_with_bytes(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let frame = Frame::Handshake(some_bytes(u)?).to_bytes();
+        self.say(u, frame)
+    }
+
+    /// Something that was said before, as another call.
+    pub(crate) fn repeat(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        match self.captured.any(u)? {
+            Some(frame) => self.say(u, frame),
+            None => Ok(()),
+        }
+    }
+
+    /// A whole handshake with a login behind it, or something else.
+    pub(crate) fn log_in(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let mut key = u.choose_index(self.keys.len())?;
+        let ticket = if u.ratio(1, 4)? && !self.tickets.is_empty() {
+            let (ticket, holder) = u.choose(&self.tickets)?.clone();
+            if u.ratio(3, 4)? {
+                key = holder.key;
+            }
+            Some((ticket, holder))
+        } else {
+            None
+        };
+        let conn = self.accept(u)?;
+        let Some(met) = self.shake_hands(u, conn, key)? else {
+            return Ok(());
+        };
+        if u.ratio(1, 8)? {
+            let payload = some_bytes(u)?;
+            return self.introduce(u, conn, met, payload, None);
+        }
+        let mut login = any::login(u)?;
+        let is_right = match &ticket {
+            Some((ticket, holder)) => {
+                login.proof = Proof::Ticket(ticket.clone());
+                if u.ratio(3, 4)? {
+                    (login.name, login.instance) = (holder.name, holder.instance);
+                }
+                *holder == holder_of(&login, key)
+            }
+            None => is_right_password(&login),
+        };
+        let right = is_right.then(|| holder_of(&login, key));
+        let request = encode(&LoginRequest::Login(login));
+        self.introduce(u, conn, met, &request, right)
+    }
+
+    /// Calls, and takes the answer if there is one.
+    fn shake_hands(
+        &mut self,
+        u: &mut Unstructured<'_>,
+        conn: ConnId,
+        key: usize,
+    ) -> Result<Option<Met>> {
+        let part = Part::LoginInitiator;
+        let key = &self.keys[key];
+        let (calling, first) =
+            Calling::start(&*self.protection, part, key, &mut self.secrets, &[]).expect("a call");
+        self.calling.insert(conn, calling);
+        self.say_on(u, conn, first)?;
+        self.hear_all();
+        Ok(self.met.remove(&conn))
+    }
+
+    /// The last message of a handshake.
+    fn introduce(
+        &mut self,
+        u: &mut Unstructured<'_>,
+        conn: ConnId,
+        met: Met,
+        payload: &[u8],
+        right: Option<Holder>,
+    ) -> Result<()> {
+        let (channel, third) = met.say(payload);
+        self.asked.insert(conn, Asked { channel, right });
+        self.say_on(u, conn, third)
     }
 
     fn accept(&mut self, u: &mut Unstructured<'_>) -> Result<ConnId> {
@@ -129,7 +242,11 @@ impl Party {
     /// A call with a frame, which may break on the way.
     fn say(&mut self, u: &mut Unstructured<'_>, frame: Vec<u8>) -> Result<()> {
         let conn = self.accept(u)?;
-        let frame = perhaps_broken(u, frame)?;
+        self.say_on(u, conn, frame)
+    }
+
+    fn say_on(&mut self, u: &mut Unstructured<'_>, conn: ConnId, frame: Vec<u8>) -> Result<()> {
+        let frame = (self.way)(u, frame)?;
         self.captured.keep(&frame);
         let cut = u.arbitrary::<u8>()?.into();
         self.rig.receive(conn, &frame, cut);
@@ -209,17 +326,13 @@ impl Party {
     }
 
     /// Hears what the server says, which must be legal, and does what a good client would, if the mood is so.
-    fn listen(&mut self) {
+    pub(crate) fn listen(&mut self) {
         loop {
             if self.mood == Mood::Helpful {
                 self.perform_effects();
             }
-            let frames = self.rig.take_frames();
-            if frames.is_empty() {
+            if self.hear_all() == 0 {
                 return;
-            }
-            for (conn, frame) in frames {
-                self.hear(conn, &frame);
             }
             while self.mood == Mood::Helpful
                 && let Some((conn, session, call)) = self.calls.pop()
@@ -235,16 +348,32 @@ impl Party {
         }
     }
 
+    fn hear_all(&mut self) -> usize {
+        let frames = self.rig.take_frames();
+        for (conn, frame) in &frames {
+            self.hear(*conn, frame);
+        }
+        frames.len()
+    }
+
     fn hear(&mut self, conn: ConnId, frame: &[u8]) {
         match Frame::parse(frame).expect("a frame") {
-            Frame::Login(body) => {
-                let answer = decode(body).expect("an answer to a login");
-                if let LoginAnswer::Welcome(welcome) = answer {
-                    if self.clients.len() == CLIENTS_MAX {
-                        self.clients.remove(0);
-                    }
-                    self.clients.push(Channel::new(welcome.keys, plain()));
+            Frame::Handshake(message) => {
+                assert!(matches!(conn, ConnId::Accepted(_)), "a server calls nobody");
+                let calling = self.calling.remove(&conn);
+                // If not, the call was spoiled on its way.
+                if let Some(met) = calling.and_then(|calling| calling.answered(message).ok()) {
+                    assert_eq!(met.remote(), self.rig.machine.key(), "its own key");
+                    self.met.insert(conn, met);
                 }
+            }
+            Frame::Session(sealed)
+                if self
+                    .asked
+                    .get(&conn)
+                    .is_some_and(|asked| asked.channel.id() == sealed.session) =>
+            {
+                self.hear_login_answer(conn, &sealed);
             }
             Frame::Session(sealed) => {
                 let session = sealed.session;
@@ -277,14 +406,34 @@ impl Party {
         }
     }
 
+    fn hear_login_answer(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
+        let Some(mut asked) = self.asked.remove(&conn) else {
+            return;
+        };
+        let opened = asked.channel.open_answer(sealed);
+        let payload = opened.expect("genuine, and new").payload;
+        match decode(&payload).expect("an answer to a login") {
+            LoginAnswer::Welcome(welcome) => {
+                let holder = asked
+                    .right
+                    .expect("only who shows the right thing is let in");
+                if self.clients.len() == CLIENTS_MAX {
+                    self.clients.remove(0);
+                    self.tickets.remove(0);
+                }
+                self.clients.push(asked.channel);
+                self.tickets.push((welcome.ticket, holder));
+            }
+            LoginAnswer::Refused(_) => {}
+        }
+    }
+
     /// Checks passwords, and stores, which fails now and then.
-    fn perform_effects(&mut self) {
+    pub(crate) fn perform_effects(&mut self) {
         for effect in std::mem::take(&mut self.rig.effects) {
             let done = match effect {
                 Effect::CheckPassword { id, name, password } => {
-                    let is_right =
-                        name.as_str() == password.reveal() && name.as_str() != any::NAMES[3];
-                    let verdict = if is_right {
+                    let verdict = if is_right(name, &password) {
                         Verdict::Right
                     } else {
                         Verdict::Wrong
@@ -314,7 +463,7 @@ impl Party {
     }
 
     /// Everybody is silent for an hour.
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.rig.pass(Duration::from_secs(3_600));
         self.settle();
         if self.rig.stopped {
@@ -339,6 +488,26 @@ impl Party {
         self.settle();
         assert!(self.rig.stopped, "a shutdown ends");
     }
+}
+
+fn holder_of(login: &Login, key: usize) -> Holder {
+    Holder {
+        name: login.name,
+        instance: login.instance,
+        key,
+    }
+}
+
+/// The rule of [`Party::perform_effects`].
+fn is_right_password(login: &Login) -> bool {
+    match &login.proof {
+        Proof::Password(password) => is_right(login.name, password),
+        Proof::Ticket(_) => false,
+    }
+}
+
+fn is_right(name: Name, password: &Password) -> bool {
+    name.as_str() == password.reveal() && name.as_str() != any::NAMES[3]
 }
 
 /// What a good client says to a push.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use simplechat_core::client::command::Command;
 use simplechat_core::server;
+use simplechat_core::server::config::Config;
+use simplechat_sim::world::Secrecy;
 use simplechat_sim::{ClientId, World};
 
 use crate::any;
@@ -24,8 +26,9 @@ pub fn world(data: &[u8]) {
     let Ok(seed) = u.arbitrary::<u8>() else {
         return;
     };
+    let names = any::NAMES[..3].iter().map(|name| (*name).to_owned());
     let mut party = Party {
-        world: World::new(seed.into()),
+        world: World::with_accounts(seed.into(), Config::default(), names, Secrecy::Quick),
         seats: Vec::new(),
         server_runs: true,
     };

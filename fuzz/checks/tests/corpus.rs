@@ -55,9 +55,11 @@ replayed!(
     command_line,
     credentials,
     deframer,
+    handshake,
     items,
     recording,
     round_trip,
+    sealed,
     server,
     settings,
     world

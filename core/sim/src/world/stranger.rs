@@ -46,7 +46,8 @@ impl World {
         let key = StaticKey::generate(&mut secrets);
         let conn = self.stranger_connects(None);
         let part = Part::LoginInitiator;
-        let (calling, first) = Calling::start(&Noise, part, &key, &mut secrets, &[]);
+        let (calling, first) =
+            Calling::start(&Noise, part, &key, &mut secrets, &[]).expect("a call");
         let second = self.stranger_is_answered(conn, &first, piece_len);
         let Ok(Frame::Handshake(message)) = Frame::parse(&second) else {
             panic!("{second:?} answers a handshake");
