@@ -250,6 +250,7 @@ fn help_and_mistakes_get_helpful_lines() {
         "getaddress",
         "removeaddress",
         "addressbook",
+        "verify",
         "accept",
         "deny",
         "help",

@@ -32,6 +32,7 @@ pub mod machine;
 pub mod name;
 pub mod rate;
 pub mod rng;
+pub mod safety_code;
 pub mod server;
 pub mod text;
 pub mod time;

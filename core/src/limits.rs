@@ -21,6 +21,8 @@ pub const PAYLOAD_LEN_MAX: usize = FRAME_LEN_MAX - FRAME_OVERHEAD;
 pub const NAME_LEN_MAX: usize = 32;
 /// Bytes in a password.
 pub const PASSWORD_LEN_MAX: usize = 256;
+/// Bytes of an admission cookie.
+pub const COOKIE_LEN: usize = 48;
 /// Bytes of a ticket.
 pub const TICKET_LEN_MAX: usize = 256;
 /// The longest text that any setting may allow, in bytes: with its sender and numbers it fits one frame.
@@ -83,6 +85,8 @@ pub const PEER_SESSION_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// Keys of a session are renewed after so many frames in both directions.
 pub const SESSION_FRAMES_MAX: u64 = 1 << 20;
 
+/// How long a handshake may take, from the first message to the last.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// How long a client's connection waits for the outcome of what it carried before the answer says what is known.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long the login connection stays open for the word whether the listener could be reached.
@@ -105,6 +109,10 @@ pub const SHOWN_MAX: usize = 4_096;
 pub const SHOWING_MAX: usize = 64;
 /// People who were in an address book and whom a client can still tell apart from strangers.
 pub const FORMER_PEERS_MAX: usize = 64;
+/// People without a mark whose last key a client remembers, to tell when it changes.
+pub const MET_MAX: usize = 2 * ADDRESS_BOOK_MAX;
+/// People whose key the user has marked as verified.
+pub const VERIFIED_MAX: usize = 2 * ADDRESS_BOOK_MAX;
 /// Sessions with peers, old and new; the oldest is forgotten.
 pub const PEER_SESSIONS_MAX: usize = 3 * (ADDRESS_BOOK_MAX + FORMER_PEERS_MAX);
 /// Handshakes that callers of a client have begun and not finished.

@@ -257,9 +257,12 @@ fn no_table_grows_with_the_number_of_attacks() {
         )
     };
     let before = remembered(&siege);
-    siege.attack_for_a_while(1_000);
-    let during = footprint(siege.world.server());
-    assert!(during > before.0, "some attacks hold a connection");
+    let mut held = false;
+    for _ in 0..100 {
+        siege.attack_for_a_while(10);
+        held |= footprint(siege.world.server()) > before.0;
+    }
+    assert!(held, "some attacks hold a connection");
     siege.pass(rest);
     assert_eq!(remembered(&siege), before);
     assert_eq!(siege.world.net.open_connections(), 0);

@@ -44,6 +44,8 @@ fn a_long_list_comes_in_pages_and_is_shown_whole() {
         .map(|name| {
             let seat = w.sit_down(name);
             w.log_in(seat, name, name);
+            // Not all at the same moment: there is an end to the handshakes that may be under way.
+            w.run(Duration::from_millis(10));
             seat
         })
         .collect();

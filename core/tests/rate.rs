@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use simplechat_core::channel::{Channel, plain};
+use simplechat_core::channel::Channel;
 use simplechat_core::id::{InstanceId, Seq};
 use simplechat_core::rate::Rate;
 use simplechat_core::server::allowance::AllowanceConfig;
@@ -16,8 +16,8 @@ use simplechat_core::server::config::Config;
 use simplechat_core::text::Password;
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::Frame;
-use simplechat_core::wire::item::{Bounded, Items, decode, encode, payload_of};
-use simplechat_core::wire::login::{Login, LoginAnswer, LoginCause, LoginRequest};
+use simplechat_core::wire::item::{Bounded, Items, decode, payload_of};
+use simplechat_core::wire::login::{Login, LoginAnswer, LoginCause, LoginRequest, Proof};
 use simplechat_core::wire::request::{Answer, Operation, Outcome, Refusal, Request};
 use simplechat_sim::{ClientId, World};
 
@@ -149,6 +149,7 @@ fn a_broadcast_reaches_everybody_and_the_next_one_waits_until_that_is_paid_back(
     for line in ["broadcast one", "broadcast two", "message bob three"] {
         w.types(alice, line);
     }
+    w.run(Duration::from_millis(100));
     w.types(dave, "broadcast of dave's");
     w.run(Duration::from_secs(29));
     assert_eq!(w.saw(bob), ["alice to all: one", "dave to all: of dave's"]);
@@ -157,9 +158,9 @@ fn a_broadcast_reaches_everybody_and_the_next_one_waits_until_that_is_paid_back(
     assert_eq!(
         w.saw(alice),
         [
-            "dave to all: of dave's",
             "slowed",
             "broadcast one: 3 delivered, 0 stored, 0 refused",
+            "dave to all: of dave's",
             "broadcast two: 3 delivered, 0 stored, 0 refused",
             "message bob three: delivered",
         ]
@@ -203,26 +204,17 @@ struct Rude {
 
 impl Rude {
     fn log_in(w: &mut World) -> Self {
-        let login = LoginRequest::Password(Login {
+        let login = LoginRequest::Login(Login {
             name: "alice".parse().unwrap(),
-            password: Password::new("alice".into()).unwrap(),
+            proof: Proof::Password(Password::new("alice".into()).unwrap()),
             port: 40_000,
             instance: InstanceId([9; 16]),
             lowest_unanswered: Seq::FIRST,
             cause: LoginCause::Person,
             candidates: Bounded::first_of([]),
         });
-        let (bytes, _) = w.stranger_sends(None, &[&Frame::Login(&encode(&login)).to_bytes()]);
-        let mut deframer = Deframer::default();
-        deframer.push(&bytes);
-        let frame = deframer.next_frame().unwrap().unwrap();
-        let Ok(Frame::Login(body)) = Frame::parse(&frame) else {
-            panic!("{frame:?}");
-        };
-        let Ok(LoginAnswer::Welcome(welcome)) = decode(body) else {
-            panic!("{body:?}");
-        };
-        let channel = Channel::new(welcome.keys, plain());
+        let (answer, channel) = w.stranger_logs_in(&login, 1_000);
+        assert!(matches!(answer, LoginAnswer::Welcome(_)), "{answer:?}");
         Self { channel }
     }
 

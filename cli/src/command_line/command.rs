@@ -17,6 +17,7 @@ pub enum Command {
     GetAddress,
     RemoveAddress,
     AddressBook,
+    Verify,
     Accept,
     Deny,
     Help,
@@ -35,7 +36,7 @@ struct Entry {
     details: &'static str,
 }
 
-const TABLE: [Entry; 14] = [
+const TABLE: [Entry; 15] = [
     Entry {
         command: Command::Message,
         word: "message",
@@ -112,6 +113,16 @@ Afterwards neither of you can send the other private messages.",
         summary: "list who is in your address book",
         details: "\
 Those are the people to whom private messages can go.",
+    },
+    Entry {
+        command: Command::Verify,
+        word: "verify",
+        arguments: "USER [ok]",
+        summary: "see that nobody is between you and USER",
+        details: "\
+It shows a safety code, 60 digits. USER sees the same with verify and your
+name: compare them by voice or in person. If all are the same, verify USER ok
+marks USER as verified, until their key changes.",
     },
     Entry {
         command: Command::Accept,

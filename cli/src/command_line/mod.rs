@@ -15,6 +15,9 @@ use simplechat_core::text::{InvalidText, Text};
 pub use command::{Command, help, help_for};
 pub use error::{Echo, LineError};
 
+/// What follows `verify USER` when the code was compared.
+const OK: &str = "ok";
+
 /// What a line asks for. Printed, it is the line in its plainest form.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Line {
@@ -61,6 +64,16 @@ pub enum Line {
     },
     /// Who is in the address book?
     AddressBook,
+    /// What is there to compare with a peer?
+    Verify {
+        /// Whom.
+        user: Name,
+    },
+    /// It was compared, and is the same.
+    MarkVerified {
+        /// With whom.
+        user: Name,
+    },
     /// Say yes to a user who asked for the address.
     Accept {
         /// To whom.
@@ -150,6 +163,7 @@ fn read(command: Command, rest: &str) -> Result<Line, LineError> {
             nothing_more(command, rest)?;
             Line::AddressBook
         }
+        Command::Verify => verify(rest)?,
         Command::Accept => {
             let user = user_alone(command, rest)?;
             Line::Accept { user }
@@ -172,6 +186,16 @@ fn read(command: Command, rest: &str) -> Result<Line, LineError> {
         }
     };
     Ok(line)
+}
+
+/// What `verify` asks for: to see the code, or to mark it.
+fn verify(rest: &str) -> Result<Line, LineError> {
+    let (user, rest) = user(Command::Verify, rest)?;
+    if rest.eq_ignore_ascii_case(OK) {
+        return Ok(Line::MarkVerified { user });
+    }
+    nothing_more(Command::Verify, rest)?;
+    Ok(Line::Verify { user })
 }
 
 /// The first word of a text, and what comes after the white space behind it.
@@ -271,6 +295,8 @@ impl fmt::Display for Line {
             Self::GetAddress { user } => write_with(f, Command::GetAddress, Some(user), ""),
             Self::RemoveAddress { user } => write_with(f, Command::RemoveAddress, Some(user), ""),
             Self::AddressBook => write_with(f, Command::AddressBook, None, ""),
+            Self::Verify { user } => write_with(f, Command::Verify, Some(user), ""),
+            Self::MarkVerified { user } => write_with(f, Command::Verify, Some(user), OK),
             Self::Accept { user } => write_with(f, Command::Accept, Some(user), ""),
             Self::Deny { user } => write_with(f, Command::Deny, Some(user), ""),
             Self::Help { topic } => {

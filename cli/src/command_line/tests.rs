@@ -32,10 +32,13 @@ fn every_command_is_read() {
             line("getaddress bob"),
             line("removeaddress bob"),
             line("addressbook"),
+            line("verify bob"),
+            line("verify bob ok"),
             line("accept bob"),
             line("deny bob"),
             line("help"),
             line("help block"),
+            line("login"),
             line("logout"),
         ],
         [
@@ -56,6 +59,8 @@ fn every_command_is_read() {
             Line::GetAddress { user },
             Line::RemoveAddress { user },
             Line::AddressBook,
+            Line::Verify { user },
+            Line::MarkVerified { user },
             Line::Accept { user },
             Line::Deny { user },
             Line::Help { topic: None },
@@ -79,6 +84,10 @@ fn case_slashes_and_blanks_do_not_matter() {
     for typed in ["help /block", "/help BLOCK"] {
         let topic = Some(Command::Block);
         assert_eq!(line(typed), Line::Help { topic });
+    }
+    for typed in ["/verify bob OK", "Verify  Bob\tok "] {
+        let user = name("bob");
+        assert_eq!(line(typed), Line::MarkVerified { user });
     }
     for typed in ["", " ", "\t\r\n", "\u{a0}"] {
         assert_eq!(parse(typed), Ok(None));
@@ -136,9 +145,11 @@ fn the_help_fits_a_narrow_terminal() {
       getaddress USER     ask USER to exchange addresses
       removeaddress USER  leave each other's address books
       addressbook         list who is in your address book
+      verify USER [ok]    see that nobody is between you and USER
       accept USER         say yes to USER, who asked for your address
       deny USER           say no to USER, who asked for your address
       help [COMMAND]      this list, or how one command is used
+      login               give your password again, when the server asks for it
       logout              leave the chat
       y, n                say yes or no to the only question that is open
     "#);
@@ -176,6 +187,11 @@ fn the_help_fits_a_narrow_terminal() {
     addressbook: list who is in your address book.
       Those are the people to whom private messages can go.
 
+    verify USER [ok]: see that nobody is between you and USER.
+      It shows a safety code, 60 digits. USER sees the same with verify and your
+      name: compare them by voice or in person. If all are the same, verify USER ok
+      marks USER as verified, until their key changes.
+
     accept USER: say yes to USER, who asked for your address.
       Each of you enters the other's address book. If only one question is open,
       y or yes alone on the line does the same.
@@ -186,6 +202,10 @@ fn the_help_fits_a_narrow_terminal() {
 
     help [COMMAND]: this list, or how one command is used.
       A slash before a command, as in /help, changes nothing.
+
+    login: give your password again, when the server asks for it.
+      It asks after a long absence, or when your password was changed. What you have
+      written meanwhile waits, and private messages go on without it.
 
     logout: leave the chat.
       What still waits is sent, then the server and the people in your address book
@@ -217,6 +237,8 @@ fn errors_say_what_would_be_right() {
         "block",
         "block bob carol",
         "online now",
+        "verify",
+        "verify bob okay",
         "message b:b hi",
         "message @bob hi",
         &format!("deny {long}"),
@@ -247,6 +269,8 @@ fn errors_say_what_would_be_right() {
     the user is missing: block USER
     "carol" is too much: the whole command is "block USER"
     "now" is too much: the whole command is "online"
+    the user is missing: verify USER [ok]
+    "okay" is too much: the whole command is "verify USER [ok]"
     nobody is called "b:b": a name is made of ASCII letters, digits, '.', '_' and '-', and ':' is none of them
     nobody is called "@bob": a name is made of ASCII letters, digits, '.', '_' and '-', and '@' is none of them
     nobody is called "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…": a name has at most 32 characters, and this one has 33
@@ -280,6 +304,8 @@ fn any_line() -> impl Strategy<Value = Line> {
         user().prop_map(|user| Line::GetAddress { user }),
         user().prop_map(|user| Line::RemoveAddress { user }),
         Just(Line::AddressBook),
+        user().prop_map(|user| Line::Verify { user }),
+        user().prop_map(|user| Line::MarkVerified { user }),
         user().prop_map(|user| Line::Accept { user }),
         user().prop_map(|user| Line::Deny { user }),
         topic.prop_map(|topic| Line::Help { topic }),
@@ -316,7 +342,7 @@ proptest! {
 
     #[test]
     fn any_arguments_are_taken_or_explained(
-        place in 0usize..13,
+        place in 0usize..15,
         rest in "[ \t]{0,2}[a-z/:\u{1b}\u{202e}\u{301}\n]{0,40}[ ]?\\PC{0,40}",
     ) {
         let word = Command::all().nth(place).unwrap().word();

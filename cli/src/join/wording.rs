@@ -10,9 +10,10 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use simplechat_core::client::event::{
     AwayCause, BookEntry, End, Event, GoneCause, MessageEvent, Occasion, PeerEvent, PeerReach,
-    SessionEvent,
+    SessionEvent, Verification,
 };
 use simplechat_core::name::Name;
+use simplechat_core::safety_code::SafetyCode;
 use simplechat_core::text::Text;
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::EndReason;
@@ -68,6 +69,11 @@ pub(super) fn say(event: &Event, clock: &Clock) -> Option<String> {
         },
         Event::Online { users } => online(users),
         Event::AddressBook { entries } => address_book(entries),
+        Event::SafetyCode {
+            peer,
+            code,
+            verification,
+        } => safety_code(*peer, code, *verification),
     };
     Some(said)
 }
@@ -118,8 +124,18 @@ fn message(event: &MessageEvent, clock: &Clock) -> String {
             };
             written(clock, *sent, *from, to, text)
         }
-        MessageEvent::Private { from, sent, text } => {
-            written(clock, *sent, *from, " privately", text)
+        MessageEvent::Private {
+            from,
+            sent,
+            text,
+            verification,
+        } => {
+            // The mark stands where nothing that somebody writes can stand.
+            let how = match verification {
+                Verification::Verified => " (verified) privately",
+                Verification::Unverified => " privately",
+            };
+            written(clock, *sent, *from, how, text)
         }
         MessageEvent::PrivateDelivered { to } => format!("  delivered to {to}, privately"),
         MessageEvent::PrivateWaiting { to } => {
@@ -147,6 +163,14 @@ fn peer(event: &PeerEvent) -> String {
         }
         PeerEvent::Introduced { peer } => {
             format!("* {peer} is in your address book: private {peer} TEXT goes straight to them")
+        }
+        PeerEvent::KeyChanged {
+            peer,
+            was,
+            undelivered,
+        } => key_changed(*peer, *was, *undelivered),
+        PeerEvent::Verified { peer } => {
+            format!("  {peer} is verified, for as long as their key stays the same")
         }
         PeerEvent::AddressDenied { by } => format!("* {by} does not want to exchange addresses"),
         PeerEvent::NoAnswer { from } => format!("* {from} did not answer"),
@@ -310,14 +334,29 @@ fn peer_gone(peer: Name, cause: GoneCause, undelivered: usize) -> String {
         }
     };
     if undelivered > 0 {
-        let count = u32::try_from(undelivered).unwrap_or(u32::MAX);
-        let _ = write!(
-            said,
-            "; {} to {peer} not delivered",
-            private_messages(count)
-        );
+        let _ = write!(said, "; {}", not_delivered(peer, undelivered));
     }
     said
+}
+
+fn key_changed(peer: Name, was: Verification, undelivered: usize) -> String {
+    let before = match was {
+        Verification::Verified => "than the one that you verified",
+        Verification::Unverified => "than before",
+    };
+    let mut said = format!(
+        "! {peer} has another key {before}: they use another device, or somebody is in between. \
+         To find out: verify {peer}."
+    );
+    if undelivered > 0 {
+        let _ = write!(said, "\n! {}.", not_delivered(peer, undelivered));
+    }
+    said
+}
+
+fn not_delivered(peer: Name, undelivered: usize) -> String {
+    let count = u32::try_from(undelivered).unwrap_or(u32::MAX);
+    format!("{} to {peer} not delivered", private_messages(count))
 }
 
 fn private_messages(count: u32) -> String {
@@ -353,11 +392,35 @@ fn address_book(entries: &[BookEntry]) -> String {
             PeerReach::Elsewhere => "at another client",
         };
         let _ = write!(said, "\n    {:width$}  {reach}", entry.peer);
+        if entry.verification == Verification::Verified {
+            said.push_str(", verified");
+        }
         if entry.waiting > 0 {
             let count = u32::try_from(entry.waiting).unwrap_or(u32::MAX);
             let _ = write!(said, ", {} waiting", private_messages(count));
         }
     }
+    said
+}
+
+/// Groups of a safety code on a line.
+const CODE_GROUPS: usize = 4;
+
+fn safety_code(peer: Name, code: &SafetyCode, verification: Verification) -> String {
+    let mut said = match verification {
+        Verification::Verified => format!("  your safety code with {peer}, who is verified:"),
+        Verification::Unverified => format!("  your safety code with {peer}:"),
+    };
+    let code = code.to_string();
+    let groups: Vec<_> = code.split(' ').collect();
+    for line in groups.chunks(CODE_GROUPS) {
+        let _ = write!(said, "\n    {}", line.join(" "));
+    }
+    let _ = write!(
+        said,
+        "\n  Compare it by voice or in person with {peer}, who sees it with verify and your name.\
+         \n  The same digits: verify {peer} ok. Others: somebody may be in between."
+    );
     said
 }
 

@@ -313,7 +313,7 @@ impl Server {
 
     /// A server with these accounts.
     pub(crate) fn start_for(credentials: PathBuf) -> Self {
-        Self::start_at("127.0.0.1:0", credentials, Vec::new())
+        Self::start_at("127.0.0.1:0", folder(), credentials, Vec::new(), &[])
     }
 
     pub(crate) fn start_on(listen: &str) -> Self {

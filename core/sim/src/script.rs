@@ -3,7 +3,7 @@
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{
     AwayCause, BookEntry, End, Event, GoneCause, MessageEvent, Occasion, PeerEvent, PeerReach,
-    SessionEvent,
+    SessionEvent, Verification,
 };
 use simplechat_core::wire::EndReason;
 use simplechat_core::wire::push::{Audience, Presence};
@@ -38,6 +38,8 @@ pub fn parse(line: &str) -> Command {
         "getaddress" => Command::GetAddress { user: user() },
         "removeaddress" => Command::RemoveAddress { user: user() },
         "addressbook" => Command::AddressBook,
+        "verify" if text == "ok" => Command::MarkVerified { user: user() },
+        "verify" => Command::Verify { user: user() },
         "accept" | "deny" => Command::Answer {
             user: user(),
             consent: if word == "accept" {
@@ -68,6 +70,8 @@ pub fn show_command(command: &Command) -> String {
         Command::GetAddress { user } => format!("getaddress {user}"),
         Command::RemoveAddress { user } => format!("removeaddress {user}"),
         Command::AddressBook => "addressbook".into(),
+        Command::Verify { user } => format!("verify {user}"),
+        Command::MarkVerified { user } => format!("verify {user} ok"),
         Command::Answer {
             user,
             consent: Consent::Yes,
@@ -105,6 +109,11 @@ pub fn show_event(event: &Event) -> String {
             let entries: Vec<_> = entries.iter().map(show_entry).collect();
             format!("book: {}", entries.join(", "))
         }
+        Event::SafetyCode {
+            peer,
+            code,
+            verification,
+        } => format!("code with {peer}{}: {code}", show_mark(*verification)),
     }
 }
 
@@ -149,8 +158,14 @@ fn show_message(event: &MessageEvent) -> String {
             Audience::You => format!("{from}: {}", short(text.as_str())),
             Audience::Everyone => format!("{from} to all: {}", short(text.as_str())),
         },
-        MessageEvent::Private { from, text, .. } => {
-            format!("{from} privately: {}", short(text.as_str()))
+        MessageEvent::Private {
+            from,
+            text,
+            verification,
+            ..
+        } => {
+            let mark = show_mark(*verification);
+            format!("{from}{mark} privately: {}", short(text.as_str()))
         }
         MessageEvent::PrivateDelivered { to } => format!("private to {to}: delivered"),
         MessageEvent::PrivateWaiting { to } => format!("private to {to}: waiting"),
@@ -167,6 +182,15 @@ fn show_peer(event: &PeerEvent) -> String {
         } => format!("{by} asks for the address, {expires_in_secs} s"),
         PeerEvent::QuestionClosed { by } => format!("{by} asks no more"),
         PeerEvent::Introduced { peer } => format!("introduced to {peer}"),
+        PeerEvent::KeyChanged {
+            peer,
+            was,
+            undelivered,
+        } => format!(
+            "{peer}{} has another key, {undelivered} undelivered",
+            show_mark(*was)
+        ),
+        PeerEvent::Verified { peer } => format!("{peer} is verified"),
         PeerEvent::AddressDenied { by } => format!("{by} said no"),
         PeerEvent::NoAnswer { from } => format!("no answer from {from}"),
         PeerEvent::PeerGone {
@@ -237,7 +261,15 @@ fn show_entry(entry: &BookEntry) -> String {
         PeerReach::Unreachable => "unreachable",
         PeerReach::Elsewhere => "elsewhere",
     };
-    format!("{} {reach} {} waiting", entry.peer, entry.waiting)
+    let mark = show_mark(entry.verification);
+    format!("{}{mark} {reach} {} waiting", entry.peer, entry.waiting)
+}
+
+const fn show_mark(verification: Verification) -> &'static str {
+    match verification {
+        Verification::Verified => " (verified)",
+        Verification::Unverified => "",
+    }
 }
 
 fn show_end(end: End) -> String {

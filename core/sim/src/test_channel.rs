@@ -159,7 +159,10 @@ impl TestHandshake {
                 let payload = self.open_with_key(SECOND, sealed)?;
                 match self.part {
                     Part::PeerInitiator(peer) if self.remote != Some(peer) => None,
-                    _ => Some(payload),
+                    Part::LoginInitiator
+                    | Part::LoginResponder
+                    | Part::PeerInitiator(_)
+                    | Part::PeerResponder => Some(payload),
                 }
             }
             _ => self.open_with_key(THIRD, message),
@@ -321,7 +324,7 @@ impl Mixer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use simplechat_core::channel::{Answering, Calling, Channel};
+    use simplechat_core::channel::{Answering, Called, Calling, Channel};
     use simplechat_core::limits::{HANDSHAKE_SEAL_LEN_MAX, SEAL_LEN_MAX};
     use simplechat_core::rng::SeededSecrets;
     use simplechat_core::wire::frame::Frame;
@@ -329,6 +332,16 @@ mod tests {
     fn keys() -> [StaticKey; 2] {
         let mut secrets = SeededSecrets::new(1);
         [(); 2].map(|()| StaticKey::generate(&mut secrets))
+    }
+
+    fn answer_call(
+        protection: &TestChannel,
+        part: Part,
+        own: &StaticKey,
+        secrets: &mut SeededSecrets,
+        message: &[u8],
+    ) -> Result<(Answering, Vec<u8>), OpenError> {
+        Called::take(protection, part, own, secrets, message)?.answer()
     }
 
     fn body(bytes: &[u8]) -> &[u8] {
@@ -342,7 +355,7 @@ mod tests {
         let (mut secrets, [alice, bob]) = (SeededSecrets::new(2), keys());
         let part = Part::PeerInitiator(bob.public());
         let (calling, first) = Calling::start(channel, part, &alice, &mut secrets, b"1").unwrap();
-        let answering = Answering::start(
+        let answering = answer_call(
             channel,
             Part::PeerResponder,
             &bob,
@@ -417,7 +430,7 @@ mod tests {
             let [_, bob] = keys();
             let first = body(&messages[0]);
             let (answering, _) =
-                Answering::start(channel, Part::PeerResponder, &bob, &mut secrets, first).unwrap();
+                answer_call(channel, Part::PeerResponder, &bob, &mut secrets, first).unwrap();
             answering.finish(body(&messages[2])).is_ok()
         };
         let channel = TestChannel::new([7; 16]);
@@ -432,7 +445,7 @@ mod tests {
         let channel = TestChannel::new([7; 16]);
         let part = Part::PeerInitiator(alice.public());
         let (_, first) = Calling::start(&channel, part, &alice, &mut secrets, b"").unwrap();
-        let answer = Answering::start(
+        let answer = answer_call(
             &channel,
             Part::PeerResponder,
             &bob,

@@ -2,7 +2,7 @@
 
 use simplechat_sim::trials::checker::Promise::{
     self, Blocked, Books, Bounded, Consent, Heartbeat, InOrder, Kept, Liveness, Lockout,
-    LoginsOnce, Once, OneFinalWord, Paced, Presence,
+    LoginsOnce, Once, OneFinalWord, Paced, Presence, Verified,
 };
 use simplechat_sim::trials::faults::Fault;
 use simplechat_sim::trials::{generate, trial};
@@ -45,6 +45,7 @@ caught! {
     a_text_acknowledged_unread: AcknowledgeUnread as [OneFinalWord, Kept];
     a_text_under_anothers_name: Impersonate as [Once];
     a_text_garbled: Garble as [Once];
+    a_stranger_shown_as_verified: VerifyAnybody as [Verified];
     a_wish_without_final_word: NoFinalWord as [OneFinalWord];
     a_wish_with_two_final_words: TwoFinalWords as [OneFinalWord];
     a_delivery_that_was_none: FalseDelivery as [OneFinalWord, Blocked];

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! caller                                            called
-//! Calling  ── 1: fresh key, a payload for all ──▶   Answering
+//! Calling  ── 1: fresh key, a payload for all ──▶   Called, Answering
 //! Met      ◀── 2: fresh key, own key ────────────
 //! Channel  ── 3: own key, what it wants ─────────▶  Met
 //!          ◀── sealed frames from here on ───────   Channel
@@ -86,29 +86,54 @@ impl Met {
     }
 }
 
-/// Somebody has called, and was answered.
+/// Somebody has called. In a login nothing was computed yet that costs much, so that they can be sent away cheaply.
 #[derive(Debug)]
-pub struct Answering(Box<dyn Handshake>);
+pub struct Called {
+    handshake: Box<dyn Handshake>,
+    payload: Vec<u8>,
+}
 
-impl Answering {
-    /// Answers a call. Gives the bytes of the frame to send.
+impl Called {
+    /// Takes a call.
     ///
     /// # Errors
     ///
-    /// When it is no call, or one for somebody else.
-    pub fn start(
+    /// When it is none, or one for somebody else.
+    pub fn take(
         protection: &dyn Protection,
         part: Part,
         own: &StaticKey,
         secrets: &mut dyn SecretSource,
         message: &[u8],
-    ) -> Result<(Self, Vec<u8>), OpenError> {
+    ) -> Result<Self, OpenError> {
         let mut handshake = protection.handshake(part, own, secrets);
-        handshake.read(message)?;
-        let second = handshake.write(&[])?;
-        Ok((Self(handshake), Frame::Handshake(&second).to_bytes()))
+        let payload = handshake.read(message)?;
+        Ok(Self { handshake, payload })
     }
 
+    /// What came with the call. Nobody knows yet from whom.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Answers. Gives the bytes of the frame to send.
+    ///
+    /// # Errors
+    ///
+    /// When the caller's key is none.
+    pub fn answer(mut self) -> Result<(Answering, Vec<u8>), OpenError> {
+        let second = self.handshake.write(&[])?;
+        let bytes = Frame::Handshake(&second).to_bytes();
+        Ok((Answering(self.handshake), bytes))
+    }
+}
+
+/// Somebody has called, and was answered.
+#[derive(Debug)]
+pub struct Answering(Box<dyn Handshake>);
+
+impl Answering {
     /// Takes the caller's second message: the session, who they are, which they have proved, and what they want.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The channel: what makes a frame belong to a session, so that nobody can listen, speak for another or say anything twice.
 //!
-//! Two sides shake hands ([`Calling`], [`Answering`]), on a connection that ends with the first answer. What they have then is a
+//! Two sides shake hands ([`Calling`], [`Called`]), on a connection that ends with the first answer. What they have then is a
 //! [`Channel`]: it seals and opens frames, each in a connection of its own and with its own counter, in any order, because
 //! connections race. The cryptography is behind the seam of [`Protection`], and is [`Noise`].
 
@@ -9,7 +9,7 @@ mod noise;
 mod protection;
 mod replay;
 
-pub use handshake::{Answering, Calling, Met};
+pub use handshake::{Answering, Called, Calling, Met};
 pub use noise::Noise;
 pub use protection::{Cipher, Established, Handshake, Label, Part, Protection, Turn};
 

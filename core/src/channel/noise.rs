@@ -67,7 +67,8 @@ fn start(
     };
     let prologue = [b"SimpleChat", &[VERSION][..], kind].concat();
     let params: NoiseParams = pattern.parse()?;
-    let builder = Builder::with_resolver(params, Box::new(Resolver { ephemeral }))
+    let own_key = own.clone();
+    let builder = Builder::with_resolver(params, Box::new(Resolver { ephemeral, own_key }))
         .prologue(&prologue)?
         .local_private_key(own.secret())?;
     match part {
@@ -168,6 +169,7 @@ const fn byte_of(turn: Turn) -> u8 {
 /// Gives snow its algorithms: its own cipher and hash, chance that was drawn before, and an exchange that wipes its keys.
 struct Resolver {
     ephemeral: Zeroizing<[u8; KEY_LEN]>,
+    own_key: StaticKey,
 }
 
 impl CryptoResolver for Resolver {
@@ -176,8 +178,13 @@ impl CryptoResolver for Resolver {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
-        matches!(choice, DHChoice::Curve25519)
-            .then(|| -> Box<dyn Dh> { Box::new(X25519::default()) })
+        matches!(choice, DHChoice::Curve25519).then(|| -> Box<dyn Dh> {
+            Box::new(X25519 {
+                secret: Zeroizing::default(),
+                public: [0; KEY_LEN],
+                own_key: self.own_key.clone(),
+            })
+        })
     }
 
     fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
@@ -204,10 +211,11 @@ impl Random for Drawn {
 }
 
 /// X25519 (RFC 7748).
-#[derive(Default)]
 struct X25519 {
     secret: Zeroizing<[u8; KEY_LEN]>,
     public: [u8; KEY_LEN],
+    /// Its public half need not be computed for each handshake.
+    own_key: StaticKey,
 }
 
 impl X25519 {
@@ -231,8 +239,13 @@ impl Dh for X25519 {
     }
 
     fn set(&mut self, privkey: &[u8]) {
-        let secret = privkey.first_chunk().copied().unwrap_or_default();
-        self.take(Zeroizing::new(secret));
+        if bool::from(privkey.ct_eq(self.own_key.secret())) {
+            self.secret = Zeroizing::new(*self.own_key.secret());
+            self.public = self.own_key.public().0;
+        } else {
+            let secret = privkey.first_chunk().copied().unwrap_or_default();
+            self.take(Zeroizing::new(secret));
+        }
     }
 
     fn generate(&mut self, rng: &mut dyn Random) -> Result<(), Error> {

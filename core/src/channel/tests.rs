@@ -16,6 +16,16 @@ pub(crate) fn pair(seed: u64) -> (Channel, Channel) {
         .0
 }
 
+fn answer_call(
+    protection: &dyn Protection,
+    part: Part,
+    own: &StaticKey,
+    secrets: &mut SeededSecrets,
+    message: &[u8],
+) -> Result<(Answering, Vec<u8>), OpenError> {
+    Called::take(protection, part, own, secrets, message)?.answer()
+}
+
 fn body(bytes: &[u8]) -> &[u8] {
     match Frame::parse(bytes) {
         Ok(Frame::Handshake(body)) => body,
@@ -36,7 +46,7 @@ fn shake(
         Part::PeerInitiator(_) | Part::PeerResponder => Part::PeerResponder,
     };
     let (calling, first) = Calling::start(&Noise, part, caller, &mut secrets, b"for all")?;
-    let (answer, second) = Answering::start(&Noise, answering, called, &mut secrets, body(&first))?;
+    let (answer, second) = answer_call(&Noise, answering, called, &mut secrets, body(&first))?;
     let met = calling.answered(body(&second))?;
     assert_eq!(met.remote(), called.public());
     let (ours, third) = met.say(b"for you");
@@ -73,7 +83,7 @@ fn a_peer_does_not_answer_who_looks_for_another() {
     let mut secrets = SeededSecrets::new(1);
     let part = Part::PeerInitiator(carol.public());
     let (_, first) = Calling::start(&Noise, part, &alice, &mut secrets, b"").unwrap();
-    let answer = Answering::start(
+    let answer = answer_call(
         &Noise,
         Part::PeerResponder,
         &bob,
@@ -91,7 +101,7 @@ fn a_recorded_third_message_opens_nothing() {
     let part = Part::LoginInitiator;
     let (calling, first) = Calling::start(&Noise, part, &alice, &mut secrets, b"").unwrap();
     let mut answer = || {
-        Answering::start(
+        answer_call(
             &Noise,
             Part::LoginResponder,
             &bob,
@@ -117,7 +127,7 @@ fn a_call_with_what_is_no_key_is_not_answered() {
     let [_, bob, _] = keys();
     let mut secrets = SeededSecrets::new(1);
     let part = Part::LoginResponder;
-    let answer = Answering::start(&Noise, part, &bob, &mut secrets, &NO_KEY);
+    let answer = answer_call(&Noise, part, &bob, &mut secrets, &NO_KEY);
     assert_eq!(answer.map(|_| ()), Err(OpenError::Forged));
 }
 
@@ -145,7 +155,7 @@ fn no_changed_byte_of_a_handshake_goes_unnoticed() {
             bytes
         };
         let answer = |message: &[u8], secrets: &mut SeededSecrets| {
-            Answering::start(&Noise, Part::PeerResponder, &bob, secrets, message)
+            answer_call(&Noise, Part::PeerResponder, &bob, secrets, message)
         };
         if place < body(&first).len() {
             assert!(answer(&changed(&first), &mut secrets).is_err(), "{place}");

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::event::{BookEntry, PeerReach};
+use super::peer_keys::PeerKeys;
 use crate::backoff::Backoff;
 use crate::id::{IntroductionId, Seq};
 use crate::key::PublicKey;
@@ -30,6 +31,8 @@ pub(super) struct Peer {
     pub(super) introduction: IntroductionId,
     /// What their client is known by.
     pub(super) key: PublicKey,
+    /// Whether the user has seen what to compare of this key.
+    pub(super) is_code_shown: bool,
     /// Where the introduction says that they may be.
     pub(super) candidates: Vec<SocketAddr>,
     /// Where they proved to be.
@@ -55,6 +58,7 @@ impl Peer {
             name: introduction.peer,
             introduction: introduction.id,
             key: introduction.key,
+            is_code_shown: false,
             candidates: introduction.candidates.as_slice().to_vec(),
             address: None,
             is_elsewhere: false,
@@ -84,6 +88,11 @@ impl Peer {
         }
         self.waiting.push_back(message);
         Ok(())
+    }
+
+    /// Gives up what waits: how many messages they were.
+    pub(super) fn give_up(&mut self) -> usize {
+        core::mem::take(&mut self.waiting).len()
     }
 
     /// The messages that go into the next frame, and the number of the last of them.
@@ -172,9 +181,10 @@ impl AddressBook {
         let previous = self.remove(name);
         self.introductions.insert(introduction.id, name);
         let mut peer = Peer::new(introduction);
-        peer.waiting = previous
-            .map(|previous| previous.waiting)
-            .unwrap_or_default();
+        if let Some(previous) = previous {
+            peer.is_code_shown = previous.is_code_shown && previous.key == peer.key;
+            peer.waiting = previous.waiting;
+        }
         self.peers.insert(name, peer);
     }
 
@@ -210,11 +220,12 @@ impl AddressBook {
     }
 
     /// The book as the user reads it.
-    pub(super) fn entries(&self) -> Vec<BookEntry> {
+    pub(super) fn entries(&self, keys: &PeerKeys) -> Vec<BookEntry> {
         let entry = |peer: &Peer| BookEntry {
             peer: peer.name,
             reach: peer.reach(),
             waiting: peer.waiting(),
+            verification: keys.verification(peer.name, peer.key),
         };
         self.peers.values().map(entry).collect()
     }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::limits::{ADDRESS_BOOK_MAX, OUTBOX_MAX};
+use crate::limits::{ADDRESS_BOOK_MAX, OUTBOX_MAX, VERIFIED_MAX};
 use crate::name::Name;
 use crate::text::{Password, Text};
 
@@ -59,6 +59,16 @@ pub enum Command {
     },
     /// Who is in the address book?
     AddressBook,
+    /// What is there to compare with a peer, to know that nobody is in between?
+    Verify {
+        /// Whom.
+        user: Name,
+    },
+    /// It was compared, and is the same.
+    MarkVerified {
+        /// With whom.
+        user: Name,
+    },
     /// Answer a user who asked for the address.
     Answer {
         /// Who asked.
@@ -124,6 +134,14 @@ pub enum Rejected {
     /// There is no more room.
     #[error("your address book is full: it holds {ADDRESS_BOOK_MAX} people")]
     AddressBookFull,
+    /// A mark would be for a key that was never looked at.
+    #[error(
+        "`verify {0}` shows the code of {0}'s present key: compare it with {0} before you mark it"
+    )]
+    NothingCompared(Name),
+    /// There is no more room.
+    #[error("{VERIFIED_MAX} people are marked as verified, and there is no place for more")]
+    TooManyVerified,
     /// The user has not asked.
     #[error("{0} has not asked for your address, or the question is open no more")]
     NoQuestion(Name),

@@ -63,9 +63,17 @@ impl Client {
             }
             Command::RemoveAddress { user } => self.remove_address(user),
             Command::AddressBook => {
-                let entries = self.book.entries();
+                let entries = self.book.entries(&self.peer_keys);
                 self.event(Event::AddressBook { entries });
                 Ok(())
+            }
+            Command::Verify { user } => {
+                self.check_other(user)?;
+                self.show_safety_code(user)
+            }
+            Command::MarkVerified { user } => {
+                self.check_other(user)?;
+                self.mark_verified(user)
             }
             Command::Answer { user, consent } => self.answer_question(user, consent),
             Command::BareAnswer(consent) => {

@@ -1,5 +1,6 @@
 //! Connections and what each of them is for: calls that we get, and calls that we make.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -12,6 +13,7 @@ use crate::key::PublicKey;
 use crate::machine::{ConnId, ConnectFailure};
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{Frame, RefusalCode};
+use crate::wire::login::LoginRefusal;
 use crate::wire::peer::PeerPush;
 
 /// What a connection is for.
@@ -27,7 +29,10 @@ pub(super) enum Connection {
     /// A call in a session that we do not know yet.
     Parked { remote: SocketAddr, frame: Vec<u8> },
     /// A call with regard to an introduction that we do not know yet.
-    ParkedGreeting { remote: SocketAddr, call: PeerCall },
+    ParkedGreeting {
+        remote: SocketAddr,
+        call: Box<PeerCall>,
+    },
     /// A call whose answer waits until what it brought has been shown.
     Showing,
     /// Our login.
@@ -66,7 +71,7 @@ pub(super) enum LoginStage {
     /// We have called from this address.
     Calling { calling: Calling, own: SocketAddr },
     /// The request is sent. Its answer comes in this session, which the server may refuse.
-    Asked(Channel),
+    Asked(Box<Channel>),
     /// There is a session: the connection waits for word of our listener.
     LoggedIn,
     /// Nothing is expected any more.
@@ -89,7 +94,7 @@ pub(super) enum GreetingStage {
     /// We have called.
     Calling(Calling),
     /// They know who we are and what we want.
-    Said(Channel),
+    Said(Box<Channel>),
     /// Nothing is expected any more.
     Over,
 }
@@ -184,6 +189,9 @@ impl Client {
             }
             (Some(Connection::Login(_)), Frame::Session(sealed)) => {
                 self.on_login_answer(conn, &sealed);
+            }
+            (Some(Connection::Login(_)), Frame::Refusal(RefusalCode::Busy)) => {
+                self.on_login_refused(conn, LoginRefusal::Busy { seconds: 1 });
             }
             (Some(Connection::Request { .. }), Frame::Session(sealed)) => {
                 self.on_answer(conn, &sealed);

@@ -7,11 +7,13 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::address_book::Peer;
 use super::connection::Connection;
-use super::event::{GoneCause, MessageEvent, PeerEvent};
+use super::event::{Event, GoneCause, MessageEvent, PeerEvent, Verification};
 use super::inbox::{Receipt, Route, Sender, Showing};
 use super::{Client, TimerKind};
 use crate::id::{IntroductionId, Seq, SessionId};
+use crate::key::PublicKey;
 use crate::machine::ConnId;
 use crate::name::Name;
 use crate::wire::EndReason;
@@ -24,26 +26,49 @@ use crate::wire::push::Introduction;
 /// The addresses of a peer are not tried more often than this.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Whose private messages come, and whether the key that they come under is marked.
+#[derive(Clone, Copy)]
+struct Author {
+    name: Name,
+    verification: Verification,
+}
+
 impl Client {
-    /// The server introduces a peer. Whether that is news.
-    pub(super) fn on_introduced(&mut self, introduction: Introduction) -> bool {
+    /// The server introduces a peer. What the user is to see of it, if it is news.
+    pub(super) fn on_introduced(&mut self, introduction: Introduction) -> Vec<Event> {
         let (id, peer) = (introduction.id, introduction.peer);
         // The server may tell again what it did not hear that we know.
         if self.book.has(id)
             || self.former.has(id)
             || (self.book.is_full() && self.book.get(peer).is_none())
         {
-            return false;
+            return Vec::new();
         }
         self.forget_question(peer);
         self.timers.cancel(TimerKind::Peer(peer));
         if let Some(previous) = self.book.get(peer) {
             self.peer_sessions.forget_ours(previous.introduction);
         }
+        let changed = self.take_key(peer, introduction.key);
         self.book.introduce(introduction);
         self.search(peer);
         self.unpark();
-        true
+        let introduced = PeerEvent::Introduced { peer };
+        let events = [Some(introduced), changed];
+        events.into_iter().flatten().map(Event::from).collect()
+    }
+
+    /// Looks whether a peer comes with another key than before. What was written for one that the user had verified is not sent
+    /// to one that they have not.
+    fn take_key(&mut self, peer: Name, key: PublicKey) -> Option<PeerEvent> {
+        let was = self.peer_keys.meet(peer, key)?;
+        let entry = self.book.get_mut(peer);
+        let entry = entry.filter(|_| was == Verification::Verified);
+        Some(PeerEvent::KeyChanged {
+            peer,
+            was,
+            undelivered: entry.map_or(0, Peer::give_up),
+        })
     }
 
     /// The server says that an introduction is over.
@@ -293,8 +318,12 @@ impl Client {
             Some(Ok(push @ PeerPush::Private(_))) => {
                 match self.book.by_introduction(introduction) {
                     Some(peer) => {
-                        let name = peer.name;
-                        self.on_private_messages(conn, id, name, &payload);
+                        let (name, key) = (peer.name, peer.key);
+                        let from = Author {
+                            name,
+                            verification: self.peer_keys.verification(name, key),
+                        };
+                        self.on_private_messages(conn, id, from, &payload);
                         self.on_peer_heard(name);
                     }
                     None => self.on_former_peer_call(conn, id, introduction, &push),
@@ -345,9 +374,10 @@ impl Client {
         &mut self,
         conn: ConnId,
         session: SessionId,
-        from: Name,
+        author: Author,
         payload: &[u8],
     ) {
+        let from = author.name;
         if !self.inbox.may_show(Sender::Peer(from)) {
             // Not now: they come again.
             return self.close(conn);
@@ -363,6 +393,7 @@ impl Client {
                         let event = MessageEvent::Private {
                             from,
                             sent: message.sent,
+                            verification: author.verification,
                             text: message.text,
                         };
                         events.push(event.into());

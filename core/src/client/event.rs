@@ -6,6 +6,7 @@ use core::net::IpAddr;
 use crate::key::PublicKey;
 use crate::machine::ConnectFailure;
 use crate::name::Name;
+use crate::safety_code::SafetyCode;
 use crate::text::Text;
 use crate::time::WallTime;
 use crate::wire::EndReason;
@@ -45,6 +46,15 @@ pub enum Event {
     AddressBook {
         /// The entries, by name.
         entries: Vec<BookEntry>,
+    },
+    /// What the user and a peer compare by voice.
+    SafetyCode {
+        /// Who.
+        peer: Name,
+        /// The digits that both see.
+        code: SafetyCode,
+        /// Whether the peer's key is marked already.
+        verification: Verification,
     },
 }
 
@@ -122,6 +132,8 @@ pub enum MessageEvent {
         from: Name,
         /// When, by their clock.
         sent: WallTime,
+        /// Whether the user has compared the key that it came under.
+        verification: Verification,
         /// What.
         text: Text,
     },
@@ -167,6 +179,21 @@ pub enum PeerEvent {
     /// Somebody is in the address book.
     Introduced {
         /// Who.
+        peer: Name,
+    },
+    /// Somebody came with another key than at their last introduction to this client. Now they are in the address book with it,
+    /// and a mark of theirs has fallen.
+    KeyChanged {
+        /// Who.
+        peer: Name,
+        /// Whether the key that they had was verified.
+        was: Verification,
+        /// So many private messages were written for the key that was verified, and are not sent.
+        undelivered: usize,
+    },
+    /// A peer's key is marked as verified.
+    Verified {
+        /// Whose.
         peer: Name,
     },
     /// Somebody said no.
@@ -263,6 +290,17 @@ pub struct BookEntry {
     pub reach: PeerReach,
     /// So many private messages wait.
     pub waiting: usize,
+    /// Whether the user has compared their key.
+    pub verification: Verification,
+}
+
+/// Whether the user has compared a peer's key with the peer, and said so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verification {
+    /// They have: nobody is in between.
+    Verified,
+    /// They have not: the key is what the server says it is.
+    Unverified,
 }
 
 /// Whether a peer can be written to.

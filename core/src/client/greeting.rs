@@ -1,12 +1,13 @@
 //! Greetings: handshakes between peers. Whoever calls knows the other's key from the introduction; whoever is called learns the
 //! caller's key in the last message, and whether it is in the address book decides what becomes of it.
 
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::Client;
 use super::TimerKind;
 use super::connection::{Connection, Greeting, GreetingStage, PeerCall};
-use crate::channel::{Answering, Calling, Channel, OpenError, Part};
+use crate::channel::{Answering, Called, Calling, Channel, OpenError, Part};
 use crate::id::IntroductionId;
 use crate::key::PublicKey;
 use crate::limits::{GREETINGS_MAX, GREETINGS_PER_ADDRESS_MAX};
@@ -111,14 +112,14 @@ impl Client {
         if !self.may_greet(remote) {
             return self.refuse(conn, RefusalCode::Busy);
         }
-        let answered = Answering::start(
+        let called = Called::take(
             &*self.protection,
             Part::PeerResponder,
             &self.key,
             &mut *self.secrets,
             message,
         );
-        let Ok((answering, bytes)) = answered else {
+        let Ok((answering, bytes)) = called.and_then(Called::answer) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         if let Some(Connection::Call { handshake, .. }) = self.connections.get_mut(&conn) {
@@ -160,7 +161,7 @@ impl Client {
         let Some(Ok(push)) = item else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
-        let call = PeerCall { key, channel, push };
+        let call = Box::new(PeerCall { key, channel, push });
         match call.push.introduction() {
             Some(introduction) if self.knows(introduction) => {
                 self.take_call(conn, introduction, call);
@@ -176,7 +177,12 @@ impl Client {
     }
 
     /// Somebody calls with regard to an introduction: a session begins if it is who was introduced.
-    pub(super) fn take_call(&mut self, conn: ConnId, introduction: IntroductionId, call: PeerCall) {
+    pub(super) fn take_call(
+        &mut self,
+        conn: ConnId,
+        introduction: IntroductionId,
+        call: Box<PeerCall>,
+    ) {
         let known = self.book.by_introduction(introduction).map(|peer| peer.key);
         let known = known.or_else(|| self.former.key(introduction));
         if known != Some(call.key) {
@@ -210,7 +216,7 @@ impl Greeting {
         };
         let met = calling.answered(message)?;
         let (channel, bytes) = met.say(Payload::of(&self.saying).as_bytes());
-        self.stage = GreetingStage::Said(channel);
+        self.stage = GreetingStage::Said(Box::new(channel));
         Ok(bytes)
     }
 
@@ -221,6 +227,6 @@ impl Greeting {
         };
         let opened = channel.open_answer(sealed).ok()?;
         let answer = decode(Items::new(&opened.payload).next()?.ok()?).ok()?;
-        Some((channel, answer))
+        Some((*channel, answer))
     }
 }

@@ -13,7 +13,7 @@ use crate::id::{EffectId, LoginNumber, SessionId};
 use crate::key::PublicKey;
 use crate::machine::ConnId;
 use crate::time::Timestamp;
-use crate::wire::login::{LoginCause, Ticket};
+use crate::wire::login::{Cookie, LoginCause, Ticket};
 
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(30);
@@ -81,6 +81,7 @@ pub(super) struct Link {
     pub(super) server_key: Option<PublicKey>,
     /// What the server gave at the last login, for the next one.
     pub(super) ticket: Option<Ticket>,
+    pub(super) cookie: Option<Cookie>,
     /// The last login that was granted.
     pub(super) login: Option<LoginNumber>,
     /// Why the server counts as away, once the user was told.
@@ -99,6 +100,7 @@ impl Link {
             session: None,
             server_key: None,
             ticket: None,
+            cookie: None,
             login: None,
             away: None,
             server: 0,
@@ -163,15 +165,16 @@ impl Client {
         self.timers.cancel(TimerKind::Heartbeat);
     }
 
+    /// Whether there is a session that the server should still know.
+    pub(super) fn has_usable_session(&self) -> bool {
+        self.link.session.as_ref().is_some_and(|session| {
+            !session.over && self.clock.at.since(session.heard) < session.timeout
+        })
+    }
+
     /// The rest is over.
     pub(super) fn retry(&mut self) {
-        let now = self.clock.at;
-        let is_usable = self
-            .link
-            .session
-            .as_ref()
-            .is_some_and(|session| !session.over && now.since(session.heard) < session.timeout);
-        if is_usable {
+        if self.has_usable_session() {
             self.link.state = State::Ready;
             self.send_heartbeat();
         } else {

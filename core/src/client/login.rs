@@ -1,5 +1,6 @@
 //! Logging in: the one exchange with the server before there is a session, and the word on our listener behind it.
 
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -67,7 +68,10 @@ impl Client {
             Part::LoginInitiator,
             &self.key,
             &mut *self.secrets,
-            &[],
+            self.link
+                .cookie
+                .as_ref()
+                .map_or(&[], |cookie| cookie.as_bytes()),
         );
         let Ok((calling, bytes)) = called else {
             return self.refuse(conn, RefusalCode::Malformed);
@@ -155,7 +159,7 @@ impl Client {
         let request = Zeroizing::new(encode(&LoginRequest::Login(login)));
         let (channel, bytes) = met.say(&request);
         if let Some(stage) = self.login_stage(conn) {
-            *stage = LoginStage::Asked(channel);
+            *stage = LoginStage::Asked(Box::new(channel));
         }
         self.send(conn, bytes);
     }
@@ -178,7 +182,7 @@ impl Client {
         let answer = opened.and_then(|opened| decode(&opened.payload).ok());
         match answer {
             Some(LoginAnswer::Welcome(welcome)) if is_current => {
-                self.on_welcome(conn, channel, welcome);
+                self.on_welcome(conn, *channel, welcome);
             }
             Some(LoginAnswer::Refused(refusal)) if is_current => {
                 self.on_login_refused(conn, refusal);
@@ -204,6 +208,7 @@ impl Client {
         });
         self.link.login = Some(welcome.login);
         self.link.ticket = Some(welcome.ticket);
+        self.link.cookie = Some(welcome.cookie);
         // The ticket takes its place.
         self.password = None;
         self.link.state = State::Ready;
@@ -229,17 +234,14 @@ impl Client {
 
     /// What a login is to the user: nothing, if it only brings new keys.
     fn occasion(&self) -> Option<Occasion> {
-        let is_renewal = self.link.session.as_ref().is_some_and(|session| {
-            !session.over && self.clock.at.since(session.heard) < session.timeout
-        });
         match self.link.login {
             None => Some(Occasion::First),
-            Some(_) if is_renewal && self.link.away.is_none() => None,
+            Some(_) if self.has_usable_session() && self.link.away.is_none() => None,
             Some(_) => Some(Occasion::Again),
         }
     }
 
-    fn on_login_refused(&mut self, conn: ConnId, refusal: LoginRefusal) {
+    pub(super) fn on_login_refused(&mut self, conn: ConnId, refusal: LoginRefusal) {
         self.close(conn);
         let is_first = self.link.login.is_none();
         if is_first || matches!(refusal, LoginRefusal::WrongCredentials { .. }) {
@@ -263,6 +265,13 @@ impl Client {
                 self.event(SessionEvent::LoginRefused { refusal });
             }
             LoginRefusal::TakenOver => self.end(End::TakenOver),
+            LoginRefusal::Busy { .. } if self.has_usable_session() => {
+                // It was about new keys, which can wait.
+                self.link.state = State::Ready;
+                self.plan_renewal(RENEWAL_RETRY);
+                self.plan_heartbeat();
+                self.flush();
+            }
             LoginRefusal::Locked { seconds } | LoginRefusal::Busy { seconds } => {
                 self.tell_away(AwayCause::Silent);
                 self.rest(Duration::from_secs(seconds.max(1).into()));

@@ -11,6 +11,7 @@
 //! listener ─ pushes ── what the server says by dialling us
 //!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`)
 //!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
+//!          ├ verifying ─ comparing a peer's key, and what is known of it (`peer_keys`)
 //!          └ parking ─ calls that overtook the word of who calls
 //! leaving ── how it ends
 //! ```
@@ -33,9 +34,11 @@ mod link;
 mod login;
 mod outbox;
 mod parking;
+mod peer_keys;
 mod peer_sessions;
 mod pushes;
 mod questions;
+mod verifying;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -66,6 +69,7 @@ use inbox::Inbox;
 use leaving::Phase;
 use link::Link;
 use outbox::Outbox;
+use peer_keys::PeerKeys;
 use peer_sessions::PeerSessions;
 use questions::Questions;
 
@@ -191,6 +195,7 @@ pub struct Client {
     questions: Questions,
     book: AddressBook,
     former: FormerPeers,
+    peer_keys: PeerKeys,
     peer_sessions: PeerSessions,
     /// The number of the next private message, whomever it is for.
     next_private: Seq,
@@ -233,6 +238,7 @@ impl Client {
             questions: Questions::default(),
             book: AddressBook::default(),
             former: FormerPeers::new(),
+            peer_keys: PeerKeys::new(),
             peer_sessions: PeerSessions::default(),
             next_private: Seq::FIRST,
             strangers: LruMap::new(STRANGERS_MAX),

@@ -171,9 +171,10 @@ impl Client {
                 was_open.then(|| PeerEvent::QuestionClosed { by }.into())
             }
             Push::Introduced(introduction) => {
-                let peer = introduction.peer;
-                let is_news = !self.inbox.hides(peer, frame) && self.on_introduced(introduction);
-                is_news.then(|| PeerEvent::Introduced { peer }.into())
+                if !self.inbox.hides(introduction.peer, frame) {
+                    show.events.extend(self.on_introduced(introduction));
+                }
+                None
             }
             Push::AddressDenied { by } => Some(PeerEvent::AddressDenied { by }.into()),
             Push::NoAnswer { from } => Some(PeerEvent::NoAnswer { from }.into()),

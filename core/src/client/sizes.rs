@@ -21,7 +21,11 @@ pub struct Sizes {
     pub waiting: usize,
     /// Those who are peers no more.
     pub former: usize,
-    /// Sessions with them all.
+    /// Those whose key is marked as verified, peers or not.
+    pub verified: usize,
+    /// Others whose last key is remembered.
+    pub met: usize,
+    /// Sessions with all peers.
     pub peer_sessions: usize,
     /// Client instances of which something was shown.
     pub shown: usize,
@@ -46,6 +50,8 @@ impl Client {
             peers: self.book.len(),
             waiting: self.book.most_waiting(),
             former: self.former.len(),
+            verified: self.peer_keys.verified(),
+            met: self.peer_keys.met(),
             peer_sessions: self.peer_sessions.len(),
             shown: self.inbox.instances(),
             showing: self.inbox.showing(),

@@ -2,12 +2,12 @@
 
 use core::net::SocketAddr;
 
-use super::Server;
 use super::event::{Event, Fault};
+use super::handshake::UnderWay;
 use super::recording::{Answered, Fact, Saying};
 use super::requests::Exchange;
 use super::session::Listener;
-use crate::channel::Answering;
+use super::{Output, Server};
 use crate::id::SessionId;
 use crate::machine::ConnId;
 use crate::wire::deframer::Deframer;
@@ -24,7 +24,7 @@ pub(super) enum Connection {
         local: SocketAddr,
         deframer: Deframer,
         /// A handshake that was answered.
-        handshake: Option<Answering>,
+        handshake: Option<UnderWay>,
     },
     /// A login whose password is being checked.
     LoggingIn,
@@ -98,7 +98,7 @@ impl Server {
             (Some(Connection::Fresh { handshake, .. }), Frame::Handshake(message)) => {
                 match handshake.take() {
                     None => self.on_called(conn, message),
-                    Some(answering) => self.on_introduced(conn, answering, message),
+                    Some(under_way) => self.on_introduced(conn, under_way, message),
                 }
             }
             (
@@ -201,8 +201,22 @@ impl Server {
                     session.login_conn = None;
                 }
             }
-            Some(Connection::Fresh { .. } | Connection::LoggingIn | Connection::Farewell)
-            | None => {}
+            Some(Connection::Fresh { handshake, .. }) => self.give_up_handshake(conn, handshake),
+            Some(Connection::LoggingIn | Connection::Farewell) | None => {}
         }
+    }
+
+    fn give_up_handshake(&mut self, conn: ConnId, handshake: Option<UnderWay>) {
+        if let Some(under_way) = handshake {
+            let _ = self.finish_handshake(conn, under_way);
+        }
+    }
+
+    /// Ends a connection once what was sent there is out.
+    pub(super) fn close(&mut self, conn: ConnId) {
+        if let Some(Connection::Fresh { handshake, .. }) = self.connections.remove(&conn) {
+            self.give_up_handshake(conn, handshake);
+        }
+        self.output(Output::Close { conn });
     }
 }

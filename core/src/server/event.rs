@@ -117,6 +117,12 @@ pub enum Fault {
     /// No session of that id: a client from before a restart, or a guess.
     #[error("an unknown session")]
     UnknownSession,
+    /// More handshakes than one source, or all together, may begin.
+    #[error("too many handshakes")]
+    TooManyHandshakes,
+    /// A handshake that was begun and not gone on with.
+    #[error("a handshake that takes too long")]
+    SlowHandshake,
     /// A frame of a kind that is not expected here.
     #[error("an unexpected frame")]
     Unexpected,

@@ -4,10 +4,13 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use super::Server;
+use super::admission::{Admitted, Budget, Denied};
 use super::connection::Connection;
 use super::event::Fault;
-use crate::channel::{Answering, Channel, Part};
+use super::source::Source;
+use crate::channel::{Answering, Called, Channel, Part};
 use crate::key::PublicKey;
+use crate::limits::HANDSHAKE_WITHIN;
 use crate::machine::ConnId;
 use crate::wire::frame::RefusalCode;
 
@@ -24,6 +27,13 @@ pub(super) struct Caller {
     pub(super) channel: Channel,
 }
 
+/// A handshake that was answered.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    answering: Answering,
+    admitted: Admitted,
+}
+
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Caller({:?} from {})", self.key, self.remote)
@@ -33,27 +43,72 @@ impl fmt::Debug for Caller {
 impl Server {
     /// Somebody begins a handshake.
     pub(super) fn on_called(&mut self, conn: ConnId, message: &[u8]) {
-        let answered = Answering::start(
+        let called = Called::take(
             &*self.protection,
             Part::LoginResponder,
             &self.identity.key,
             &mut *self.secrets,
             message,
         );
-        match answered {
-            Ok((answering, bytes)) => {
-                if let Some(Connection::Fresh { handshake, .. }) = self.connections.get_mut(&conn) {
-                    *handshake = Some(answering);
-                }
-                // What is said before anybody is known is no part of a recording.
-                self.send(conn, None, bytes);
+        let called = match called {
+            Ok(called) => called,
+            Err(error) => return self.on_unusable(conn, RefusalCode::Malformed, error.into()),
+        };
+        let Some(&Connection::Fresh { remote, .. }) = self.connections.get(&conn) else {
+            return;
+        };
+        let Ok(admitted) = self.admit_call(&called, remote) else {
+            return self.on_unusable(conn, RefusalCode::Busy, Fault::TooManyHandshakes);
+        };
+        let (answering, bytes) = match called.answer() {
+            Ok(answered) => answered,
+            Err(error) => {
+                self.admission.finish(admitted);
+                return self.on_unusable(conn, RefusalCode::Malformed, error.into());
             }
-            Err(error) => self.on_unusable(conn, RefusalCode::Malformed, error.into()),
+        };
+        let Some(Connection::Fresh { handshake, .. }) = self.connections.get_mut(&conn) else {
+            return self.admission.finish(admitted);
+        };
+        *handshake = Some(UnderWay {
+            answering,
+            admitted,
+        });
+        let until = self.clock.at + HANDSHAKE_WITHIN;
+        self.handshakes.set(conn, until);
+        // What is said before anybody is known is no part of a recording.
+        self.send(conn, None, bytes);
+    }
+
+    /// Whether a handshake may go on that has cost nothing yet.
+    fn admit_call(&mut self, called: &Called, remote: SocketAddr) -> Result<Admitted, Denied> {
+        let now = self.ticket_time();
+        let budget = if self.identity.tickets.is_good_cookie(called.payload(), now) {
+            Budget::Returning
+        } else {
+            Budget::Strangers
+        };
+        let source = Source::of(remote.ip());
+        self.admission.admit(self.clock.at, source, budget)
+    }
+
+    /// A handshake has come to its end, or its connection has.
+    pub(super) fn finish_handshake(&mut self, conn: ConnId, under_way: UnderWay) -> Answering {
+        self.handshakes.cancel(conn);
+        self.admission.finish(under_way.admitted);
+        under_way.answering
+    }
+
+    /// Sends those away who take too long. They are not in a recording, and so this is a fact of its own in it.
+    pub(super) fn expire_handshakes(&mut self) {
+        while let Some(conn) = self.handshakes.pop_due(self.clock.at) {
+            self.on_unusable(conn, RefusalCode::Busy, Fault::SlowHandshake);
         }
     }
 
     /// The last message of a handshake: the caller is known, and wants to log in.
-    pub(super) fn on_introduced(&mut self, conn: ConnId, answering: Answering, message: &[u8]) {
+    pub(super) fn on_introduced(&mut self, conn: ConnId, under_way: UnderWay, message: &[u8]) {
+        let answering = self.finish_handshake(conn, under_way);
         let Some(&Connection::Fresh { remote, local, .. }) = self.connections.get(&conn) else {
             return;
         };

@@ -28,7 +28,7 @@ use crate::wire::EndReason;
 use crate::wire::frame::RefusalCode;
 use crate::wire::item::{Payload, decode, encode};
 use crate::wire::login::{
-    LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
+    Cookie, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
 };
 use crate::wire::push::{Presence, Push, SessionEnd};
 
@@ -42,6 +42,13 @@ pub(super) struct PendingLogin {
     /// Whose name it was when it came, and by which credentials the password is judged.
     account: Option<(AccountId, CredentialsDigest)>,
     attempt: Attempt,
+}
+
+/// What somebody comes back with.
+#[derive(Debug)]
+struct Pass {
+    ticket: Ticket,
+    cookie: Cookie,
 }
 
 /// What a login shows, as far as it was looked at.
@@ -216,8 +223,8 @@ impl Server {
         };
         match self.login_number(account, &entrant) {
             Some(number) => {
-                let ticket = self.issue_ticket(&entrant, credentials);
-                self.start_session(account, number, caller, entrant, ticket);
+                let pass = self.issue_pass(&entrant, credentials);
+                self.start_session(account, number, caller, entrant, pass);
             }
             None => self.refuse_login(caller, entrant.name, LoginRefusal::TakenOver),
         }
@@ -262,7 +269,7 @@ impl Server {
         number: LoginNumber,
         caller: Caller,
         entrant: Entrant,
-        ticket: Ticket,
+        pass: Pass,
     ) {
         let Caller {
             conn,
@@ -313,16 +320,7 @@ impl Server {
         self.heartbeats.start(self.clock.at, account);
         self.connections
             .insert(conn, Connection::LoggedIn { account });
-        let welcome = Welcome {
-            ticket,
-            login: number,
-            heartbeat_interval_ms: millis(self.config.heartbeat_interval),
-            timeout_ms: millis(self.config.timeout),
-            max_text: u32::try_from(self.config.max_text).unwrap_or(u32::MAX),
-            kept: u32::try_from(kept).unwrap_or(u32::MAX),
-            time: self.clock.wall,
-        };
-        self.welcome(account, conn, welcome);
+        self.welcome(account, conn, number, kept, pass);
         self.event(Event::LoggedIn {
             user,
             from: remote,
@@ -337,22 +335,42 @@ impl Server {
         self.probe(account);
     }
 
-    fn issue_ticket(&mut self, entrant: &Entrant, credentials: CredentialsDigest) -> Ticket {
+    fn issue_pass(&mut self, entrant: &Entrant, credentials: CredentialsDigest) -> Pass {
         let holder = Holder::of(entrant, credentials);
         let now = self.ticket_time();
         let tickets = &self.identity.tickets;
-        tickets.issue(holder, now, &mut *self.secrets)
+        Pass {
+            ticket: tickets.issue(holder, now, &mut *self.secrets),
+            cookie: tickets.cookie(now, &mut *self.secrets),
+        }
     }
 
     /// The time of day by which tickets expire: as long as the server runs it goes on evenly, however the clock is set.
-    fn ticket_time(&self) -> WallTime {
+    pub(super) fn ticket_time(&self) -> WallTime {
         let runs_for = self.clock.at.since(self.started.at).as_millis();
         let runs_for = u64::try_from(runs_for).unwrap_or(u64::MAX);
         WallTime(self.started.wall.0.saturating_add(runs_for))
     }
 
     /// The first word in a new session.
-    fn welcome(&mut self, account: AccountId, conn: ConnId, welcome: Welcome) {
+    fn welcome(
+        &mut self,
+        account: AccountId,
+        conn: ConnId,
+        number: LoginNumber,
+        kept: usize,
+        pass: Pass,
+    ) {
+        let welcome = Welcome {
+            ticket: pass.ticket,
+            cookie: pass.cookie,
+            login: number,
+            heartbeat_interval_ms: millis(self.config.heartbeat_interval),
+            timeout_ms: millis(self.config.timeout),
+            max_text: u32::try_from(self.config.max_text).unwrap_or(u32::MAX),
+            kept: u32::try_from(kept).unwrap_or(u32::MAX),
+            time: self.clock.wall,
+        };
         let answer = LoginAnswer::Welcome(welcome);
         let saying = self.tap.saying(|_| Saying::from(&answer));
         if let Some(session) = &mut self.accounts.get_mut(account).session {

@@ -70,6 +70,7 @@ use crate::timers::Timers;
 
 use account::Accounts;
 pub use account::{AccountEntry, CredentialsDigest};
+use admission::Admission;
 use config::Config;
 use connection::Connection;
 use event::Event;
@@ -230,6 +231,9 @@ pub struct Server {
     sessions: BTreeMap<SessionId, AccountId>,
     connections: BTreeMap<ConnId, Connection>,
     dialled: u64,
+    admission: Admission,
+    /// When those under way have to be finished.
+    handshakes: Timers<ConnId>,
     lockout: Lockout,
     checks: BTreeMap<EffectId, PendingLogin>,
     effects: u64,
@@ -265,6 +269,8 @@ impl Server {
             sessions: BTreeMap::new(),
             connections: BTreeMap::new(),
             dialled: 0,
+            admission: Admission::new(config.admission),
+            handshakes: Timers::default(),
             lockout: Lockout::new(config.lockout.clone()),
             checks: BTreeMap::new(),
             effects: 0,
@@ -343,12 +349,6 @@ impl Server {
         self.output(Output::Send { conn, bytes });
     }
 
-    /// Ends a connection once what was sent there is out.
-    fn close(&mut self, conn: ConnId) {
-        self.connections.remove(&conn);
-        self.output(Output::Close { conn });
-    }
-
     /// Dials a user's listener.
     fn dial(&mut self, account: AccountId, to: SocketAddr) -> ConnId {
         let conn = ConnId::Dialled(self.dialled);
@@ -421,6 +421,7 @@ impl Machine for Server {
         if self.phase == Phase::Stopped {
             return;
         }
+        self.expire_handshakes();
         self.note_input(&input);
         match input {
             Input::Accepted {
@@ -484,6 +485,10 @@ impl Machine for Server {
             .introductions
             .next_deadline()
             .map(named("expire a question"));
-        Deadline::earliest(Deadline::earliest(timer, heartbeat), question)
+        let handshakes = self.handshakes.next().map(|(at, _)| at);
+        let handshake = handshakes.map(named("give up a handshake"));
+        [timer, heartbeat, question, handshake]
+            .into_iter()
+            .fold(None, Deadline::earliest)
     }
 }

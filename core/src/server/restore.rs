@@ -30,6 +30,7 @@ impl Server {
         self
     }
 
+    #[allow(clippy::too_many_lines, reason = "a row for each record")]
     pub(super) fn apply(&mut self, record: Record) -> Option<()> {
         if record.is_damaged() {
             return None;

@@ -1,4 +1,4 @@
-//! Tickets: what the server hands a client at its login, and takes in place of a password when that client comes back.
+//! Tickets and admission cookies: what the server hands a client at its login, and takes in place of a password when that client comes back.
 //!
 //! The server keeps none of them (RFC 5077): what it has to know stands in the ticket, sealed under a key that only the server
 //! has. A ticket is good for one account, client key and client instance, while the account's line in the credentials is what it
@@ -15,15 +15,16 @@ use super::account::CredentialsDigest;
 use super::recording::Entrant;
 use crate::id::InstanceId;
 use crate::key::{KEY_LEN, PublicKey};
-use crate::limits::TICKET_LIFETIME;
+use crate::limits::{COOKIE_LEN, TICKET_LIFETIME};
 use crate::name::Name;
 use crate::rng::SecretSource;
 use crate::time::WallTime;
-use crate::wire::login::Ticket;
+use crate::wire::login::{Cookie, Ticket};
 
 const NONCE_LEN: usize = 24;
-/// What else is sealed under the key has another name.
-const LABEL: &[u8] = b"simplechat ticket 1";
+/// What is sealed as the one does not open as the other.
+const TICKET_LABEL: &[u8] = b"simplechat ticket 1";
+const COOKIE_LABEL: &[u8] = b"simplechat cookie 1";
 
 /// Whom a ticket is for.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,22 +68,41 @@ impl TicketKey {
         now: WallTime,
         secrets: &mut dyn SecretSource,
     ) -> Ticket {
-        let lifetime = u64::try_from(TICKET_LIFETIME.as_millis()).unwrap_or(u64::MAX);
-        let expires = WallTime(now.0.saturating_add(lifetime));
+        let expires = expiry(now);
         let content = postcard::to_allocvec(&Content { holder, expires })
             .expect("names, keys and numbers always serialise");
+        let bytes = self.seal(&content, TICKET_LABEL, secrets);
+        Ticket::new(bytes).expect("a ticket is short")
+    }
+
+    fn seal(&self, content: &[u8], label: &[u8], secrets: &mut dyn SecretSource) -> Vec<u8> {
         // 192 bits of chance: no nonce comes twice under one key.
         let mut bytes = alloc::vec![0; NONCE_LEN];
         secrets.fill(&mut bytes);
         let sealed = self.0.encrypt(
             XNonce::from_slice(&bytes),
             Payload {
-                msg: &content,
-                aad: LABEL,
+                msg: content,
+                aad: label,
             },
         );
-        bytes.extend(sealed.expect("a ticket is short"));
-        Ticket::new(bytes).expect("a ticket is short")
+        bytes.extend(sealed.expect("tickets and cookies are short"));
+        bytes
+    }
+
+    /// An admission cookie for who has just logged in.
+    pub(super) fn cookie(&self, now: WallTime, secrets: &mut dyn SecretSource) -> Cookie {
+        let bytes = self.seal(&expiry(now).0.to_be_bytes(), COOKIE_LABEL, secrets);
+        Cookie::new(bytes.try_into().expect("cookies are all of one length"))
+    }
+
+    /// Whether somebody who shows this has logged in lately.
+    pub(super) fn is_good_cookie(&self, bytes: &[u8], now: WallTime) -> bool {
+        let opened = (bytes.len() == COOKIE_LEN).then(|| self.unseal(bytes, COOKIE_LABEL));
+        opened
+            .flatten()
+            .and_then(|expires| Some(u64::from_be_bytes(expires.try_into().ok()?)))
+            .is_some_and(|expires| now.0 < expires)
     }
 
     /// Whether a ticket is good for who shows it.
@@ -92,14 +112,23 @@ impl TicketKey {
     }
 
     fn open(&self, ticket: &Ticket) -> Option<Content> {
-        let (nonce, sealed) = ticket.as_bytes().split_at_checked(NONCE_LEN)?;
-        let payload = Payload {
-            msg: sealed,
-            aad: LABEL,
-        };
-        let content: Vec<u8> = self.0.decrypt(XNonce::from_slice(nonce), payload).ok()?;
+        let content = self.unseal(ticket.as_bytes(), TICKET_LABEL)?;
         postcard::from_bytes(&content).ok()
     }
+
+    fn unseal(&self, bytes: &[u8], label: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
+        let payload = Payload {
+            msg: sealed,
+            aad: label,
+        };
+        self.0.decrypt(XNonce::from_slice(nonce), payload).ok()
+    }
+}
+
+fn expiry(now: WallTime) -> WallTime {
+    let lifetime = u64::try_from(TICKET_LIFETIME.as_millis()).unwrap_or(u64::MAX);
+    WallTime(now.0.saturating_add(lifetime))
 }
 
 impl fmt::Debug for TicketKey {
@@ -163,6 +192,19 @@ mod tests {
         for (number, other) in others.iter().enumerate() {
             assert!(!key.is_good(&ticket, other, NOW), "{number}");
         }
+    }
+
+    #[test]
+    fn a_cookie_is_good_until_it_expires_and_a_ticket_is_none() {
+        let (key, ticket) = issued();
+        let cookie = key.cookie(NOW, &mut SeededSecrets::new(2));
+        let last = WallTime(NOW.0 + 24 * 60 * 60 * 1_000 - 1);
+        assert!(key.is_good_cookie(cookie.as_bytes(), last));
+        assert!(!key.is_good_cookie(cookie.as_bytes(), WallTime(last.0 + 1)));
+        assert!(!key.is_good_cookie(ticket.as_bytes(), NOW));
+        assert!(!key.is_good_cookie(&[], NOW));
+        let other = TicketKey::new(&[8; KEY_LEN]);
+        assert!(!other.is_good_cookie(cookie.as_bytes(), NOW));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::item::{Bounded, Item};
 use crate::id::{InstanceId, LoginNumber, Seq};
-use crate::limits::{OWN_CANDIDATES_MAX, TICKET_LEN_MAX};
+use crate::limits::{COOKIE_LEN, OWN_CANDIDATES_MAX, TICKET_LEN_MAX};
 use crate::name::Name;
 use crate::text::Password;
 use crate::time::WallTime;
@@ -90,6 +90,41 @@ impl<'de> Deserialize<'de> for Ticket {
     }
 }
 
+/// An admission cookie: shows a server that whoever calls has logged in lately, and says nothing of who they are. Everybody on
+/// the way can read it; all that it is good for is a larger budget of handshakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cookie([u8; COOKIE_LEN]);
+
+impl Cookie {
+    /// The cookie with these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; COOKIE_LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; COOKIE_LEN] {
+        &self.0
+    }
+}
+
+impl Serialize for Cookie {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cookie {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        let bytes = bytes.try_into();
+        bytes
+            .map(Self)
+            .map_err(|_| de::Error::custom("no cookie has that length"))
+    }
+}
+
 /// Who started a login: only a person's login takes an account over from another client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoginCause {
@@ -117,6 +152,8 @@ impl Item for LoginAnswer {
 pub struct Welcome {
     /// Logs this client in again, for some time.
     pub ticket: Ticket,
+    /// Goes with the first message of the next handshake.
+    pub cookie: Cookie,
     /// The number of this login, or of the one that this continues.
     pub login: LoginNumber,
     /// How often to send a heartbeat, in milliseconds.

@@ -8,7 +8,7 @@ use core::fmt::Write as _;
 
 use super::item::{Bounded, Item, ItemError, decode, encode};
 use super::login::{
-    Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
+    Cookie, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
 };
 use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use super::push::{Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd};
@@ -16,6 +16,7 @@ use super::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
 use super::{Challenge, EndReason};
 use crate::id::{BatchNumber, InstanceId, IntroductionId, LoginNumber, QueryNumber, Seq};
 use crate::key::{KEY_LEN, PublicKey};
+use crate::limits::COOKIE_LEN;
 use crate::name::Name;
 use crate::text::{Password, Text};
 use crate::time::WallTime;
@@ -83,6 +84,7 @@ fn login_items() {
     ]));
     let welcome = Welcome {
         ticket: ticket(),
+        cookie: Cookie::new([0xdd; COOKIE_LEN]),
         login: LoginNumber(7),
         heartbeat_interval_ms: 30_000,
         timeout_ms: 95_000,

@@ -5,13 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use arbitrary::{Result, Unstructured};
 use simplechat_core::id::{BatchNumber, InstanceId, IntroductionId, LoginNumber, QueryNumber, Seq};
 use simplechat_core::key::StaticKey;
+use simplechat_core::limits::COOKIE_LEN;
 use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::{Password, Text};
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::item::Bounded;
 use simplechat_core::wire::login::{
-    Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
+    Cookie, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::push::{
@@ -136,6 +137,9 @@ pub(crate) fn login(u: &mut Unstructured<'_>) -> Result<Login> {
     })
 }
 
+/// An admission cookie that is none.
+const COOKIE: Cookie = Cookie::new([7; COOKIE_LEN]);
+
 pub(crate) fn login_answer(u: &mut Unstructured<'_>) -> Result<LoginAnswer> {
     if u.ratio(1, 4)? {
         let refusal = (u.int_in_range(0..=7)?, u.arbitrary()?);
@@ -143,6 +147,7 @@ pub(crate) fn login_answer(u: &mut Unstructured<'_>) -> Result<LoginAnswer> {
     }
     Ok(LoginAnswer::Welcome(Welcome {
         ticket: ticket(u)?,
+        cookie: COOKIE,
         login: LoginNumber(number(u)?),
         heartbeat_interval_ms: *u.choose(&[30_000, 0, 1, u32::MAX])?,
         timeout_ms: *u.choose(&[95_000, 0, 1, u32::MAX])?,
@@ -156,6 +161,7 @@ pub(crate) fn login_answer(u: &mut Unstructured<'_>) -> Result<LoginAnswer> {
 pub(crate) fn welcome() -> Welcome {
     Welcome {
         ticket: ticket_of(b"of this server"),
+        cookie: COOKIE,
         login: LoginNumber(7),
         heartbeat_interval_ms: 30_000,
         timeout_ms: 95_000,

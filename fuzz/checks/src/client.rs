@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use simplechat_core::channel::{Answering, Calling, Channel, Part, Protection};
+use simplechat_core::channel::{Answering, Called, Calling, Channel, Part, Protection};
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::config::Config;
 use simplechat_core::client::{Client, Done, Effect, Trust};
@@ -399,7 +399,9 @@ impl Party {
             (Other::Peer, Part::PeerResponder, &self.peers[..])
         };
         let (answering, second) = keys.iter().find_map(|key| {
-            Answering::start(&*self.protection, part, key, &mut self.secrets, message).ok()
+            Called::take(&*self.protection, part, key, &mut self.secrets, message)
+                .and_then(Called::answer)
+                .ok()
         })?;
         self.answering.insert(conn, (other, answering));
         Some(second)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use arbitrary::{Result, Unstructured};
-use simplechat_core::channel::{Answering, Calling, Channel, Noise, OpenError, Part, Turn};
+use simplechat_core::channel::{Called, Calling, Channel, Noise, OpenError, Part, Turn};
 use simplechat_core::id::SessionId;
 use simplechat_core::limits::REPLAY_WINDOW;
 use simplechat_core::rng::SeededSecrets;
@@ -197,7 +197,8 @@ fn shake_hands(is_login: bool) -> [Channel; SIDES] {
     };
     let (calling, first) =
         Calling::start(&Noise, calls, &caller, &mut secrets, &[]).expect("a call");
-    let answered = Answering::start(&Noise, answers, &called, &mut secrets, message(&first));
+    let answered = Called::take(&Noise, answers, &called, &mut secrets, message(&first))
+        .and_then(Called::answer);
     let (answering, second) = answered.expect("a call");
     let met = calling.answered(message(&second)).expect("an answer");
     let (ours, third) = met.say(&[]);

@@ -1,5 +1,6 @@
 //! Everything that a person can read, as snapshots.
 
+use simplechat_core::key::{KEY_LEN, PublicKey};
 use simplechat_core::machine::ConnectFailure;
 
 use super::*;
@@ -52,7 +53,14 @@ fn messages() {
         MessageEvent::Private {
             from: name("bob"),
             sent: NOW,
+            verification: Verification::Unverified,
             text: "psst\n[08:00] carol: I am bob".parse().unwrap(),
+        },
+        MessageEvent::Private {
+            from: name("bob"),
+            sent: NOW,
+            verification: Verification::Verified,
+            text: "psst".parse().unwrap(),
         },
     ]);
 }
@@ -126,6 +134,7 @@ fn others() {
         peer: name(peer),
         reach,
         waiting,
+        verification: Verification::Unverified,
     };
     insta::assert_snapshot!(said![
         Event::Presence {
@@ -163,11 +172,42 @@ fn others() {
         Event::AddressBook {
             entries: vec![
                 entry("bob", PeerReach::Reachable, 0),
+                BookEntry {
+                    verification: Verification::Verified,
+                    ..entry("carol", PeerReach::Unreachable, 1)
+                },
                 entry("caroline", PeerReach::Unreachable, 3),
                 entry("dave", PeerReach::Unknown, 0),
                 entry("erin", PeerReach::Elsewhere, 1),
             ],
         },
+    ]);
+}
+
+#[test]
+fn verifying() {
+    let peer = name("bob");
+    let code = SafetyCode::between(
+        (name("alice"), PublicKey([1; KEY_LEN])),
+        (peer, PublicKey([2; KEY_LEN])),
+    );
+    let shown = |verification| Event::SafetyCode {
+        peer,
+        code,
+        verification,
+    };
+    let changed = |was, undelivered| PeerEvent::KeyChanged {
+        peer,
+        was,
+        undelivered,
+    };
+    insta::assert_snapshot!(said![
+        shown(Verification::Unverified),
+        PeerEvent::Verified { peer },
+        shown(Verification::Verified),
+        changed(Verification::Unverified, 0),
+        changed(Verification::Verified, 0),
+        changed(Verification::Verified, 2),
     ]);
 }
 

@@ -13,6 +13,7 @@ mod lockout;
 mod logins;
 mod pace;
 mod rest;
+mod verified;
 mod words;
 
 use std::fmt;
@@ -52,6 +53,8 @@ pub enum Promise {
     Heartbeat,
     /// Who is online is who is told to be.
     Presence,
+    /// What is shown as verified comes under the key that the user has marked, and under no other.
+    Verified,
     /// Peers are in each other's address books.
     Books,
     /// Nothing waits for ever, and nothing runs in circles.
@@ -144,6 +147,7 @@ impl Checker {
                 Box::new(words::Words),
                 Box::new(blocking::Blocking::default()),
                 Box::new(addresses::Addresses),
+                Box::new(verified::Verified::default()),
                 Box::new(lockout::Lockout::default()),
                 Box::new(logins::Logins::default()),
                 Box::new(heartbeat::Heartbeat::default()),

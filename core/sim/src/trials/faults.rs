@@ -9,7 +9,7 @@
     reason = "each fault concerns few things"
 )]
 
-use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent};
+use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
 use simplechat_core::name::Name;
 use simplechat_core::server::config::Config;
 use simplechat_core::wire::push::Presence;
@@ -37,6 +37,8 @@ pub enum Fault {
     Impersonate,
     /// A message comes other than it was written.
     Garble,
+    /// A private message of somebody whose key was not compared is shown as verified.
+    VerifyAnybody,
     /// A wish never gets its final word.
     NoFinalWord,
     /// A wish gets it twice.
@@ -272,6 +274,13 @@ impl Planted {
                     *text = format!("{}!", text.as_str()).parse().expect("it is short");
                 }
             }
+            Fault::VerifyAnybody => {
+                if let Event::Message(MessageEvent::Private { verification, .. }) =
+                    &mut events[place]
+                {
+                    *verification = Verification::Verified;
+                }
+            }
             Fault::TakeQuestionForYes => {
                 if let Event::Peer(PeerEvent::AddressAsked { by, .. }) = events[place] {
                     events[place] = PeerEvent::Introduced { peer: by }.into();
@@ -293,6 +302,13 @@ impl Planted {
             | Fault::Swallow
             | Fault::Impersonate
             | Fault::Garble => is_message(event),
+            Fault::VerifyAnybody => matches!(
+                event,
+                Event::Message(MessageEvent::Private {
+                    verification: Verification::Unverified,
+                    ..
+                })
+            ),
             Fault::TakeQuestionForYes => {
                 matches!(event, Event::Peer(PeerEvent::AddressAsked { .. }))
             }

@@ -220,6 +220,18 @@ impl Generator {
             let action = Action::Wish(person, wish);
             steps.push(Step { pause, action });
         }
+        if self.one_in(3) {
+            self.comparison(asked, Whom::Account(self.people[asker.0]), steps);
+        }
+    }
+
+    /// Somebody looks at the code that they share with a peer, and marks it.
+    fn comparison(&mut self, person: Person, peer: Whom, steps: &mut Vec<Step>) {
+        for wish in [Wish::Verify(peer), Wish::MarkVerified(peer)] {
+            let pause = Millis(self.up_to(300));
+            let action = Action::Wish(person, wish);
+            steps.push(Step { pause, action });
+        }
     }
 
     /// Several in a row: one alone seldom fits.
@@ -345,6 +357,8 @@ impl Generator {
             92..94 => Wish::LogIn(self.guess()),
             94..96 => Wish::Leave,
             96 => Wish::EndOfInput,
+            97 => Wish::Verify(self.peer(person)),
+            98 => Wish::MarkVerified(self.peer(person)),
             _ => Wish::Online,
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use simplechat_core::client::command::{Command, Consent};
-use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent};
+use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
 use simplechat_core::id::EffectId;
 use simplechat_core::name::Name;
 use simplechat_core::server::event::Event as Operator;
@@ -354,7 +354,10 @@ impl Model {
                 client.online_asked.get_or_insert(at);
             }
             Command::Leave | Command::EndOfInput => client.life = Life::Leaving,
-            Command::Login { .. } | Command::AddressBook => {}
+            Command::Login { .. }
+            | Command::AddressBook
+            | Command::Verify { .. }
+            | Command::MarkVerified { .. } => {}
         }
     }
 
@@ -423,7 +426,8 @@ impl Model {
             Event::Session(_)
             | Event::Message(_)
             | Event::Presence { .. }
-            | Event::AddressBook { .. } => {}
+            | Event::AddressBook { .. }
+            | Event::SafetyCode { .. } => {}
         }
     }
 
@@ -455,12 +459,18 @@ impl Model {
                 client.book.remove(peer);
                 client.privates.remove(peer);
             }
+            PeerEvent::KeyChanged { peer, was, .. } => {
+                if *was == Verification::Verified {
+                    client.privates.remove(peer);
+                }
+            }
             PeerEvent::PeerElsewhere { peer } => {
                 if let Some(entry) = client.book.get_mut(peer) {
                     entry.is_elsewhere = true;
                 }
             }
-            PeerEvent::AddressDenied { .. }
+            PeerEvent::Verified { .. }
+            | PeerEvent::AddressDenied { .. }
             | PeerEvent::NoAnswer { .. }
             | PeerEvent::RefusedFormerPeer { .. }
             | PeerEvent::RefusedStranger { .. } => {}

@@ -79,6 +79,8 @@ pub enum Wish {
     GetAddress(Whom),
     RemoveAddress(Whom),
     AddressBook,
+    Verify(Whom),
+    MarkVerified(Whom),
     Answer(Whom, Reply),
     BareAnswer(Reply),
     Leave,

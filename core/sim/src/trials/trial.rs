@@ -317,6 +317,12 @@ impl<'a> Trial<'a> {
                 user: self.name(person, user),
             },
             Wish::AddressBook => Command::AddressBook,
+            Wish::Verify(user) => Command::Verify {
+                user: self.name(person, user),
+            },
+            Wish::MarkVerified(user) => Command::MarkVerified {
+                user: self.name(person, user),
+            },
             Wish::Answer(user, reply) => Command::Answer {
                 user: self.name(person, user),
                 consent: consent(reply),

@@ -85,8 +85,11 @@ impl World {
     fn stranger_is_answered(&mut self, conn: ConnId, frame: &[u8], piece_len: usize) -> Vec<u8> {
         self.stranger.received.clear();
         for piece in frame.chunks(piece_len) {
-            self.stranger_says(conn, piece);
+            self.net
+                .send(self.now, &mut self.dice, STRANGER, conn, piece.to_vec());
+            self.run(Duration::from_millis(10));
         }
+        self.run(Duration::from_secs(1));
         let mut deframer = Deframer::default();
         deframer.push(&self.stranger.received);
         deframer.next_frame().ok().flatten().expect("an answer")

@@ -83,6 +83,8 @@ pub(super) fn check_client(sizes: client::sizes::Sizes, occasion: Occasion) -> C
             ("peers", sizes.peers, limits::ADDRESS_BOOK_MAX),
             ("waiting", sizes.waiting, limits::OUTBOX_MAX),
             ("former", sizes.former, limits::FORMER_PEERS_MAX),
+            ("verified", sizes.verified, limits::VERIFIED_MAX),
+            ("met", sizes.met, limits::MET_MAX),
             (
                 "peer sessions",
                 sizes.peer_sessions,

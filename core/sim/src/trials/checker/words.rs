@@ -1,11 +1,13 @@
 //! Each wish gets one final word, in order, and a true one.
 
-use simplechat_core::client::event::{Event, GoneCause, MessageEvent, PeerEvent, SessionEvent};
+use std::collections::VecDeque;
+
+use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
 use simplechat_core::name::Name;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
 use super::{Check, Promise, Sight, Watcher, promise};
-use crate::trials::model::{Model, Op};
+use crate::trials::model::{Client, Model, Op};
 
 #[derive(Debug)]
 pub(super) struct Words;
@@ -48,20 +50,7 @@ impl Watcher for Words {
                 );
                 Ok(())
             }
-            Event::Peer(PeerEvent::PeerGone {
-                peer,
-                undelivered,
-                cause,
-            }) => {
-                let waiting = client.privates.get(peer).map_or(0, |waiting| waiting.len());
-                let own = *cause == GoneCause::Own;
-                promise!(
-                    waiting == *undelivered,
-                    OneFinalWord,
-                    "{user} is told that {undelivered} private texts to {peer} are undelivered (own doing: {own}), and {waiting} are"
-                );
-                Ok(())
-            }
+            Event::Peer(event) => check_given_up(user, client, event),
             Event::Session(SessionEvent::Ended { unsent, .. }) => {
                 let open = client
                     .open
@@ -79,6 +68,34 @@ impl Watcher for Words {
             _ => Ok(()),
         }
     }
+}
+
+/// Private texts that are given up are counted to their author.
+fn check_given_up(user: Name, client: &Client, event: &PeerEvent) -> Check {
+    let waiting = |peer| client.privates.get(peer).map_or(0, VecDeque::len);
+    let (peer, waiting, undelivered) = match event {
+        PeerEvent::PeerGone {
+            peer, undelivered, ..
+        } => (peer, waiting(peer), undelivered),
+        PeerEvent::KeyChanged {
+            peer,
+            was: Verification::Verified,
+            undelivered,
+        } => (peer, waiting(peer), undelivered),
+        // What waits goes on waiting.
+        PeerEvent::KeyChanged {
+            peer,
+            was: Verification::Unverified,
+            undelivered,
+        } => (peer, 0, undelivered),
+        _ => return Ok(()),
+    };
+    promise!(
+        waiting == *undelivered,
+        OneFinalWord,
+        "{user} is told that {undelivered} private texts to {peer} are undelivered, and {waiting} are: {event:?}"
+    );
+    Ok(())
 }
 
 /// Whether the final word can be true.
