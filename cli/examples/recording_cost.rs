@@ -25,7 +25,8 @@ use std::{env, fs};
 use simplechat_core::client::command::Command;
 use simplechat_core::client::config::Config;
 use simplechat_core::client::event::{Event, SessionEvent};
-use simplechat_core::client::{Client, Done, Effect};
+use simplechat_core::client::{Client, Done, Effect, Trust};
+use simplechat_core::key::StaticKey;
 use simplechat_core::machine::Host;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
@@ -39,14 +40,22 @@ const TEXT: &str = "a message as long as people write them when they chat";
 
 /// Shows nothing, and says when the next message can be written.
 struct Person {
+    number: u8,
     handle: Handle<Client>,
     ready: Sender<()>,
 }
 
 impl Host<Client> for Person {
     fn perform(&mut self, effect: Effect) {
-        let Effect::Show { id, .. } = effect;
-        self.handle.effect_done(Done::Shown { id });
+        let done = match effect {
+            Effect::Show { id, .. } => Done::Shown { id },
+            Effect::JudgeServer { id, .. } => {
+                let own = StaticKey::generate(&mut SeededSecrets::new(self.number.into()));
+                let trust = Trust::Trusted(own);
+                Done::ServerJudged { id, trust }
+            }
+        };
+        self.handle.effect_done(done);
     }
 
     fn show(&mut self, event: Event) {
@@ -155,6 +164,7 @@ fn start_client(number: usize, server: SocketAddr, outcomes: &Arc<AtomicU64>) ->
     };
     let (ready, turns) = channel();
     let driver = Driver::start(machine, vec![listener], options, |handle| Person {
+        number: seed,
         handle: handle.clone(),
         ready,
     })

@@ -32,8 +32,7 @@ struct Terminal {
 
 impl Terminal {
     fn join(server: &Server, args: &[&str]) -> Self {
-        let address = server.address.to_string();
-        Self::start(&[&["join", &address], args].concat())
+        Self::start(&[&["join", &server.place], args].concat())
     }
 
     fn start(args: &[&str]) -> Self {

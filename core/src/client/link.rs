@@ -88,6 +88,8 @@ pub(super) struct Link {
     pub(super) away: Option<AwayCause>,
     /// Which of the server's addresses is used.
     pub(super) server: usize,
+    /// How often a first login was put off.
+    pub(super) busy: u32,
     /// How many of them failed in this attempt to log in.
     pub(super) failed_servers: usize,
     backoff: Backoff,
@@ -104,6 +106,7 @@ impl Link {
             login: None,
             away: None,
             server: 0,
+            busy: 0,
             failed_servers: 0,
             backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
         }
@@ -177,6 +180,8 @@ impl Client {
         if self.has_usable_session() {
             self.link.state = State::Ready;
             self.send_heartbeat();
+        } else if self.link.login.is_none() {
+            self.start_login(LoginCause::Person);
         } else {
             self.log_in_again();
         }

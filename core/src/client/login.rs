@@ -24,6 +24,10 @@ use crate::wire::login::{
 };
 use crate::wire::request::{Answer, Reach};
 
+/// How often a first login comes again by itself to a server that has no place for it now.
+const BUSY_TRIES_MAX: u32 = 5;
+/// In seconds; who waits to be let in is not kept waiting for longer.
+const BUSY_REST_MAX: u32 = 5;
 /// After new keys could not be had, they are tried for again within this time.
 const RENEWAL_RETRY: Duration = Duration::from_secs(60);
 /// No server makes a client send heartbeats without end.
@@ -244,10 +248,18 @@ impl Client {
     pub(super) fn on_login_refused(&mut self, conn: ConnId, refusal: LoginRefusal) {
         self.close(conn);
         let is_first = self.link.login.is_none();
+        self.link.failed_servers = 0;
+        if let LoginRefusal::Busy { seconds } = refusal
+            && is_first
+            && self.link.busy < BUSY_TRIES_MAX
+        {
+            self.link.busy += 1;
+            return self.rest(Duration::from_secs(seconds.clamp(1, BUSY_REST_MAX).into()));
+        }
+        self.link.busy = 0;
         if is_first || matches!(refusal, LoginRefusal::WrongCredentials { .. }) {
             self.password = None;
         }
-        self.link.failed_servers = 0;
         match refusal {
             _ if is_first => {
                 self.link.state = State::Idle;

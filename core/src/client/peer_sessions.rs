@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn of_theirs_the_last_two_are_kept() {
         let mut sessions = PeerSessions::default();
-        let channels: [Channel; 3] = core::array::from_fn(|seed| channel(seed as u64));
+        let channels: [Channel; 3] = [1, 2, 3].map(channel);
         let ids = channels.each_ref().map(Channel::id);
         for (second, channel) in (0..).zip(channels) {
             sessions.admit(at(second), PEER, channel);
