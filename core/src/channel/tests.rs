@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::key::{PublicKey, StaticKey};
+use crate::limits::{FRAME_LEN_MAX, PAYLOAD_LEN_MAX};
 use crate::rng::SeededSecrets;
 
 /// Both sides of a new session between two peers.
@@ -251,4 +252,12 @@ fn no_counter_comes_twice() {
         .collect();
     let counters: Vec<_> = frames.iter().map(|frame| sealed(frame).counter).collect();
     assert_eq!(counters, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_longest_payload_fills_the_longest_frame() {
+    let (mut ours, _) = pair(1);
+    let frame = ours.seal_call(&[0; PAYLOAD_LEN_MAX]);
+    let length = u32::from_be_bytes(*frame.first_chunk().unwrap());
+    assert_eq!(usize::try_from(length).unwrap(), FRAME_LEN_MAX);
 }
