@@ -22,6 +22,10 @@ use second::{
 const DOCUMENT: &str = include_str!("../../docs/PROTOCOL.md");
 const KEYS: &str = "## Test vectors\n";
 
+/// Whole frames with a refusal (2).
+const UNKNOWN_SESSION: [u8; 7] = [0, 0, 0, 3, 1, 2, 1];
+const MALFORMED: [u8; 7] = [0, 0, 0, 3, 1, 2, 3];
+
 /// A block of test vectors.
 struct Vectors(BTreeMap<&'static str, &'static str>);
 
@@ -140,6 +144,11 @@ fn a_client_written_from_the_document_is_understood() {
     let mut bob = Client::log_in(&server, "bob", "b-pw");
     let conn = bob.start_request(&[vec![0]]);
     assert_eq!(bob.finish_request(conn), [[0]], "alive");
+    let beat = bob.session.seal(Turn::Call, &counted([0]));
+    assert_eq!(server.stranger_sends(&beat)[5], 1, "a session frame");
+    assert_eq!(server.stranger_sends(&beat), MALFORMED, "a replay");
+    let answer = bob.session.seal(Turn::Answer, &counted([0]));
+    assert_eq!(server.stranger_sends(&answer), MALFORMED, "no call");
 
     let mut alice = server.join("alice");
     write_to_alice(&mut bob, &mut alice, "by hand ✋");
@@ -151,8 +160,8 @@ fn a_client_written_from_the_document_is_understood() {
     alice.sees("  delivered to bob");
 
     let mut former = bob.log_in_again();
-    let unknown_session = (2, vec![1]);
-    assert_eq!(bob.beat_in(&mut former), unknown_session);
+    let beat = former.seal(Turn::Call, &counted([0]));
+    assert_eq!(server.stranger_sends(&beat), UNKNOWN_SESSION);
     write_to_alice(&mut bob, &mut alice, "with a ticket");
 }
 
@@ -181,8 +190,9 @@ fn meet_alice(bob: &mut Client) -> Introduction {
     while introduction.is_none() || greeting.is_none() {
         match bob.take_call() {
             Call::Batch(items) => {
-                let item = items.iter().find(|item| item[0] == 8);
-                introduction = introduction.or(item.map(|item| read_introduction(item)));
+                if let Some(item) = items.iter().find(|item| item[0] == 8) {
+                    introduction = Some(read_introduction(item));
+                }
             }
             Call::Greeting {
                 conn,
@@ -232,4 +242,13 @@ fn a_client_written_from_the_document_has_peers() {
     let answer = tell(&mut ours, address, 1, "by hand, and by the way");
     assert_eq!(answer, [[1, 1]], "taken through number 1");
     alice.sees("bob privately: by hand, and by the way");
+
+    alice.types("removeaddress bob");
+    let said = loop {
+        if let Call::Greeting { said, .. } = bob.take_call() {
+            break said;
+        }
+    };
+    let bye = [&[2], &id[..], &[0]].concat();
+    assert_eq!(second::items(&said), [bye], "bye: removed");
 }

@@ -82,7 +82,7 @@ impl Vectors {
         let met = calling.answered(body(&message_2)).unwrap();
         let (ours, message_3) = met.say(third);
         let (theirs, remote, said) = answering.finish(body(&message_3)).unwrap();
-        assert_eq!((remote, &said[..]), (alice.public(), third));
+        assert_eq!((remote, &said[..]), (alice.public(), third), "who and what");
 
         self.hex("message 1 payload", first);
         self.hex("message 1 frame", &message_1);

@@ -33,7 +33,7 @@ pub(crate) struct Client {
     pub(crate) session: Session,
     welcome: Welcome,
     number: u64,
-    /// Sessions that a peer began with us.
+    /// The session that a peer began with us.
     peer: Option<Session>,
 }
 
@@ -185,13 +185,6 @@ impl Client {
         let answer = self.session.open(Turn::Answer, &read_frame(&mut conn));
         read_to_end(conn);
         items(&answer)
-    }
-
-    /// A heartbeat in some session, and the bare frame that comes back.
-    pub(crate) fn beat_in(&self, session: &mut Session) -> Frame {
-        let mut conn = TcpStream::connect(self.server).unwrap();
-        send(&mut conn, &session.seal(Turn::Call, &counted([0])));
-        read_frame(&mut conn)
     }
 
     /// The items that submit (2) the next operation, behind the lowest unanswered (1), and its number.

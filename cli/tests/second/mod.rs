@@ -169,7 +169,7 @@ impl Handshake {
         let calls = matches!(part, Part::LoginCaller | Part::PeerCaller(_));
         let remote = match part {
             Part::PeerCaller(remote) => Some(*remote),
-            _ => None,
+            Part::LoginCaller | Part::LoginCalled | Part::PeerCalled => None,
         };
         let [own, ephemeral] = [own, ephemeral].map(|key| Sensitive::from_slice(&key));
         Self(HandshakeState::new(
