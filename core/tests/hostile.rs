@@ -9,7 +9,7 @@
 use proptest::prelude::*;
 use simplechat_core::channel::Channel;
 use simplechat_core::id::{InstanceId, Seq, SessionId};
-use simplechat_core::limits::FRAME_LEN_MAX;
+use simplechat_core::limits::{FRAME_LEN_MAX, PAYLOAD_LEN_MAX};
 use simplechat_core::text::Password;
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::{Frame, RefusalCode, SealedFrame, VERSION};
@@ -17,7 +17,7 @@ use simplechat_core::wire::item::{Bounded, payload_of};
 use simplechat_core::wire::login::{
     Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof,
 };
-use simplechat_core::wire::request::Request;
+use simplechat_core::wire::request::{Operation, Request};
 use simplechat_sim::{ClientId, World};
 
 /// The one frame that came back.
@@ -209,6 +209,30 @@ fn genuine_frames_with_nonsense_in_them_are_refused_or_answered() {
         frame(&received).is_some(),
         "nothing asked, nothing answered"
     );
+}
+
+#[test]
+fn an_answer_fits_a_frame_however_often_it_is_asked_for() {
+    let mut w = World::new(9);
+    let mut channel = logged_in(&mut w);
+    let to_nobody = Request::Submit {
+        seq: Seq::FIRST,
+        operation: Operation::Unblock {
+            user: "nobody".parse().unwrap(),
+        },
+    };
+    w.stranger_sends(None, &[&channel.seal_call(&payload_of(&to_nobody))]);
+    // Its outcome is longer than this question for it.
+    let again = payload_of(&Request::Submit {
+        seq: Seq::FIRST,
+        operation: Operation::Skip,
+    });
+    let payload = again.repeat(PAYLOAD_LEN_MAX / again.len());
+    let (received, _) = w.stranger_sends(None, &[&channel.seal_call(&payload)]);
+    assert!(matches!(
+        Frame::parse(&frame(&received).unwrap()),
+        Ok(Frame::Session(_))
+    ));
 }
 
 proptest! {

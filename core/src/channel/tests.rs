@@ -240,6 +240,20 @@ fn a_blank_session_opens_nothing() {
     assert_eq!(sealed(&blank.seal_call(b"hello")).sealed, b"");
 }
 
+/// A counter that came twice would be a nonce used twice.
+#[test]
+fn no_counter_comes_twice() {
+    let (mut a, _) = pair(1);
+    let frames: Vec<_> = (0..100)
+        .map(|number| match number % 2 {
+            0 => a.seal_call(b"x"),
+            _ => a.seal_answer(b"x"),
+        })
+        .collect();
+    let counters: Vec<_> = frames.iter().map(|frame| sealed(frame).counter).collect();
+    assert_eq!(counters, (0..100).collect::<Vec<_>>());
+}
+
 #[test]
 fn the_longest_payload_fills_the_longest_frame() {
     let (mut ours, _) = pair(1);

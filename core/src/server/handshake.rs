@@ -3,6 +3,8 @@
 use core::fmt;
 use core::net::SocketAddr;
 
+use zeroize::Zeroizing;
+
 use super::Server;
 use super::admission::{Admitted, Budget, Denied};
 use super::connection::Connection;
@@ -114,6 +116,8 @@ impl Server {
         };
         match answering.finish(message) {
             Ok((channel, key, request)) => {
+                // There may be a password in it.
+                let request = Zeroizing::new(request);
                 let caller = Caller {
                     conn,
                     remote,

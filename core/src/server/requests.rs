@@ -16,7 +16,7 @@ use crate::machine::ConnId;
 use crate::name::Name;
 use crate::time::whole_millis_up;
 use crate::wire::frame::{RefusalCode, SealedFrame};
-use crate::wire::item::{ItemError, Items, Payload, decode};
+use crate::wire::item::{ItemError, Items, Payload, decode, encode};
 use crate::wire::request::{Answer, Operation, Outcome, Refusal, Request};
 
 use super::connection::Connection;
@@ -29,6 +29,16 @@ pub(super) struct Exchange {
     instance: InstanceId,
     answers: Payload,
     waiting: BTreeSet<Seq>,
+}
+
+impl Exchange {
+    /// Adds an answer, unless the frame is full: what has no answer is asked for again.
+    fn add(&mut self, answer: &Answer) {
+        let item = encode(answer);
+        if self.answers.has_room_for(item.len()) {
+            self.answers.push_encoded(&item);
+        }
+    }
 }
 
 /// What a frame asks for besides operations; each kind is answered once a frame.
@@ -138,7 +148,7 @@ impl Server {
         };
         match intake.submit(seq, operation, conn) {
             Submitted::Answered(outcome) => {
-                exchange.answers.push(&Answer::Outcome { seq, outcome });
+                exchange.add(&Answer::Outcome { seq, outcome });
             }
             Submitted::Waiting(previous) => {
                 exchange.waiting.insert(seq);
@@ -304,7 +314,7 @@ impl Server {
 
     fn answer(&mut self, conn: ConnId, answer: &Answer) {
         if let Some(exchange) = self.exchange(conn) {
-            exchange.answers.push(answer);
+            exchange.add(answer);
         }
     }
 
