@@ -2,6 +2,7 @@
 #![allow(
     clippy::missing_assert_message,
     clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     reason = "helpers of tests are tests"
 )]
 
