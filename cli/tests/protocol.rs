@@ -1,5 +1,5 @@
-//! A client made from `docs/PROTOCOL.md` alone, byte by byte and with nothing of ours, talks to the real server: what the
-//! document says is what the program does.
+//! A client made from `docs/PROTOCOL.md` alone talks to the real programs, and comes to the test vectors that stand there: what
+//! the document says is what the program does.
 #![allow(
     clippy::missing_assert_message,
     clippy::unwrap_used,
@@ -7,168 +7,248 @@
 )]
 
 mod common;
+mod second;
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
-use common::{PATIENCE, Server};
+use common::{Process, Server};
+use data_encoding::HEXLOWER;
+use second::{
+    Call, Client, Frame, Handshake, Key, Part, Reader, Session, Turn, counted, fingerprint, public,
+    tell, varint,
+};
 
-fn varint(mut number: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number >= 128 {
-        bytes.push(number.to_le_bytes()[0] | 0x80);
-        number /= 128;
-    }
-    bytes.push(number.to_le_bytes()[0]);
-    bytes
-}
+const DOCUMENT: &str = include_str!("../../docs/PROTOCOL.md");
+const KEYS: &str = "## Test vectors\n";
 
-fn text(text: &str) -> Vec<u8> {
-    [varint(text.len().try_into().unwrap()), text.into()].concat()
-}
+/// Whole frames with a refusal (2).
+const UNKNOWN_SESSION: [u8; 7] = [0, 0, 0, 3, 1, 2, 1];
+const MALFORMED: [u8; 7] = [0, 0, 0, 3, 1, 2, 3];
 
-/// A frame: its length, version 1, its kind and its body.
-fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len() + 2).unwrap().to_be_bytes();
-    [&length[..], &[1, kind], body].concat()
-}
+/// A block of test vectors.
+struct Vectors(BTreeMap<&'static str, &'static str>);
 
-fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut length = [0; 4];
-    stream.read_exact(&mut length).unwrap();
-    let mut rest = vec![0; u32::from_be_bytes(length).try_into().unwrap()];
-    stream.read_exact(&mut rest).unwrap();
-    assert_eq!(rest[0], 1, "version");
-    (rest[1], rest[2..].to_vec())
-}
-
-/// The keys of a session, as they came in the answer to the login.
-struct Session {
-    id: [u8; 16],
-    send: [u8; 16],
-    receive: [u8; 16],
-    counter: u64,
-}
-
-impl Session {
-    fn from_welcome(body: &[u8]) -> Self {
-        let key = |at: usize| body[at..at + 16].try_into().unwrap();
-        Self {
-            id: key(1),
-            send: key(17),
-            receive: key(33),
-            counter: 0,
-        }
+impl Vectors {
+    /// The first block under a heading.
+    fn under(heading: &str) -> Self {
+        let (_, section) = DOCUMENT.split_once(heading).unwrap();
+        let block = section.split("```\n").nth(1).unwrap();
+        let line = |line: &'static str| {
+            let (what, value) = line.split_once(':').unwrap();
+            (what, value.trim_start())
+        };
+        Self(block.lines().map(line).collect())
     }
 
-    /// A session frame with these items, each behind its length.
-    fn seal(&mut self, items: &[Vec<u8>]) -> Vec<u8> {
-        let mut body = [&self.id[..], &self.counter.to_be_bytes(), &self.send].concat();
-        self.counter += 1;
-        for item in items {
-            body.extend(varint(item.len().try_into().unwrap()));
-            body.extend(item);
-        }
-        frame(1, &body)
+    fn hex(&self, what: &str) -> Vec<u8> {
+        HEXLOWER.decode(self.0[what].as_bytes()).unwrap()
     }
 
-    /// The first items of a session frame; here all are shorter than 128 bytes.
-    fn open(&self, (kind, body): (u8, Vec<u8>)) -> Vec<Vec<u8>> {
-        assert_eq!(
-            (kind, &body[..16], &body[24..40]),
-            (1, &self.id[..], &self.receive[..])
-        );
-        let mut rest = &body[40..];
-        let mut items = Vec::new();
-        while let Some((&length, after)) = rest.split_first() {
-            let (item, after) = after.split_at(length.into());
-            items.push(item.to_vec());
-            rest = after;
-        }
-        items
+    fn key(&self, what: &str) -> Key {
+        self.hex(what).try_into().unwrap()
+    }
+
+    fn frame(&self, what: &str) -> Frame {
+        let bytes = self.hex(what);
+        (bytes[5], bytes[6..].to_vec())
+    }
+
+    /// What one side writes is in the document, and the other can read it.
+    fn written(&self, message: &str, writer: &mut Handshake, reader: &mut Handshake) {
+        let payload = match message {
+            "message 2" => Vec::new(),
+            _ => self.hex(&format!("{message} payload")),
+        };
+        let frame = format!("{message} frame");
+        assert_eq!(writer.write(&payload), self.hex(&frame), "{message}");
+        assert_eq!(reader.read(&self.frame(&frame)), payload, "{message}");
+    }
+
+    /// What one side seals is in the document, and the other can open it.
+    fn sealed(&self, what: &str, turn: Turn, sealer: &mut Session, opener: &mut Session) {
+        let payload = self.hex(&format!("{what} payload"));
+        let frame = format!("{what} frame");
+        assert_eq!(sealer.seal(turn, &payload), self.hex(&frame), "{what}");
+        assert_eq!(opener.open(turn, &self.frame(&frame)), payload, "{what}");
+    }
+
+    fn check(&self, [caller, called]: [Part; 2], [call, answer]: [&str; 2]) {
+        let keys = Self::under(KEYS);
+        let side = |who: &str, part| {
+            let [own, ephemeral] =
+                ["static", "ephemeral"].map(|kind| keys.key(&format!("{who} {kind} secret")));
+            Handshake::new(&part, own, ephemeral)
+        };
+        let (mut ours, mut theirs) = (side("caller", caller), side("called", called));
+        self.written("message 1", &mut ours, &mut theirs);
+        self.written("message 2", &mut theirs, &mut ours);
+        self.written("message 3", &mut ours, &mut theirs);
+        assert_eq!(theirs.remote(), keys.key("caller static public"));
+        let (mut ours, mut theirs) = (ours.finish(), theirs.finish());
+        assert_eq!(ours.id, self.hex("session id")[..]);
+        self.sealed("welcome", Turn::Answer, &mut theirs, &mut ours);
+        self.sealed(call, Turn::Call, &mut ours, &mut theirs);
+        self.sealed(answer, Turn::Answer, &mut theirs, &mut ours);
     }
 }
 
-fn read_to_end(mut stream: TcpStream) {
-    let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).unwrap();
-    assert_eq!(
-        rest, [0; 0],
-        "whoever accepted the connection ends it after its answer"
+#[test]
+fn another_implementation_comes_to_the_same_vectors() {
+    let keys = Vectors::under(KEYS);
+    for who in ["caller", "called"] {
+        let key = keys.key(&format!("{who} static public"));
+        assert_eq!(public(keys.key(&format!("{who} static secret"))), key);
+        assert_eq!(fingerprint(key), keys.0[&*format!("{who} fingerprint")]);
+    }
+    let login = Vectors::under("### A login in bytes\n");
+    login.check(
+        [Part::LoginCaller, Part::LoginCalled],
+        ["heartbeat", "alive"],
     );
+    let peer = Vectors::under("### Two peers in bytes\n");
+    let called = keys.key("called static public");
+    peer.check(
+        [Part::PeerCaller(called), Part::PeerCalled],
+        ["private", "taken"],
+    );
+}
+
+fn message_to_alice(text: &str) -> Vec<u8> {
+    [vec![0], counted("alice"), counted(text)].concat()
+}
+
+/// Sends alice a message through the server.
+fn write_to_alice(client: &mut Client, alice: &mut Process, text: &str) {
+    let (number, items) = client.operation(&message_to_alice(text));
+    let conn = client.start_request(&items);
+    alice.sees(&format!("bob: {text}"));
+    let outcome = [vec![1], varint(number), vec![0]].concat();
+    assert_eq!(client.finish_request(conn), [outcome], "delivered");
+}
+
+/// Waits for a batch with an item of this kind.
+fn batch_item(client: &mut Client, kind: u8) -> Vec<u8> {
+    loop {
+        if let Call::Batch(items) = client.take_call()
+            && let Some(item) = items.into_iter().find(|item| item[0] == kind)
+        {
+            return item;
+        }
+    }
 }
 
 #[test]
 fn a_client_written_from_the_document_is_understood() {
     let server = Server::start(&[]);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let mut bob = Client::log_in(&server, "bob", "b-pw");
+    let conn = bob.start_request(&[vec![0]]);
+    assert_eq!(bob.finish_request(conn), [[0]], "alive");
+    let beat = bob.session.seal(Turn::Call, &counted([0]));
+    assert_eq!(server.stranger_sends(&beat)[5], 1, "a session frame");
+    assert_eq!(server.stranger_sends(&beat), MALFORMED, "a replay");
+    let answer = bob.session.seal(Turn::Answer, &counted([0]));
+    assert_eq!(server.stranger_sends(&answer), MALFORMED, "no call");
 
-    // Login: by password (0), name, password, port, instance, lowest unanswered, by a person (0), no candidates.
-    let login = [
-        &[0][..],
-        &text("bob"),
-        &text("b-pw"),
-        &varint(port.into()),
-        &[7; 16],
-        &varint(1),
-        &[0],
-        &[0],
-    ]
-    .concat();
-    let mut login_conn = TcpStream::connect(server.address).unwrap();
-    login_conn.write_all(&frame(0, &login)).unwrap();
-    let (kind, welcome) = read_frame(&mut login_conn);
-    assert_eq!((kind, welcome[0]), (0, 0), "a welcome");
-    let mut session = Session::from_welcome(&welcome);
-
-    // The server probes the listener: probe (0) and a challenge, which comes back as probed (0).
-    let (mut probe, _) = listener.accept().unwrap();
-    let items = session.open(read_frame(&mut probe));
-    assert_eq!((items.len(), items[0].len(), items[0][0]), (1, 17, 0));
-    let answer = session.seal(&[items[0].clone()]);
-    probe.write_all(&answer).unwrap();
-    drop(probe);
-    let checked = session.open(read_frame(&mut login_conn));
-    assert_eq!(checked, [[3, 0]], "listener checked (3): reachable (0)");
-    read_to_end(login_conn);
-
-    // A heartbeat (0) is answered with alive (0).
-    let mut request = TcpStream::connect(server.address).unwrap();
-    let beat = session.seal(&[vec![0]]);
-    request.write_all(&beat).unwrap();
-    assert_eq!(session.open(read_frame(&mut request)), [[0]]);
-    read_to_end(request);
-
-    // Lowest unanswered (1), submit (2) number 1: a message (0) to alice.
     let mut alice = server.join("alice");
-    let submit = [&[2, 1, 0][..], &text("alice"), &text("by hand ✋")].concat();
-    let mut request = TcpStream::connect(server.address).unwrap();
-    let sealed = session.seal(&[vec![1, 1], submit]);
-    request.write_all(&sealed).unwrap();
-    alice.sees("bob: by hand ✋");
-    let outcome = session.open(read_frame(&mut request));
-    assert_eq!(
-        outcome,
-        [[1, 1, 0]],
-        "outcome (1) of number 1: delivered (0)"
-    );
+    write_to_alice(&mut bob, &mut alice, "by hand ✋");
 
-    // Alice answers. Before it may come that she is online; each batch (1) is taken (1).
     alice.types("message bob hello hand");
-    loop {
-        let (mut push, _) = listener.accept().unwrap();
-        let items = session.open(read_frame(&mut push));
-        assert_eq!(items[0][0], 1, "a batch");
-        let taken = session.seal(&[vec![1, items[0][1]]]);
-        push.write_all(&taken).unwrap();
-        let message = items.iter().find(|item| item[0] == 2);
-        if let Some(message) = message {
-            assert!(message.starts_with(&[&[2][..], &text("alice")].concat()));
-            assert!(message.ends_with(&text("hello hand")));
-            break;
+    let message = batch_item(&mut bob, 2);
+    assert!(message.starts_with(&[&[2][..], &counted("alice")].concat()));
+    assert!(message.ends_with(&counted("hello hand")));
+    alice.sees("  delivered to bob");
+
+    let mut former = bob.log_in_again();
+    let beat = former.seal(Turn::Call, &counted([0]));
+    assert_eq!(server.stranger_sends(&beat), UNKNOWN_SESSION);
+    write_to_alice(&mut bob, &mut alice, "with a ticket");
+}
+
+/// What an introduction says.
+struct Introduction {
+    id: [u8; 16],
+    key: Key,
+    address: SocketAddr,
+}
+
+fn read_introduction(item: &[u8]) -> Introduction {
+    let mut reader = Reader(item);
+    assert_eq!((reader.varint(), reader.counted()), (8, &b"alice"[..]));
+    let (id, key) = (reader.array(), reader.array());
+    assert_ne!(reader.varint(), 0, "there are addresses");
+    Introduction {
+        id,
+        key,
+        address: reader.address(),
+    }
+}
+
+/// Waits until the server has introduced alice, and for her first call, whichever is first. Answers it.
+fn meet_alice(bob: &mut Client) -> Introduction {
+    let (mut introduction, mut greeting) = (None, None);
+    while introduction.is_none() || greeting.is_none() {
+        match bob.take_call() {
+            Call::Batch(items) => {
+                if let Some(item) = items.iter().find(|item| item[0] == 8) {
+                    introduction = Some(read_introduction(item));
+                }
+            }
+            Call::Greeting {
+                conn,
+                session,
+                key,
+                said,
+            } => greeting = Some((conn, session, key, said)),
+            Call::Private(_) => panic!("nobody may write yet"),
         }
     }
-    alice.sees("  delivered to bob");
+    let introduction = introduction.unwrap();
+    let (conn, session, key, said) = greeting.unwrap();
+    assert_eq!(key, introduction.key, "it is who was introduced");
+    let hello = [&[0], &introduction.id[..]].concat();
+    assert_eq!(second::items(&said), [hello], "hello");
+    bob.welcome_peer(conn, session);
+    introduction
+}
+
+#[test]
+fn a_client_written_from_the_document_has_peers() {
+    let server = Server::start(&[]);
+    let mut alice = server.join("alice");
+    let mut bob = Client::log_in(&server, "bob", "b-pw");
+    alice.types("getaddress bob");
+    let asked = batch_item(&mut bob, 6);
+    assert!(asked.starts_with(&[&[6][..], &counted("alice")].concat()));
+
+    // Accept (5). Its outcome is done (4).
+    let (number, items) = bob.operation(&[vec![5], counted("alice")].concat());
+    let conn = bob.start_request(&items);
+    let outcome = [vec![1], varint(number), vec![4]].concat();
+    assert_eq!(bob.finish_request(conn), [outcome], "done");
+
+    let introduction = meet_alice(&mut bob);
+    alice.types("private bob psst");
+    let psst = loop {
+        if let Call::Private(message) = bob.take_call() {
+            break message;
+        }
+    };
+    assert!(psst.ends_with(&counted("psst")));
+    alice.sees("  delivered to bob, privately");
+
+    let Introduction { id, key, address } = introduction;
+    let mut ours = bob.greet(address, key, &id);
+    let answer = tell(&mut ours, address, 1, "by hand, and by the way");
+    assert_eq!(answer, [[1, 1]], "taken through number 1");
+    alice.sees("bob privately: by hand, and by the way");
+
+    alice.types("removeaddress bob");
+    let said = loop {
+        if let Call::Greeting { said, .. } = bob.take_call() {
+            break said;
+        }
+    };
+    let bye = [&[2], &id[..], &[0]].concat();
+    assert_eq!(second::items(&said), [bye], "bye: removed");
 }

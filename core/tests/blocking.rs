@@ -226,3 +226,18 @@ fn blocking_while_the_server_is_away_holds_at_once_and_is_told_later() {
         ["message alice hello?: refused, you are blocked"]
     );
 }
+
+#[test]
+fn a_block_that_the_server_has_refused_hides_nobody() {
+    let mut w = World::new(9);
+    let alice = w.join("alice");
+    w.types(alice, "block zoe");
+    w.settle();
+    w.look_away();
+    w.set_account("zoe", "zoe");
+    w.reload().expect("the server takes the accounts");
+    let zoe = w.join("zoe");
+    w.types(zoe, "message alice i am new here");
+    w.settle();
+    assert_eq!(w.saw(alice), ["zoe online", "zoe: i am new here"]);
+}

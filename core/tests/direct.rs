@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use simplechat_sim::World;
+use simplechat_sim::observation::Observation;
 
 fn private(seen: &[String]) -> Vec<&str> {
     seen.iter()
@@ -285,4 +286,68 @@ fn the_server_s_way_and_the_direct_way_do_not_mix() {
         .count();
     assert_eq!(messages, 5, "{seen:?}");
     assert_eq!(private(&seen), ["p0", "p1", "p2", "p3", "p4"]);
+}
+
+#[test]
+fn who_cannot_be_told_that_an_introduction_has_ended_is_left_alone_after_some_tries() {
+    let mut w = World::new(13);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
+    w.cut_between(alice, bob);
+    let before = w.net.dials(alice.host(), bob.host());
+    w.types(alice, "removeaddress bob");
+    let half_an_hour = Duration::from_secs(1_800);
+    w.run(half_an_hour);
+    let tried = w.net.dials(alice.host(), bob.host());
+    assert!(tried > before + 5, "{tried} tries");
+    w.run(half_an_hour);
+    assert_eq!(w.net.dials(alice.host(), bob.host()), tried);
+}
+
+#[test]
+fn a_peer_who_was_not_found_is_not_looked_for_again_whenever_they_write() {
+    let mut w = World::new(14);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
+    w.close_listener(bob);
+    w.types(alice, "private bob where are you?");
+    w.run(Duration::from_secs(200));
+    w.watch();
+    for _ in 0..120 {
+        w.types(bob, "private alice here");
+        w.run(Duration::from_secs(1));
+    }
+    let in_vain = |what: &Observation| matches!(what, Observation::Dialled { from, to: None } if *from == alice.host());
+    let looks = w
+        .observed()
+        .iter()
+        .filter(|seen| in_vain(&seen.what))
+        .count();
+    assert!((1..=5).contains(&looks), "{looks} looks in two minutes");
+}
+
+#[test]
+fn what_came_on_both_ways_while_the_screen_was_stuck_is_acknowledged_on_both() {
+    let mut w = World::new(15);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
+    w.look_away();
+    w.stick_screen(bob);
+    w.types(alice, "message bob by the server");
+    w.types(alice, "private bob straight");
+    w.run(Duration::from_millis(500));
+    assert_eq!(w.client(bob).sizes().showing, 2);
+    w.loosen_screen(bob);
+    w.settle();
+    let mut seen = w.saw(alice);
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            "delivered later to bob",
+            "message bob by the server: stored",
+            "private to bob: delivered"
+        ]
+    );
+    assert_eq!(w.client(bob).sizes().showing, 0);
 }

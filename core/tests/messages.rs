@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use simplechat_core::limits::SEQ_WINDOW;
+use simplechat_core::limits::{COMMAND_CONNECTIONS_MAX, SEQ_WINDOW};
 use simplechat_core::server::config::Config;
 use simplechat_sim::World;
 
@@ -305,4 +305,15 @@ fn a_client_whose_input_has_ended_stays_until_it_has_shown_what_came() {
     w.loosen_screen(bob);
     w.settle();
     assert!(w.has_ended(bob));
+}
+
+#[test]
+fn who_types_fast_has_few_connections_at_once() {
+    let mut w = World::new(14);
+    w.net.weather.latency = Duration::from_millis(100);
+    let alice = w.join("alice");
+    for number in numbers(3 * SEQ_WINDOW) {
+        w.types(alice, &format!("message bob {number}"));
+    }
+    assert_eq!(w.client(alice).sizes().connections, COMMAND_CONNECTIONS_MAX);
 }

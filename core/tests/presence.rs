@@ -104,6 +104,28 @@ fn only_acquaintances_hear_of_anybody_on_a_crowded_server() {
 }
 
 #[test]
+fn who_wrote_to_each_other_are_acquainted_for_a_day() {
+    let config = Config {
+        presence_alerts_max: 0,
+        ..Config::default()
+    };
+    let mut w = World::with_config(8, config);
+    let bob = w.join("bob");
+    w.types(bob, "message alice a day from now");
+    w.settle();
+    let hour = Duration::from_secs(60 * 60);
+    w.run(23 * hour);
+    w.look_away();
+    let alice = w.join("alice");
+    assert_eq!(w.saw(bob), ["alice online", "delivered later to alice"]);
+    w.crash(alice);
+    w.run(2 * hour);
+    w.look_away();
+    let _alice = w.join("alice");
+    assert_eq!(w.saw(bob), [""; 0], "that was yesterday");
+}
+
+#[test]
 fn a_flicker_is_not_told() {
     let mut w = World::new(6);
     let (alice, bob) = (w.join("alice"), w.join("bob"));

@@ -123,6 +123,10 @@ pub struct World {
     attacks: u64,
     /// What the server is known by, and the key of its tickets.
     identity: (StaticKey, [u8; KEY_LEN]),
+    /// What somebody is known by who has taken the server's place.
+    impostor: Option<StaticKey>,
+    /// How many passwords were checked.
+    password_checks: usize,
     /// What protects frames, if it is not the real channel.
     channel: Option<TestChannel>,
     hosts: BTreeMap<HostId, hosts::Host>,
@@ -199,6 +203,8 @@ impl World {
             dice: Dice::new(seed),
             net: Net::new(),
             identity,
+            impostor: None,
+            password_checks: 0,
             config,
             accounts,
             server: None,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::key::{PublicKey, StaticKey};
+use crate::limits::{FRAME_LEN_MAX, PAYLOAD_LEN_MAX};
 use crate::rng::SeededSecrets;
 
 /// Both sides of a new session between two peers.
@@ -237,4 +238,26 @@ fn a_blank_session_opens_nothing() {
     let mut blank = Channel::blank(a.id());
     assert_eq!(blank.open_call(&sealed(&frame)), Err(OpenError::Forged));
     assert_eq!(sealed(&blank.seal_call(b"hello")).sealed, b"");
+}
+
+/// A counter that came twice would be a nonce used twice.
+#[test]
+fn no_counter_comes_twice() {
+    let (mut a, _) = pair(1);
+    let frames: Vec<_> = (0..100)
+        .map(|number| match number % 2 {
+            0 => a.seal_call(b"x"),
+            _ => a.seal_answer(b"x"),
+        })
+        .collect();
+    let counters: Vec<_> = frames.iter().map(|frame| sealed(frame).counter).collect();
+    assert_eq!(counters, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_longest_payload_fills_the_longest_frame() {
+    let (mut ours, _) = pair(1);
+    let frame = ours.seal_call(&[0; PAYLOAD_LEN_MAX]);
+    let length = u32::from_be_bytes(*frame.first_chunk().unwrap());
+    assert_eq!(usize::try_from(length).unwrap(), FRAME_LEN_MAX);
 }

@@ -293,4 +293,12 @@ mod tests {
         assert_eq!(peer.delivered(Seq(1)), 0);
         assert_eq!(peer.waiting(), 1);
     }
+
+    #[test]
+    fn nobody_knows_whether_a_peer_is_reachable_while_they_are_looked_for() {
+        let mut peer = Peer::new(introduction(1));
+        assert_eq!(peer.reach(), PeerReach::Unreachable);
+        peer.greetings = 1;
+        assert_eq!(peer.reach(), PeerReach::Unknown);
+    }
 }

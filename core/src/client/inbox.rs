@@ -193,12 +193,26 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::tests::pair;
+    use crate::wire::frame::Frame;
     use proptest::prelude::*;
 
     const INSTANCE: InstanceId = InstanceId([1; 16]);
 
     fn bob() -> Name {
         "bob".parse().unwrap()
+    }
+
+    /// The places of the first frames of a session.
+    fn counters<const N: usize>() -> [Counter; N] {
+        let (mut caller, mut called) = pair(1);
+        core::array::from_fn(|_| {
+            let bytes = caller.seal_call(b"");
+            let Ok(Frame::Session(sealed)) = Frame::parse(&bytes) else {
+                panic!("{bytes:?} is no sealed frame");
+            };
+            called.open_call(&sealed).unwrap().counter
+        })
     }
 
     #[test]
@@ -230,6 +244,17 @@ mod tests {
         assert_eq!(inbox.shown(EffectId(1)), Some(showing));
         assert_eq!(inbox.shown(EffectId(1)), None);
         assert!(inbox.may_show(Sender::Server));
+    }
+
+    #[test]
+    fn what_was_sealed_before_the_answer_to_an_unblock_is_hidden() {
+        let [before, answer, after] = counters();
+        let hidden = |inbox: &Inbox| [before, answer, after].map(|at| inbox.hides(bob(), at));
+        let mut inbox = Inbox::new();
+        inbox.block(bob());
+        assert_eq!(hidden(&inbox), [true, true, true]);
+        inbox.unblock(bob(), answer);
+        assert_eq!(hidden(&inbox), [true, false, false]);
     }
 
     proptest! {

@@ -378,3 +378,6 @@ impl Machine for Client {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

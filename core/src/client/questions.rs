@@ -157,4 +157,14 @@ mod tests {
         }
         assert!(!questions.open(at(0), name("onemore")));
     }
+
+    #[test]
+    fn a_change_is_not_forgotten_for_the_next_one() {
+        let mut questions = asked("carol", 0);
+        questions.close(at(10_000), name("carol"));
+        questions.open(at(11_000), name("bob"));
+        questions.shown(at(11_000), name("bob"));
+        assert!(questions.beyond_doubt(at(14_999)).is_err(), "carol's went");
+        assert_eq!(questions.beyond_doubt(at(15_000)), Ok(name("bob")));
+    }
 }

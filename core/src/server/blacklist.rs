@@ -85,6 +85,7 @@ mod tests {
                     prop_assert_eq!(blacklist.remove(user), model.remove(&user));
                 }
                 prop_assert_eq!(blacklist.contains(user), model.contains(&user));
+                prop_assert_eq!(blacklist.len(), model.len());
             }
         }
     }

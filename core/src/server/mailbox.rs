@@ -300,6 +300,27 @@ mod tests {
         assert_eq!(mailbox.oldest_passing(), Some(Timestamp::from_millis(5)));
     }
 
+    #[test]
+    fn a_place_holds_one_message_however_often_it_is_restored() {
+        let mut mailbox = Mailbox::default();
+        mailbox.restore(Place(3), entry(1, 7, 40, 0));
+        mailbox.restore(Place(3), entry(1, 7, 30, 0));
+        assert_eq!((mailbox.len(), mailbox.bytes()), (1, 30));
+    }
+
+    #[test]
+    fn what_a_client_may_have_shown_is_not_taken_back() {
+        let mut mailbox = Mailbox::default();
+        mailbox.push(entry(1, 1, 10, 0), LIMITS).unwrap();
+        let seen = mailbox.last().unwrap();
+        mailbox.push(entry(1, 2, 20, 0), LIMITS).unwrap();
+        let unseen = mailbox.last().unwrap();
+        mailbox.mark_seen(seen);
+        assert_eq!(mailbox.take_back_unseen(seen), None);
+        assert_eq!(seqs(&mailbox.take_back_unseen(unseen)), [2]);
+        assert_eq!((mailbox.len(), mailbox.bytes()), (1, 10));
+    }
+
     proptest! {
         /// Against a plain list: order, bounds and bytes hold whatever is put in, acknowledged, stored and discarded.
         #[test]

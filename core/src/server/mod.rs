@@ -492,3 +492,6 @@ impl Machine for Server {
             .fold(None, Deadline::earliest)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub enum ItemError {
     Malformed,
 }
 
-/// The bytes of an item, without its length: the whole body of a login frame.
+/// The bytes of an item, without its length: a login request or the answer to it.
 ///
 /// # Panics
 ///

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use arbitrary::{Result, Unstructured};
+use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::id::{BatchNumber, InstanceId, IntroductionId, LoginNumber, QueryNumber, Seq};
 use simplechat_core::key::StaticKey;
 use simplechat_core::limits::COOKIE_LEN;
@@ -352,5 +353,34 @@ pub(crate) fn peer_answer(u: &mut Unstructured<'_>) -> Result<PeerAnswer> {
         },
         2 => PeerAnswer::Bye,
         _ => PeerAnswer::Taken { seq: seq(u)? },
+    })
+}
+
+/// Any wish but the login.
+pub(crate) fn command(u: &mut Unstructured<'_>) -> Result<Command> {
+    let consents = [Consent::Yes, Consent::No];
+    Ok(match u.int_in_range(0..=15)? {
+        0 => Command::Broadcast { text: text(u)? },
+        1 => Command::Block { user: name(u)? },
+        2 => Command::Unblock { user: name(u)? },
+        3 => Command::Online,
+        4 => Command::GetAddress { user: name(u)? },
+        5 => Command::RemoveAddress { user: name(u)? },
+        6 => Command::AddressBook,
+        7 => Command::Answer {
+            user: name(u)?,
+            consent: *u.choose(&consents)?,
+        },
+        8 => Command::BareAnswer(*u.choose(&consents)?),
+        9 if u.ratio(1, 8)? => Command::Leave,
+        10 if u.ratio(1, 8)? => Command::EndOfInput,
+        11..=13 => Command::Private {
+            to: name(u)?,
+            text: text(u)?,
+        },
+        _ => Command::Message {
+            to: name(u)?,
+            text: text(u)?,
+        },
     })
 }

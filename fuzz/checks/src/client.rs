@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use simplechat_core::channel::{Answering, Called, Calling, Channel, Part, Protection};
-use simplechat_core::client::command::{Command, Consent};
+use simplechat_core::client::command::Command;
 use simplechat_core::client::config::Config;
 use simplechat_core::client::{Client, Done, Effect, Trust};
 use simplechat_core::id::{BatchNumber, IntroductionId, SessionId};
@@ -146,7 +146,7 @@ impl Party {
         match u.int_in_range(0..=14)? {
             0 => self.log_in(),
             1..=3 => {
-                let command = command(u)?;
+                let command = any::command(u)?;
                 let _ = self.rig.wish(command);
             }
             4 => self.rig.babble(u)?,
@@ -582,43 +582,4 @@ fn answer_to_peer(payload: &[u8]) -> Vec<u8> {
         Some(PeerPush::Bye { .. }) | None => PeerAnswer::Bye,
     };
     payload_of(&answer)
-}
-
-/// Any wish but the login.
-pub(crate) fn command(u: &mut Unstructured<'_>) -> Result<Command> {
-    let consents = [Consent::Yes, Consent::No];
-    Ok(match u.int_in_range(0..=15)? {
-        0 => Command::Broadcast {
-            text: any::text(u)?,
-        },
-        1 => Command::Block {
-            user: any::name(u)?,
-        },
-        2 => Command::Unblock {
-            user: any::name(u)?,
-        },
-        3 => Command::Online,
-        4 => Command::GetAddress {
-            user: any::name(u)?,
-        },
-        5 => Command::RemoveAddress {
-            user: any::name(u)?,
-        },
-        6 => Command::AddressBook,
-        7 => Command::Answer {
-            user: any::name(u)?,
-            consent: *u.choose(&consents)?,
-        },
-        8 => Command::BareAnswer(*u.choose(&consents)?),
-        9 if u.ratio(1, 8)? => Command::Leave,
-        10 if u.ratio(1, 8)? => Command::EndOfInput,
-        11..=13 => Command::Private {
-            to: any::name(u)?,
-            text: any::text(u)?,
-        },
-        _ => Command::Message {
-            to: any::name(u)?,
-            text: any::text(u)?,
-        },
-    })
 }

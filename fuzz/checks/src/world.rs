@@ -10,7 +10,7 @@ use simplechat_sim::world::Secrecy;
 use simplechat_sim::{ClientId, World};
 
 use crate::any;
-use crate::client::command;
+use crate::any::command;
 
 /// Clients of one world, those that have ended included.
 const SEATS_MAX: usize = 6;

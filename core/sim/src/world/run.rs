@@ -212,6 +212,7 @@ impl World {
         while let Some(output) = self.server.as_mut().and_then(Machine::poll_output) {
             match output {
                 Output::Effect(Effect::CheckPassword { id, name, password }) => {
+                    self.password_checks += 1;
                     let right = self
                         .accounts
                         .get(&name)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use simplechat_core::key::StaticKey;
 use simplechat_core::machine::Machine;
 use simplechat_core::name::Name;
 use simplechat_core::rng::{SecretSource, SeededSecrets};
@@ -39,6 +40,7 @@ impl World {
             server = server.recorded_by(*texts, tape.start(&header));
         }
         let (key, ticket_key) = &self.identity;
+        let key = self.impostor.as_ref().unwrap_or(key);
         server = server.known_as(Identity::new(key.clone(), Zeroizing::new(*ticket_key)));
         if let Some(channel) = &self.channel {
             server = server.protected_by(Arc::new(channel.clone()));
@@ -104,6 +106,20 @@ impl World {
         server.handle_command(moment, server::Command::Reload { accounts })?;
         self.drain_server();
         Ok(())
+    }
+
+    /// Somebody takes the server's place who has its accounts and records, and not its key.
+    pub fn start_impostor(&mut self) {
+        let mut secrets = SeededSecrets::new(self.dice.roll());
+        self.impostor = Some(StaticKey::generate(&mut secrets));
+        self.start_server();
+        self.impostor = None;
+    }
+
+    /// How many passwords servers have had checked since the world began.
+    #[must_use]
+    pub const fn password_checks(&self) -> usize {
+        self.password_checks
     }
 
     /// Ends the server; the next ones are recorded, each on the same tape in place of the one before.

@@ -120,6 +120,21 @@ fn introductions_end_on_both_sides() {
     assert_eq!(all.peers_of(AccountId(3)).count(), 0);
 }
 
+#[test]
+fn introductions_in_force_are_bounded() {
+    let mut all = introductions();
+    let peers = 10..10 + u32::try_from(INTRODUCTIONS_MAX).unwrap();
+    for peer in peers.map(AccountId) {
+        assert!(all.has_room(ALICE), "{peer:?}");
+        all.introduce(ALICE, peer);
+    }
+    assert!(!all.has_room(ALICE));
+    assert!(all.has_room(AccountId(10)), "her peers have room");
+    assert_eq!(all.in_force(), 2 * INTRODUCTIONS_MAX, "from both sides");
+    all.end(AccountId(10), ALICE);
+    assert!(all.has_room(ALICE));
+}
+
 proptest! {
     /// Whatever is asked, answered, hidden and withdrawn: nobody is introduced without both having asked or answered,
     /// each question is open once, and none outlives its time.

@@ -229,8 +229,8 @@ fn nothing_waits_without_bound() {
     for seq in 0..2_000 {
         lane.note_receipt(Seq(seq), name("bob"));
     }
-    assert_eq!(lane.notices.len(), NOTICES_MAX);
-    assert_eq!(lane.receipts.len(), RECEIPTS_MAX);
+    assert_eq!(lane.notices(), NOTICES_MAX);
+    assert_eq!(lane.receipts(), RECEIPTS_MAX);
     assert_eq!(mailbox.len(), 0);
 }
 

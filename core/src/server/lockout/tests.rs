@@ -49,6 +49,18 @@ fn three_failures_lock_for_a_minute_the_right_password_too() {
 }
 
 #[test]
+fn a_lock_is_told_until_the_moment_in_which_it_ends() {
+    let mut lockout = lockout();
+    for _ in 0..3 {
+        let _ = fail(&mut lockout, at(0), "alice", source(1));
+    }
+    let told = |now| lockout.locked(now, name("alice"), source(1));
+    let last_moment = at(60) - Duration::from_micros(1);
+    assert_eq!(told(last_moment), Some((at(60), Some(source(1)))));
+    assert_eq!(told(at(60)), None);
+}
+
+#[test]
 fn after_the_lock_there_are_three_attempts_again() {
     let mut lockout = lockout();
     for _ in 0..3 {
@@ -162,7 +174,7 @@ fn a_flood_of_names_does_not_grow_the_tables() {
         let attempt = lockout.admit(at(0), name, source(1)).unwrap();
         let _ = lockout.fail(at(0), attempt);
     }
-    assert_eq!(lockout.counts.len(), LOCKOUT_ENTRIES_MAX);
+    assert_eq!(lockout.len(), LOCKOUT_ENTRIES_MAX);
     assert_eq!(lockout.budgets.len(), LOCKOUT_ENTRIES_MAX);
 }
 

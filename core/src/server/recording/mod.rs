@@ -195,3 +195,51 @@ pub trait Recorder: fmt::Debug + Send {
     /// Takes down one thing.
     fn note(&mut self, entry: &Entry) -> ControlFlow<()>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::allowance::AllowanceConfig;
+
+    const YEAR: Duration = Duration::from_secs(31_536_000);
+
+    fn is_sound(config: Config) -> bool {
+        let header = Header {
+            program: alloc::string::String::new(),
+            texts: Texts::Filled,
+            config,
+            accounts: Vec::new(),
+            seed: [0; 32],
+            started: (0, WallTime(0)),
+        };
+        header.is_sound()
+    }
+
+    #[test]
+    fn a_time_may_be_as_long_as_a_year() {
+        let with = |timeout| Config {
+            timeout,
+            ..Config::default()
+        };
+        assert!(is_sound(with(YEAR)));
+        assert!(!is_sound(with(YEAR + Duration::from_millis(1))));
+        assert!(!is_sound(with(Duration::ZERO)));
+    }
+
+    #[test]
+    fn what_else_no_server_runs_with_is_not_believed() {
+        let with = |max_text| Config {
+            max_text,
+            ..Config::default()
+        };
+        assert!(is_sound(with(TEXT_LEN_MAX)));
+        assert!(!is_sound(with(TEXT_LEN_MAX + 1)));
+        let mut rates = AllowanceConfig::default();
+        rates.operations.interval = YEAR + Duration::from_millis(1);
+        let slow = Config {
+            allowance: rates,
+            ..Config::default()
+        };
+        assert!(!is_sound(slow));
+    }
+}
