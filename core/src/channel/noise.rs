@@ -16,6 +16,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+use chacha20poly1305::aead::AeadInPlace as _;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce};
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use snow::params::{CipherChoice, DHChoice, HashChoice, NoiseParams};
 use snow::resolvers::{CryptoResolver, DefaultResolver};
@@ -34,6 +36,8 @@ use crate::wire::frame::VERSION;
 
 const LOGIN: &str = "Noise_XX_25519_ChaChaPoly_BLAKE2s";
 const PEER: &str = "Noise_XK_25519_ChaChaPoly_BLAKE2s";
+
+const TAG_LEN: usize = 16;
 
 const CALL: u8 = 0;
 const ANSWER: u8 = 1;
@@ -166,7 +170,7 @@ const fn byte_of(turn: Turn) -> u8 {
     }
 }
 
-/// Gives snow its algorithms: its own cipher and hash, chance that was drawn before, and an exchange that wipes its keys.
+/// Gives snow its algorithms: its own hash, chance that was drawn before, and an exchange and a cipher that wipe their keys.
 struct Resolver {
     ephemeral: Zeroizing<[u8; KEY_LEN]>,
     own_key: StaticKey,
@@ -192,7 +196,8 @@ impl CryptoResolver for Resolver {
     }
 
     fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn SnowCipher>> {
-        DefaultResolver.resolve_cipher(choice)
+        matches!(choice, CipherChoice::ChaChaPoly)
+            .then(|| -> Box<dyn SnowCipher> { Box::new(ChaChaPoly::default()) })
     }
 }
 
@@ -274,5 +279,97 @@ impl Dh for X25519 {
             .ok_or(Error::Dh)?
             .copy_from_slice(&*shared);
         Ok(())
+    }
+}
+
+/// ChaCha20-Poly1305 (RFC 8439) with the nonces of Noise. The keys of sessions live here, and snow's own does not wipe them.
+#[derive(Default)]
+struct ChaChaPoly {
+    key: Zeroizing<[u8; KEY_LEN]>,
+}
+
+impl ChaChaPoly {
+    fn keyed(&self) -> ChaCha20Poly1305 {
+        ChaCha20Poly1305::new((&*self.key).into())
+    }
+
+    fn nonce(counter: u64) -> Nonce {
+        let mut nonce = Nonce::default();
+        for (place, byte) in nonce.iter_mut().skip(4).zip(counter.to_le_bytes()) {
+            *place = byte;
+        }
+        nonce
+    }
+}
+
+impl SnowCipher for ChaChaPoly {
+    fn name(&self) -> &'static str {
+        "ChaChaPoly"
+    }
+
+    fn set(&mut self, key: &[u8; KEY_LEN]) {
+        self.key.copy_from_slice(key);
+    }
+
+    fn encrypt(&self, nonce: u64, authtext: &[u8], plaintext: &[u8], out: &mut [u8]) -> usize {
+        let len = plaintext.len() + TAG_LEN;
+        let (text, tag) = out
+            .get_mut(..len)
+            .and_then(|out| out.split_at_mut_checked(plaintext.len()))
+            .expect("snow looks whether there is room for text and tag");
+        text.copy_from_slice(plaintext);
+        let sealed = self
+            .keyed()
+            .encrypt_in_place_detached(&Self::nonce(nonce), authtext, text)
+            .expect("a message of Noise is shorter than what the cipher takes");
+        tag.copy_from_slice(&sealed);
+        len
+    }
+
+    fn decrypt(
+        &self,
+        nonce: u64,
+        authtext: &[u8],
+        ciphertext: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Error> {
+        let (sealed, tag) = ciphertext
+            .split_last_chunk::<TAG_LEN>()
+            .ok_or(Error::Decrypt)?;
+        let text = out.get_mut(..sealed.len()).ok_or(Error::Decrypt)?;
+        text.copy_from_slice(sealed);
+        self.keyed()
+            .decrypt_in_place_detached(&Self::nonce(nonce), authtext, text, tag.into())
+            .map_err(|_| Error::Decrypt)?;
+        Ok(text.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cipher_is_the_one_of_snow() {
+        let mut ours = ChaChaPoly::default();
+        let mut theirs = DefaultResolver
+            .resolve_cipher(&CipherChoice::ChaChaPoly)
+            .unwrap();
+        ours.set(&[7; KEY_LEN]);
+        theirs.set(&[7; KEY_LEN]);
+        for (counter, text) in [(0, &b""[..]), (1, b"a"), (u64::MAX - 1, &[5; 1_000])] {
+            let mut sealed = vec![0; text.len() + TAG_LEN];
+            let mut expected = sealed.clone();
+            assert_eq!(
+                ours.encrypt(counter, b"of", text, &mut sealed),
+                theirs.encrypt(counter, b"of", text, &mut expected)
+            );
+            assert_eq!(sealed, expected);
+            let mut opened = vec![0; text.len()];
+            let len = ours.decrypt(counter, b"of", &sealed, &mut opened);
+            assert_eq!((len.ok(), opened.as_slice()), (Some(text.len()), text));
+            assert!(ours.decrypt(counter, b"", &sealed, &mut opened).is_err());
+        }
+        assert!(ours.decrypt(0, b"", &[0; TAG_LEN - 1], &mut []).is_err());
     }
 }

@@ -190,7 +190,10 @@ impl Client {
             (Some(Connection::Login(_)), Frame::Session(sealed)) => {
                 self.on_login_answer(conn, &sealed);
             }
-            (Some(Connection::Login(_)), Frame::Refusal(RefusalCode::Busy)) => {
+            // Anybody could say so: of a login that was granted it means nothing.
+            (Some(Connection::Login(login)), Frame::Refusal(RefusalCode::Busy))
+                if !matches!(login.stage, LoginStage::LoggedIn) =>
+            {
                 self.on_login_refused(conn, LoginRefusal::Busy { seconds: 1 });
             }
             (Some(Connection::Request { .. }), Frame::Session(sealed)) => {
