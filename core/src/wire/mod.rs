@@ -28,6 +28,6 @@ pub enum EndReason {
     Removed,
     /// One of them logged out.
     LoggedOut,
-    /// One of them is logged in from another client, which does not have the keys of the pair.
+    /// One of them is logged in from another client, which has another key.
     OtherClient,
 }
