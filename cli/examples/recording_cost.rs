@@ -30,7 +30,7 @@ use simplechat_core::key::StaticKey;
 use simplechat_core::machine::Host;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
-use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
+use simplechat_transport_std::{Clock, Drive, Driver, Handle, Listener, Options};
 
 const CLIENTS: usize = 16;
 const ROUNDS: usize = 4;

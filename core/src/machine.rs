@@ -154,7 +154,7 @@ pub enum ConnectFailure {
 pub enum CloseReason {
     /// The peer or the network broke it off.
     Reset,
-    /// It took longer than a whole connection may.
+    /// It took longer than a whole connection may, unless it is to be kept ([`Output::Keep`]).
     Deadline,
     /// The peer did not read what was sent to it, and more is queued than the driver keeps.
     Overflow,
@@ -182,6 +182,12 @@ pub enum Output<E, V> {
     /// Send what is queued, then end the connection. The side that accepted it ends it first, so that the port that
     /// waits for stragglers (TIME_WAIT) is a listener's, which costs nothing, and not one that dialling needs.
     Close {
+        /// Which.
+        conn: ConnId,
+    },
+    /// This connection is meant to last: from now on the driver ends it for no deadline of its own, so a machine that wants
+    /// this has to notice by itself when the other side is gone. A dial still has to succeed in time, and closing to end.
+    Keep {
         /// Which.
         conn: ConnId,
     },

@@ -8,36 +8,26 @@ use std::thread::{self, JoinHandle};
 
 use polling::Poller;
 use simplechat_core::machine::{Host, Machine};
+use simplechat_driver::{Drive, Ending, Failure, Handle, Listener, Options, Panicked};
 
-use crate::handle::Handle;
-use crate::listener::Listener;
-use crate::net::{Ending, Net};
-use crate::options::Options;
 use crate::poll_loop::PollLoop;
-use crate::shared::{Failure, Panicked, Shared};
+use crate::pool::{Net, Pool, Shared};
 use crate::watched::Watched;
 use crate::worker;
 
-/// A machine that runs. Dropping it ends the machine: it is told that every connection is gone, and its threads are
-/// waited for, for about [`Options::linger`] at most.
+/// A machine that runs on [`Options::worker_threads`] threads, and one that waits for all sockets.
 pub struct Driver<M: Machine> {
     shared: Arc<Shared<M>>,
     poll_thread: Option<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
 }
 
-impl<M> Driver<M>
+impl<M> Drive<M> for Driver<M>
 where
     M: Machine + Send + 'static,
     M::Done: Send,
 {
-    /// Runs `machine`, with peers from `listeners`. The host is made with a handle to this driver, as it needs one to
-    /// give back the results of effects. What the machine wants done already is done before this returns.
-    ///
-    /// # Errors
-    ///
-    /// If a setting makes no sense ([`io::ErrorKind::InvalidInput`]), or the system cannot give a poller or a thread.
-    pub fn start<H>(
+    fn start<H>(
         machine: M,
         listeners: Vec<Listener>,
         options: Options,
@@ -56,7 +46,7 @@ where
             .map(|(key, listener)| Watched::listener(listener.into_socket(), &poller, key))
             .collect::<io::Result<Vec<_>>>()?;
         let worker_threads = options.worker_threads;
-        let net = Net::new(options, poller, listeners.len());
+        let net = Net::new(options, Pool::new(poller), listeners.len());
         let mut driver = Self {
             shared: Arc::new(Shared::new(net, machine)),
             poll_thread: None,
@@ -71,31 +61,25 @@ where
         Ok(driver)
     }
 
-    /// A handle to give the machine commands and results of effects.
-    #[must_use]
-    pub fn handle(&self) -> Handle<M> {
-        Handle::new(Arc::clone(&self.shared))
+    fn handle(&self) -> Handle<M> {
+        Handle::new(self.shared.clone())
     }
 
-    /// Waits until the machine has ended and everything is sent and closed. Afterwards the host is dropped and no
-    /// thread of the driver is left.
-    ///
-    /// # Errors
-    ///
-    /// If the system could no longer say which sockets are ready, so that the driver had to end.
-    ///
-    /// # Panics
-    ///
-    /// With the panic of the machine or the host, if one of them panicked.
-    pub fn wait(mut self) -> io::Result<()> {
+    fn wait(mut self) -> io::Result<()> {
         self.join();
-        match self.shared.take_failure() {
+        match self.shared.net.take_failure() {
             None => Ok(()),
             Some(Failure::Poll(error)) => Err(error),
             Some(Failure::Panic(payload)) => resume_unwind(payload),
         }
     }
+}
 
+impl<M> Driver<M>
+where
+    M: Machine + Send + 'static,
+    M::Done: Send,
+{
     fn spawn(
         &mut self,
         worker_threads: usize,
@@ -114,12 +98,11 @@ where
             .spawn(move || {
                 guard(&shared, || {
                     if let Err(error) = poll(&shared) {
-                        let _: Result<(), Panicked> =
-                            shared.run(|engine, net, now| engine.shut_down(net, now));
-                        shared.fail(Failure::Poll(error));
+                        let _: Result<(), Panicked> = shared.run(|run| run.shut_down());
+                        shared.net.fail(Failure::Poll(error));
                     }
                 });
-                shared.net.tear_down();
+                tear_down(&shared.net);
             })?;
         self.poll_thread = Some(poll_thread);
         Ok(())
@@ -133,7 +116,7 @@ impl<M: Machine> Driver<M> {
             let _ = poll_thread.join();
         }
         // The poll thread did this, unless it could not be started.
-        self.shared.net.tear_down();
+        tear_down(&self.shared.net);
         for worker in self.workers.drain(..) {
             let _ = worker.join();
         }
@@ -145,9 +128,7 @@ impl<M: Machine> Drop for Driver<M> {
     fn drop(&mut self) {
         let is_running = self.poll_thread.is_some();
         if is_running {
-            let _ = self
-                .shared
-                .run(|engine, net, now| engine.shut_down(net, now));
+            let _ = self.shared.run(|run| run.shut_down());
         } else {
             // Already waited for, or never fully started.
             self.shared.net.end(Ending::Abrupt);
@@ -164,9 +145,15 @@ impl<M: Machine> fmt::Debug for Driver<M> {
     }
 }
 
+/// Closes every socket and sends the workers home. Nothing happens after it.
+fn tear_down(net: &Arc<Net>) {
+    net.waiting.queue.close();
+    net.abandon_all();
+}
+
 /// Runs the body of a thread. A panic in it ends the driver and is kept for [`Driver::wait`].
 fn guard<M: Machine>(shared: &Shared<M>, body: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
-        shared.fail(Failure::Panic(payload));
+        shared.net.fail(Failure::Panic(payload));
     }
 }

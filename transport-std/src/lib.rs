@@ -1,5 +1,5 @@
-//! The blocking driver: runs any [`Machine`](simplechat_core::machine::Machine) on std sockets, with a fixed number of
-//! threads.
+//! The blocking transport: runs any [`Machine`](simplechat_core::machine::Machine) on std sockets, with a fixed number
+//! of threads.
 //!
 //! It knows no protocol. It moves bytes, keeps timers, and hands the machine's effects and events to a
 //! [`Host`](simplechat_core::machine::Host).
@@ -15,41 +15,21 @@
 //!
 //! One thread waits for readiness on all sockets and gathers bytes into bounded buffers; a bounded queue hands the
 //! connections that are ready to a fixed pool of workers. So no worker ever waits on a silent peer. The machine is
-//! behind one lock, and each connection is worked on by one worker at a time.
+//! behind one lock, and each connection is worked on by one worker at a time. What is done with a connection is in
+//! `simplechat-driver`, for it is the same in every transport; here is who does it, and when.
 //!
-//! Reading order: [`Driver`] and [`Handle`], then `poll_loop` and `worker` (the two kinds of thread), `connection`
-//! (what others do to a connection) and `advance` (what a worker does to it), `engine` (the machine's side). The lock
-//! order is in `sync`; the only unsafe code in `watched`.
+//! Reading order: [`Driver`], then `poll_loop` and `worker` (the two kinds of thread) and `ready` (what is between
+//! them). The lock order is in [`simplechat_driver::lock`]; the only unsafe code in `watched`.
 //!
 //! **Invariants:** nothing but the poll thread waits for sockets, and it waits for nothing else; whatever a peer can
 //! make grow has its bound in [`Options`]; a socket is taken out of the poller before it is closed.
 
-mod advance;
-mod alarm;
-mod clock;
-mod connection;
-mod counters;
-mod dial;
 mod driver;
-mod engine;
-mod error;
-mod handle;
-mod listener;
-mod net;
-mod options;
-mod outbox;
 mod poll_loop;
+mod pool;
 mod ready;
-mod shared;
-mod sync;
-mod table;
 mod watched;
 mod worker;
 
-pub use clock::Clock;
-pub use counters::Counters;
 pub use driver::Driver;
-pub use error::BindError;
-pub use handle::Handle;
-pub use listener::Listener;
-pub use options::Options;
+pub use simplechat_driver::{BindError, Clock, Counters, Drive, Handle, Listener, Options};

@@ -1,13 +1,14 @@
 //! The queue between those who notice that there is something to do and the fixed pool of workers that does it.
 //!
-//! It is bounded without ever making anybody wait: a connection is in it at most once (see [`crate::connection`]), and
+//! It is bounded without ever making anybody wait: a connection is in it at most once (see [`Turn`](crate::pool::Turn)), and
 //! so are the machine's timeout and the results of effects. So it never holds more than there are connections, and two.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::connection::Connection;
-use crate::sync::lock;
+use simplechat_driver::lock;
+
+use crate::pool::Connection;
 
 /// Something for a worker to do.
 #[derive(Debug)]

@@ -17,28 +17,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use polling::{Event, Poller};
-
-/// What to be woken for. An error or a full hang-up wakes in any case, where the system can.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Interest {
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-}
-
-impl Interest {
-    pub(crate) const READABLE: Self = Self {
-        readable: true,
-        writable: false,
-    };
-    pub(crate) const WRITABLE: Self = Self {
-        readable: false,
-        writable: true,
-    };
-
-    fn event(self, key: usize) -> Event {
-        Event::new(key, self.readable, self.writable)
-    }
-}
+use simplechat_driver::Interest;
 
 /// A socket together with its place in a poller. Dropping it takes it out of the poller and then closes it.
 #[derive(Debug)]
@@ -46,6 +25,8 @@ pub(crate) struct Watched<S: AsFd> {
     socket: S,
     poller: Arc<Poller>,
     key: usize,
+    /// What the poller watches for, if it still does.
+    armed: Option<Interest>,
 }
 
 impl Watched<TcpStream> {
@@ -87,22 +68,39 @@ impl<S: AsFd + AsRawFd> Watched<S> {
         // - So the socket is closed only when the `Watched` is dropped, and `drop` deletes it from the poller before
         //   the fields are dropped. The poller is still there, as the `Watched` holds it.
         // - A `Watched` that is leaked leaves the socket open, which breaks nothing.
-        unsafe { poller.add(&socket, interest.event(key)) }?;
+        unsafe { poller.add(&socket, event(key, interest)) }?;
         Ok(Self {
             socket,
             poller: Arc::clone(poller),
             key,
+            armed: Some(interest),
         })
     }
 
     /// Watches for `interest` until the next event.
-    pub(crate) fn arm(&self, interest: Interest) -> io::Result<()> {
-        self.poller.modify(&self.socket, interest.event(self.key))
+    pub(crate) fn arm(&mut self, interest: Interest) -> io::Result<()> {
+        if self.armed != Some(interest) {
+            self.poller
+                .modify(&self.socket, event(self.key, interest))?;
+            self.armed = Some(interest);
+        }
+        Ok(())
     }
 
-    pub(crate) fn socket(&self) -> &S {
+    /// There was an event, so it is not watched any more.
+    pub(crate) fn disarm(&mut self) {
+        self.armed = None;
+    }
+}
+
+impl<S: AsFd> AsRef<S> for Watched<S> {
+    fn as_ref(&self) -> &S {
         &self.socket
     }
+}
+
+fn event(key: usize, interest: Interest) -> Event {
+    Event::new(key, interest.readable, interest.writable)
 }
 
 impl<S: AsFd> Drop for Watched<S> {

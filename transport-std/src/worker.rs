@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use simplechat_core::machine::{CloseReason, Machine};
+use simplechat_core::machine::Machine;
+use simplechat_driver::{Facts, Panicked};
 
-use crate::connection::{Connection, Facts, Turn};
+use crate::pool::{Connection, Shared, Turn};
 use crate::ready::Job;
-use crate::shared::{Panicked, Shared};
 
 /// Works until the queue is closed.
 pub(crate) fn work<M: Machine>(shared: &Shared<M>) {
-    while let Some(job) = shared.net.queue.pop() {
+    while let Some(job) = shared.net.waiting.queue.pop() {
         let done = match job {
             Job::Connection(conn) => serve(shared, &conn),
-            Job::Timeout => time_out(shared),
-            Job::EffectsDone => effects_done(shared),
+            Job::Timeout => shared.run(|run| run.time_out()),
+            Job::EffectsDone => shared.run(|run| run.effects_done()),
         };
         if let Err(Panicked) = done {
             return;
@@ -27,7 +27,7 @@ pub(crate) fn work<M: Machine>(shared: &Shared<M>) {
 fn serve<M: Machine>(shared: &Shared<M>, conn: &Arc<Connection>) -> Result<(), Panicked> {
     shared.net.tally.took_turn();
     while let Some(facts) = advance(shared, conn) {
-        shared.run(|engine, net, now| engine.tell(net, now, conn, facts))?;
+        shared.run(|run| run.tell(conn, facts))?;
     }
     Ok(())
 }
@@ -36,38 +36,22 @@ fn serve<M: Machine>(shared: &Shared<M>, conn: &Arc<Connection>) -> Result<(), P
 fn advance<M: Machine>(shared: &Shared<M>, conn: &Arc<Connection>) -> Option<Facts> {
     let net = &shared.net;
     let mut state = conn.lock();
-    state.turn = Turn::Running;
+    state.notes = Turn::Running;
     loop {
         let change = state.advance(conn, net, net.clock.timestamp());
         let facts = state.take_facts();
         if facts.is_none() {
-            if state.arm().is_err() {
-                // It cannot be watched, so it can only be given up.
-                state.broken.get_or_insert(CloseReason::Reset);
+            let is_watched = state
+                .interest()
+                .is_none_or(|(socket, interest)| socket.arm(interest).is_ok());
+            if !is_watched {
+                state.give_up();
                 continue;
             }
-            state.turn = Turn::Idle;
+            state.notes = Turn::Idle;
         }
         drop(state);
         net.settle(conn.key, change);
         return facts;
     }
-}
-
-fn time_out<M: Machine>(shared: &Shared<M>) -> Result<(), Panicked> {
-    let handled_at = shared.run(|engine, net, now| {
-        engine.time_out(net, now);
-        now.at
-    })?;
-    shared.net.alarm.timeout_handled(handled_at);
-    Ok(())
-}
-
-fn effects_done<M: Machine>(shared: &Shared<M>) -> Result<(), Panicked> {
-    let results = shared.take_effects_done();
-    shared.run(|engine, net, now| {
-        for done in results {
-            engine.effect_done(net, now, done);
-        }
-    })
 }

@@ -26,7 +26,7 @@ use simplechat_core::name::Name;
 use simplechat_core::text::Password;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_core::wire::login::LoginRefusal;
-use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
+use simplechat_transport_std::{Clock, Drive, Driver, Handle, Listener, Options};
 
 use crate::args::Join;
 use crate::command_line::{self, Line};

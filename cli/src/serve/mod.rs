@@ -20,7 +20,7 @@ use simplechat_core::server::identity::Identity;
 use simplechat_core::server::recording::{Header, RecordedAccount, Texts};
 use simplechat_core::server::{AccountEntry, Command, Done, Effect, Server, Verdict};
 use simplechat_core::wire::frame::{Frame, RefusalCode};
-use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
+use simplechat_transport_std::{Clock, Drive, Driver, Handle, Listener, Options};
 
 use crate::args::Serve;
 use crate::credentials::Credentials;

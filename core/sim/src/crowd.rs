@@ -190,7 +190,11 @@ impl Crowd {
                     conn: ConnId::Accepted(_),
                     bytes,
                 } => sent.extend(bytes),
-                Output::Send { .. } | Output::Close { .. } | Output::Event(_) | Output::Stop => {}
+                Output::Send { .. }
+                | Output::Close { .. }
+                | Output::Keep { .. }
+                | Output::Event(_)
+                | Output::Stop => {}
             }
         }
         sent

@@ -110,8 +110,8 @@ impl Tap {
             return;
         }
         let act = match output {
-            // Of these two more is known where they are made.
-            Output::Connect { .. } | Output::Send { .. } => return,
+            // Of the first two more is known where they are made. How long a connection may last shows in what comes of it.
+            Output::Connect { .. } | Output::Send { .. } | Output::Keep { .. } => return,
             Output::Close { conn } => Act::Close { conn: *conn },
             Output::Effect(Effect::CheckPassword { id, name, .. }) => Act::CheckPassword {
                 id: *id,

@@ -214,7 +214,7 @@ impl<M: Machine> Rig<M> {
                     }
                 }
                 Output::Effect(effect) => self.effects.push(effect),
-                Output::Event(_) => {}
+                Output::Keep { .. } | Output::Event(_) => {}
                 Output::Stop => self.stopped = true,
             }
         }

@@ -339,6 +339,15 @@ impl Net {
         }
     }
 
+    /// A host wants a connection to last.
+    pub fn keep(&mut self, host: HostId, conn: ConnId) {
+        if let Some((id, side)) = self.ends.get(&(host, conn))
+            && let Some(wire) = self.wires.get_mut(id)
+        {
+            wire.end(*side).kept = true;
+        }
+    }
+
     /// When the next thing arrives somewhere.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
@@ -355,11 +364,12 @@ impl Net {
             };
             let sender = wire.end(side.other()).host;
             let end = wire.end(side);
-            let (host, conn, open, deaf) = (end.host, end.conn, end.open, end.deaf);
+            let (host, conn, open, kept, deaf) = (end.host, end.conn, end.open, end.kept, end.deaf);
             let is_asleep = self.asleep.contains(&host);
             let is_lost = deaf || is_asleep || self.cut.contains(&(sender, host));
             match queued.source {
                 _ if !open => continue,
+                _ if kept && queued.delivery == Delivery::Closed(CloseReason::Deadline) => continue,
                 Source::Host if is_asleep => {
                     self.held.push(queued);
                     continue;

@@ -244,6 +244,15 @@ fn connections_fall_silent_and_only_the_deadline_ends_them() {
 }
 
 #[test]
+fn only_the_end_that_wants_to_keep_a_connection_outlasts_the_deadline() {
+    let mut pair = Pair::new(1, kind());
+    pair.dial();
+    pair.net.keep(A, DIALLED);
+    pair.pass(Duration::from_secs(60));
+    assert_eq!((pair.end(A), pair.end(B)), (None, Some(&OVERDUE)));
+}
+
+#[test]
 fn dials_fail_at_once_or_hang() {
     let failing = Weather {
         failed_dials_per_mille: 1_000,

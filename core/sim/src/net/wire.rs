@@ -59,6 +59,8 @@ pub(super) struct End {
     pub(super) open: bool,
     /// Whether it has heard that the connection stands.
     pub(super) stands: bool,
+    /// It is to last: no deadline ends it.
+    pub(super) kept: bool,
     /// Something that was sent to it got lost, so what comes behind cannot arrive either.
     pub(super) deaf: bool,
     /// Nothing sent to this end arrives before what was sent earlier.
@@ -74,6 +76,7 @@ impl End {
             conn,
             open: true,
             stands: false,
+            kept: false,
             deaf: false,
             busy_until: now,
             latest: None,

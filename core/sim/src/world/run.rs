@@ -249,6 +249,7 @@ impl World {
                 Output::Close { conn } => {
                     self.net.close(self.now, &mut self.dice, SERVER, conn);
                 }
+                Output::Keep { conn } => self.net.keep(SERVER, conn),
             }
         }
         self.note_deadline(SERVER);
@@ -308,6 +309,7 @@ impl World {
                     self.net.send(self.now, &mut self.dice, host, conn, bytes);
                 }
                 Output::Close { conn } => self.net.close(self.now, &mut self.dice, host, conn),
+                Output::Keep { conn } => self.net.keep(host, conn),
             }
         }
         self.note_deadline(host);
