@@ -41,6 +41,12 @@ pub struct BatchNumber(pub u64);
 )]
 pub struct QueryNumber(pub u32);
 
+/// Numbers the streams of a held link: even ones are opened by the side that made the connection, odd ones by the other.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+pub struct StreamNumber(pub u32);
+
 /// What a machine calls an effect until its result is back.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,

@@ -39,5 +39,6 @@ pub mod time;
 pub mod wire;
 
 mod backoff;
+mod held;
 mod lru;
 mod timers;

@@ -92,6 +92,11 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long the login connection stays open for the word whether the listener could be reached.
 pub const PROBE_WITHIN: Duration = Duration::from_secs(3);
 
+/// Streams of a held link that its other side may have open at once; more are ended at once.
+pub const STREAMS_MAX: usize = 64;
+/// How long an exchange on a held link may take, from the first frame to the last.
+pub const EXCHANGE_WITHIN: Duration = Duration::from_secs(15);
+
 /// The longest that a client believes a server's *later*; then it asks again.
 pub const LATER_MAX: Duration = Duration::from_secs(60);
 

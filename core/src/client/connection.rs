@@ -179,7 +179,10 @@ impl Client {
                         let frame = bytes;
                         self.park(conn, remote, Connection::Parked { remote, frame });
                     }
-                    (Frame::Session(_) | Frame::Refusal(_), _) => {
+                    (
+                        Frame::Session(_) | Frame::Refusal(_) | Frame::Stream(_) | Frame::End(_),
+                        _,
+                    ) => {
                         self.refuse(conn, RefusalCode::Malformed);
                     }
                 }

@@ -7,13 +7,15 @@
 //! kind 0  handshake body: the next message of a handshake, see `channel`
 //! kind 1  session   body: session id (16) | counter (8, big-endian) | what the channel sealed
 //! kind 2  refusal   body: code (1)
+//! kind 3  stream    body: number (4, big-endian): on a held link, whose the next frame is
+//! kind 4  end       body: number (4, big-endian): this stream of a held link is over
 //! ```
 
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::SessionId;
+use crate::id::{SessionId, StreamNumber};
 use crate::limits::{FRAME_LEN_MAX, HANDSHAKE_FRAME_LEN_MAX};
 
 /// The version of the protocol, in every frame.
@@ -24,11 +26,14 @@ pub(super) const HEADER_LEN: usize = 6;
 const LENGTH_LEN: usize = 4;
 const SESSION_LEN: usize = 16;
 const COUNTER_LEN: usize = 8;
-const REFUSAL_FRAME_LEN_MAX: usize = 64;
+const STREAM_NUMBER_LEN: usize = 4;
+const SHORT_FRAME_LEN_MAX: usize = 64;
 
 const KIND_HANDSHAKE: u8 = 0;
 const KIND_SESSION: u8 = 1;
 const KIND_REFUSAL: u8 = 2;
+const KIND_STREAM: u8 = 3;
+const KIND_END: u8 = 4;
 
 /// A whole frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +44,10 @@ pub enum Frame<'a> {
     Session(SealedFrame<'a>),
     /// A short no that anyone could have sent: a hint, not a proof.
     Refusal(RefusalCode),
+    /// On a held link: the next frame is one of this stream.
+    Stream(StreamNumber),
+    /// On a held link: this stream is over.
+    End(StreamNumber),
 }
 
 /// A frame as its session's channel made it.
@@ -155,7 +164,8 @@ impl Header {
         let (shortest, longest) = match kind {
             KIND_HANDSHAKE => (0, HANDSHAKE_FRAME_LEN_MAX),
             KIND_SESSION => (SESSION_LEN + COUNTER_LEN, FRAME_LEN_MAX),
-            KIND_REFUSAL => (1, REFUSAL_FRAME_LEN_MAX),
+            KIND_REFUSAL => (1, SHORT_FRAME_LEN_MAX),
+            KIND_STREAM | KIND_END => (STREAM_NUMBER_LEN, SHORT_FRAME_LEN_MAX),
             other => return Err(FrameError::Kind(other)),
         };
         if length > longest {
@@ -198,6 +208,14 @@ impl Header {
                 let (code, _) = body.split_first().ok_or(too_short)?;
                 Ok(Frame::Refusal(RefusalCode::from_byte(*code)))
             }
+            KIND_STREAM | KIND_END => {
+                let (number, _) = body.split_first_chunk().ok_or(too_short)?;
+                let number = StreamNumber(u32::from_be_bytes(*number));
+                Ok(match self.kind {
+                    KIND_STREAM => Frame::Stream(number),
+                    _ => Frame::End(number),
+                })
+            }
             other => Err(FrameError::Kind(other)),
         }
     }
@@ -232,6 +250,8 @@ impl<'a> Frame<'a> {
                 [&frame.session.0, &frame.counter.to_be_bytes(), frame.sealed],
             ),
             Self::Refusal(code) => (KIND_REFUSAL, [&[code.to_byte()], &[], &[]]),
+            Self::Stream(number) => (KIND_STREAM, [&number.0.to_be_bytes(), &[], &[]]),
+            Self::End(number) => (KIND_END, [&number.0.to_be_bytes(), &[], &[]]),
         };
         let length = HEADER_LEN - LENGTH_LEN + parts.iter().map(|part| part.len()).sum::<usize>();
         assert!(length <= FRAME_LEN_MAX, "a frame of {length} bytes");
@@ -252,7 +272,7 @@ mod tests {
 
     fn frames() -> impl Strategy<Value = (u8, Vec<u8>, [u8; 16], u64)> {
         (
-            0u8..3,
+            0u8..5,
             prop::collection::vec(any::<u8>(), 0..300),
             any::<[u8; 16]>(),
             any::<u64>(),
@@ -267,6 +287,8 @@ mod tests {
                 counter,
                 sealed: body,
             }),
+            3 => Frame::Stream(StreamNumber(counter as u32)),
+            4 => Frame::End(StreamNumber(counter as u32)),
             _ => Frame::Refusal(RefusalCode::from_byte(body.first().copied().unwrap_or(0))),
         }
     }
