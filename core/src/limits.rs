@@ -109,6 +109,8 @@ pub const SHOWN_MAX: usize = 4_096;
 pub const SHOWING_MAX: usize = 64;
 /// People who were in an address book and whom a client can still tell apart from strangers.
 pub const FORMER_PEERS_MAX: usize = 64;
+/// People whom the user has agreed to be introduced to, and is not yet.
+pub const CONSENTS_MAX: usize = 2 * ADDRESS_BOOK_MAX;
 /// People without a mark whose last key a client remembers, to tell when it changes.
 pub const MET_MAX: usize = 2 * ADDRESS_BOOK_MAX;
 /// People whose key the user has marked as verified.

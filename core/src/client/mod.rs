@@ -1,7 +1,7 @@
 //! The client's machine: one user's session with the server, their address book, and what they are shown.
 //!
 //! Each thing has its module: `outbox` (what the user wished, until the server has answered it), `inbox` (what is shown,
-//! each message once), `questions` (who asks for the user's address), `address_book` (who may be written to directly).
+//! each message once), `questions` (who asks for the user's address), `consents` (whom the user has agreed to be introduced to), `address_book` (who may be written to directly).
 //! The rest composes them:
 //!
 //! ```text
@@ -11,6 +11,7 @@
 //! listener ─ pushes ── what the server says by dialling us
 //!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`)
 //!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
+//!          ├ mismatch ─ who has another key than the peer in whose place they are
 //!          ├ verifying ─ comparing a peer's key, and what is known of it (`peer_keys`)
 //!          └ parking ─ calls that overtook the word of who calls
 //! leaving ── how it ends
@@ -24,6 +25,7 @@ pub mod sizes;
 mod address_book;
 mod commands;
 mod connection;
+mod consents;
 mod direct;
 mod exchange;
 mod former;
@@ -32,6 +34,7 @@ mod inbox;
 mod leaving;
 mod link;
 mod login;
+mod mismatch;
 mod outbox;
 mod parking;
 mod peer_keys;
@@ -62,6 +65,7 @@ use address_book::AddressBook;
 use command::{Command, Rejected};
 use config::Config;
 use connection::Connection;
+use consents::Consents;
 use event::Event;
 use exchange::OnlineQuery;
 use former::FormerPeers;
@@ -193,6 +197,7 @@ pub struct Client {
     queries: u32,
     inbox: Inbox,
     questions: Questions,
+    consents: Consents,
     book: AddressBook,
     former: FormerPeers,
     peer_keys: PeerKeys,
@@ -236,6 +241,7 @@ impl Client {
             queries: 0,
             inbox: Inbox::new(),
             questions: Questions::default(),
+            consents: Consents::new(),
             book: AddressBook::default(),
             former: FormerPeers::new(),
             peer_keys: PeerKeys::new(),

@@ -15,6 +15,8 @@ pub struct Sizes {
     pub parked: usize,
     /// Open questions for the user's address.
     pub questions: usize,
+    /// People whom the user has agreed to be introduced to, and is not yet.
+    pub consents: usize,
     /// Peers.
     pub peers: usize,
     /// The most texts that wait for any of them.
@@ -47,6 +49,7 @@ impl Client {
             connections: self.connections.len(),
             parked: self.connections.values().filter(is_parked).count(),
             questions: self.questions.len(),
+            consents: self.consents.len(),
             peers: self.book.len(),
             waiting: self.book.most_waiting(),
             former: self.former.len(),

@@ -383,8 +383,9 @@ impl Server {
             .is_some_and(|latest| latest.instance == entrant.instance);
         let previous = self.detach_session(account);
         if !is_same {
-            // The new client does not have the address book of the old one.
+            // The new client does not have the address book of the old one, and has not agreed to what that one had.
             self.end_introductions(account, EndReason::OtherClient);
+            self.withdraw_consents(account);
             self.accounts.get_mut(account).missed.clear();
         }
         match previous {
