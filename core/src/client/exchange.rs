@@ -251,11 +251,17 @@ impl Client {
         let (Operation::GetAddress { user } | Operation::Accept { user }) = done.operation else {
             return;
         };
+        if done.has_introduced {
+            return;
+        }
         match done.answer.outcome {
             Outcome::Refused(Refusal::AlreadyAsked) => self.consents.confirm(now, user),
             Outcome::Refused(_) => {}
-            _ if done.has_introduced => {}
-            _ => self.consents.give(now, user),
+            Outcome::Asked
+            | Outcome::Done
+            | Outcome::Delivered
+            | Outcome::Stored
+            | Outcome::Broadcast { .. } => self.consents.give(now, user),
         }
     }
 

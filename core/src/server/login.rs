@@ -193,8 +193,8 @@ impl Server {
             attempt,
         } = pending;
         let now = self.clock.at;
-        // An account that is no more is not continued by a later one of its name.
-        let account = account.filter(|(id, _)| self.accounts.find(entrant.name) == Some(*id));
+        // An account that is no more is not continued by a later one of its name, nor a password by another one.
+        let account = account.filter(|_| self.credentials_of(entrant.name) == account);
         let (Verdict::Right, Some((_, credentials))) = (verdict, account) else {
             let attempts_left = self.lockout.fail(now, attempt);
             self.record_lockout(entrant.name, caller.remote.ip());
@@ -298,6 +298,7 @@ impl Server {
             .confirm_below(entrant.lowest_unanswered);
         let lane = Lane::new(self.config.presence_interval, &owner.mailbox);
         let origination = Origination {
+            since: self.clock.at,
             instance,
             remote,
             local: local.ip().to_canonical(),
@@ -419,7 +420,7 @@ impl Server {
     }
 
     /// Those who may know are told that a user is gone.
-    fn depart(&mut self, account: AccountId, departure: Departure) {
+    pub(super) fn depart(&mut self, account: AccountId, departure: Departure) {
         self.withdraw_questions(account);
         self.alert(account, Presence::Offline);
         let user = self.accounts.get(account).name;

@@ -264,6 +264,9 @@ fn push_items() {
         Push::SessionEnded {
             reason: SessionEnd::Removed
         },
+        Push::SessionEnded {
+            reason: SessionEnd::CredentialsChanged
+        },
         Push::Stopping,
         Push::Undelivered { to: user, count: 3 },
     ]));
