@@ -61,6 +61,8 @@ pub const RECORDS_MAX: usize = 65_536;
 pub const PASSWORD_CHECKS_MAX: usize = 1_024;
 /// Handshakes of one source under way in one budget; more are refused for now.
 pub const HANDSHAKES_PER_SOURCE_MAX: usize = 64;
+/// Handshakes under way that show cookies of one account; more are refused for now.
+pub const HANDSHAKES_PER_ACCOUNT_MAX: usize = 8;
 /// Handshakes under way in one budget; more are refused for now.
 pub const HANDSHAKES_MAX: usize = 1_024;
 /// Sources whose handshakes are counted in one budget; the one that called the longest ago is forgotten.
@@ -69,6 +71,8 @@ pub const HANDSHAKE_SOURCES_MAX: usize = 16_384;
 pub const LOCKOUT_ENTRIES_MAX: usize = 65_536;
 /// Sources from which an account has logged in lately and that its account-wide budget does not refuse.
 pub const KNOWN_SOURCES_MAX: usize = 32;
+/// Keys with which it has, see [`KNOWN_SOURCES_MAX`].
+pub const KNOWN_KEYS_MAX: usize = 32;
 /// Checks of a client's listener within [`PROBE_WINDOW`].
 pub const PROBES_PER_WINDOW: usize = 6;
 /// See [`PROBES_PER_WINDOW`].

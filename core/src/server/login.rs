@@ -1,15 +1,16 @@
 //! Logging in and out: from a login's first byte to a session, and how sessions end.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use core::time::Duration;
 
 use super::account::{CredentialsDigest, LatestLogin};
+use super::admission::AccountTag;
 use super::connection::Connection;
 use super::event::{Arrival, Departure, Event};
 use super::handshake::Caller;
 use super::intake::Intake;
 use super::lane::Lane;
-use super::lockout::{Attempt, Denied};
+use super::lockout::{Attempt, Denied, Provenance};
 use super::record::Record;
 use super::recording::{Entrant, Fact, Saying};
 use super::session::{Listener, Origination, Session};
@@ -132,7 +133,7 @@ impl Server {
 
     fn check_password(&mut self, caller: Caller, entrant: Entrant, password: Password) {
         let name = entrant.name;
-        let attempt = match self.admit(name, caller.remote) {
+        let attempt = match self.admit(name, caller.provenance()) {
             Ok(attempt) => attempt,
             Err(refusal) => return self.refuse_login(caller, name, refusal),
         };
@@ -150,13 +151,13 @@ impl Server {
     }
 
     /// Whether a password is to be checked at all.
-    fn admit(&mut self, name: Name, remote: SocketAddr) -> Result<Attempt, LoginRefusal> {
+    fn admit(&mut self, name: Name, provenance: Provenance) -> Result<Attempt, LoginRefusal> {
         let seconds = whole_secs_up(BUSY_FOR);
         if self.checks.len() >= PASSWORD_CHECKS_MAX {
             return Err(LoginRefusal::Busy { seconds });
         }
         self.lockout
-            .admit(self.clock.at, name, Source::of(remote.ip()))
+            .admit(self.clock.at, name, provenance)
             .map_err(|denied| match denied {
                 Denied::Locked(rest) => LoginRefusal::Locked {
                     seconds: whole_secs_up(rest),
@@ -267,6 +268,7 @@ impl Server {
         entrant: Entrant,
         pass: Pass,
     ) {
+        let provenance = caller.provenance();
         let Caller {
             conn,
             remote,
@@ -284,6 +286,7 @@ impl Server {
             key,
         });
         let user = owner.name;
+        self.lockout.note_known(self.clock.at, user, provenance);
         self.records.record(Record::LoggedIn {
             user,
             instance,
@@ -338,7 +341,7 @@ impl Server {
         let tickets = &self.identity.tickets;
         Pass {
             ticket: tickets.issue(holder, now, &mut *self.secrets),
-            cookie: tickets.cookie(now, &mut *self.secrets),
+            cookie: tickets.cookie(AccountTag::of(entrant.name), now, &mut *self.secrets),
         }
     }
 

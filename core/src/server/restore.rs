@@ -7,10 +7,12 @@ use super::account::LatestLogin;
 use super::intake::Intake;
 use super::introduction::Pair;
 use super::lane::{Notice, push_notice};
+use super::lockout::Provenance;
 use super::mailbox::{Entry, Keeping, Origin, Place};
 use super::record::Record;
 use super::source::Source;
 use super::{AccountId, Server};
+use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::WallTime;
 use crate::wire::item::encode;
@@ -67,7 +69,7 @@ impl Server {
                         key,
                     },
                 )?;
-                self.note_known(user, from, at);
+                self.note_known(user, from, key, at);
             }
             Record::LockedOut { name, from, until } => self.apply_lock(name, from, until),
             Record::LoggedOut { user } => self.accounts.find_mut(user)?.missed.clear(),
@@ -138,9 +140,11 @@ impl Server {
         Some(())
     }
 
-    fn note_known(&mut self, user: Name, from: IpAddr, at: WallTime) {
+    fn note_known(&mut self, user: Name, from: IpAddr, key: PublicKey, at: WallTime) {
         let at = self.clock.at - self.since(at);
-        self.lockout.note_known(at, user, Source::of(from));
+        let source = Source::of(from);
+        self.lockout
+            .note_known(at, user, Provenance { source, key });
     }
 
     fn apply_lock(&mut self, name: Name, from: Option<IpAddr>, until: WallTime) {

@@ -12,6 +12,7 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 
 use super::account::CredentialsDigest;
+use super::admission::AccountTag;
 use super::recording::Entrant;
 use crate::id::InstanceId;
 use crate::key::{KEY_LEN, PublicKey};
@@ -24,7 +25,7 @@ use crate::wire::login::{Cookie, Ticket};
 const NONCE_LEN: usize = 24;
 /// What is sealed as the one does not open as the other.
 const TICKET_LABEL: &[u8] = b"simplechat ticket 1";
-const COOKIE_LABEL: &[u8] = b"simplechat cookie 1";
+const COOKIE_LABEL: &[u8] = b"simplechat cookie 2";
 
 /// Whom a ticket is for.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,19 +91,29 @@ impl TicketKey {
         bytes
     }
 
-    /// An admission cookie for who has just logged in.
-    pub(super) fn cookie(&self, now: WallTime, secrets: &mut dyn SecretSource) -> Cookie {
-        let bytes = self.seal(&expiry(now).0.to_be_bytes(), COOKIE_LABEL, secrets);
+    /// An admission cookie for who has just logged in. Whose it is only the server can read.
+    pub(super) fn cookie(
+        &self,
+        account: AccountTag,
+        now: WallTime,
+        secrets: &mut dyn SecretSource,
+    ) -> Cookie {
+        let expires = u32::try_from(expiry(now).0 / 1_000).unwrap_or(u32::MAX);
+        let content = [expires.to_be_bytes(), account.0.to_be_bytes()].concat();
+        let bytes = self.seal(&content, COOKIE_LABEL, secrets);
         Cookie::new(bytes.try_into().expect("cookies are all of one length"))
     }
 
-    /// Whether somebody who shows this has logged in lately.
-    pub(super) fn is_good_cookie(&self, bytes: &[u8], now: WallTime) -> bool {
-        let opened = (bytes.len() == COOKIE_LEN).then(|| self.unseal(bytes, COOKIE_LABEL));
-        opened
-            .flatten()
-            .and_then(|expires| Some(u64::from_be_bytes(expires.try_into().ok()?)))
-            .is_some_and(|expires| now.0 < expires)
+    /// Who has logged in lately, if somebody shows this: the account that was given it.
+    pub(super) fn open_cookie(&self, bytes: &[u8], now: WallTime) -> Option<AccountTag> {
+        if bytes.len() != COOKIE_LEN {
+            return None;
+        }
+        let content = self.unseal(bytes, COOKIE_LABEL)?;
+        let (expires, account) = content.split_first_chunk()?;
+        let account = AccountTag(u32::from_be_bytes(account.try_into().ok()?));
+        let is_good = now.0 / 1_000 < u32::from_be_bytes(*expires).into();
+        is_good.then_some(account)
     }
 
     /// Whether a ticket is good for who shows it.
@@ -197,14 +208,17 @@ mod tests {
     #[test]
     fn a_cookie_is_good_until_it_expires_and_a_ticket_is_none() {
         let (key, ticket) = issued();
-        let cookie = key.cookie(NOW, &mut SeededSecrets::new(2));
+        let account = AccountTag::of(holder().account);
+        let cookie = key.cookie(account, NOW, &mut SeededSecrets::new(2));
         let last = WallTime(NOW.0 + 24 * 60 * 60 * 1_000 - 1);
-        assert!(key.is_good_cookie(cookie.as_bytes(), last));
-        assert!(!key.is_good_cookie(cookie.as_bytes(), WallTime(last.0 + 1)));
-        assert!(!key.is_good_cookie(ticket.as_bytes(), NOW));
-        assert!(!key.is_good_cookie(&[], NOW));
+        let opened = |key: &TicketKey, bytes: &[u8], now| key.open_cookie(bytes, now);
+        assert_eq!(opened(&key, cookie.as_bytes(), last), Some(account));
+        let expired = WallTime(last.0 + 1);
+        assert_eq!(opened(&key, cookie.as_bytes(), expired), None);
+        assert_eq!(opened(&key, ticket.as_bytes(), NOW), None);
+        assert_eq!(opened(&key, &[], NOW), None);
         let other = TicketKey::new(&[8; KEY_LEN]);
-        assert!(!other.is_good_cookie(cookie.as_bytes(), NOW));
+        assert_eq!(opened(&other, cookie.as_bytes(), NOW), None);
     }
 
     #[test]
