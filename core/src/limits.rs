@@ -125,6 +125,8 @@ pub const PEER_SESSIONS_MAX: usize = 3 * (ADDRESS_BOOK_MAX + FORMER_PEERS_MAX);
 pub const GREETINGS_MAX: usize = 32;
 /// How many of them may come from one address.
 pub const GREETINGS_PER_ADDRESS_MAX: usize = 8;
+/// Sources whose handshakes a client counts; the one that called the longest ago is forgotten.
+pub const GREETING_SOURCES_MAX: usize = 1_024;
 /// Calls in unknown sessions that wait in a client for the keys to come.
 pub const PARKED_MAX: usize = 16;
 /// How many of them may come from one address, so that no single stranger takes all places.

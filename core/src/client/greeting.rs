@@ -13,6 +13,7 @@ use crate::id::IntroductionId;
 use crate::key::PublicKey;
 use crate::limits::{GREETINGS_MAX, GREETINGS_PER_ADDRESS_MAX};
 use crate::machine::ConnId;
+use crate::source::Source;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{Items, Payload, decode};
@@ -113,7 +114,7 @@ impl Client {
 
     /// Somebody calls our listener who knows our key.
     pub(super) fn on_greeting(&mut self, conn: ConnId, remote: SocketAddr, message: &[u8]) {
-        if !self.may_greet(remote) {
+        if !self.may_greet(remote) || !self.callers.admit(self.clock.at, Source::of(remote.ip())) {
             return self.refuse(conn, RefusalCode::Busy);
         }
         let called = Called::take(

@@ -9,7 +9,7 @@
 //! link ─ login ───── getting a session, and getting it back when the server was away
 //!      └ exchange ── requests to the server and its answers
 //! listener ─ pushes ── what the server says by dialling us
-//!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`)
+//!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`), and how often (`callers`)
 //!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
 //!          ├ mismatch ─ who has another key than the peer in whose place they are
 //!          ├ verifying ─ comparing a peer's key, and what is known of it (`peer_keys`)
@@ -23,6 +23,7 @@ pub mod event;
 pub mod sizes;
 
 mod address_book;
+mod callers;
 mod commands;
 mod connection;
 mod consents;
@@ -62,6 +63,7 @@ use crate::time::Moment;
 use crate::timers::Timers;
 
 use address_book::AddressBook;
+use callers::Callers;
 use command::{Command, Rejected};
 use config::Config;
 use connection::Connection;
@@ -205,6 +207,7 @@ pub struct Client {
     /// The number of the next private message, whomever it is for.
     next_private: Seq,
     strangers: LruMap<IpAddr, ()>,
+    callers: Callers,
     connections: BTreeMap<ConnId, Connection>,
     dialled: u64,
     effects: u64,
@@ -248,6 +251,7 @@ impl Client {
             peer_sessions: PeerSessions::default(),
             next_private: Seq::FIRST,
             strangers: LruMap::new(STRANGERS_MAX),
+            callers: Callers::new(),
             connections: BTreeMap::new(),
             dialled: 0,
             effects: 0,

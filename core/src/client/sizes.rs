@@ -13,6 +13,8 @@ pub struct Sizes {
     pub connections: usize,
     /// Calls among them that wait for keys.
     pub parked: usize,
+    /// Sources whose handshakes are counted.
+    pub callers: usize,
     /// Open questions for the user's address.
     pub questions: usize,
     /// People whom the user has agreed to be introduced to, and is not yet.
@@ -48,6 +50,7 @@ impl Client {
             outbox: self.outbox.len(),
             connections: self.connections.len(),
             parked: self.connections.values().filter(is_parked).count(),
+            callers: self.callers.len(),
             questions: self.questions.len(),
             consents: self.consents.len(),
             peers: self.book.len(),

@@ -279,3 +279,26 @@ fn an_introduction_that_nobody_agreed_to_changes_nothing() {
     let peer = name("carol");
     assert_eq!(events, [PeerEvent::Introduced { peer }.into()]);
 }
+
+#[test]
+fn who_calls_too_often_is_refused_before_anything_is_computed() {
+    let (mut client, _) = client_with_bob([BOB_AT].into());
+    let nonsense = Frame::Handshake(&[7; 48]).to_bytes();
+    let mut refusals = Vec::new();
+    for number in 0..121 {
+        let conn = ConnId::Accepted(number);
+        let (local, remote) = (BOB_AT, BOB_AT);
+        let accepted = Input::Accepted {
+            conn,
+            remote,
+            local,
+        };
+        client.handle_input(NOW, accepted);
+        receive(&mut client, conn, &nonsense);
+        refusals.extend(outputs(&mut client).0.into_iter().map(|(_, bytes)| bytes));
+    }
+    let malformed = Frame::Refusal(RefusalCode::Malformed).to_bytes();
+    let busy = Frame::Refusal(RefusalCode::Busy).to_bytes();
+    assert_eq!(refusals[..120], vec![malformed; 120]);
+    assert_eq!(refusals[120..], [busy]);
+}

@@ -15,13 +15,13 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::source::Source;
 use crate::limits::{
     HANDSHAKE_SOURCES_MAX, HANDSHAKES_MAX, HANDSHAKES_PER_ACCOUNT_MAX, HANDSHAKES_PER_SOURCE_MAX,
 };
 use crate::lru::LruMap;
 use crate::name::Name;
 use crate::rate::{Bucket, Rate};
+use crate::source::Source;
 use crate::time::Timestamp;
 
 /// How often a source may begin a handshake.

@@ -10,11 +10,11 @@ use super::admission::{Admitted, Budget, Denied};
 use super::connection::Connection;
 use super::event::Fault;
 use super::lockout::Provenance;
-use super::source::Source;
 use crate::channel::{Answering, Called, Channel, Part};
 use crate::key::PublicKey;
 use crate::limits::HANDSHAKE_WITHIN;
 use crate::machine::ConnId;
+use crate::source::Source;
 use crate::wire::frame::RefusalCode;
 
 /// Somebody who has shaken hands.

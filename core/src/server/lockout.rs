@@ -14,11 +14,11 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::source::Source;
 use crate::key::PublicKey;
 use crate::limits::{KNOWN_KEYS_MAX, KNOWN_SOURCES_MAX, LOCKOUT_ENTRIES_MAX};
 use crate::lru::LruMap;
 use crate::name::Name;
+use crate::source::Source;
 use crate::time::Timestamp;
 
 /// How long a source and a key stay known to an account after a login from it and with it.
