@@ -67,6 +67,34 @@ fn a_client_that_could_not_be_told_is_refused_when_it_comes_back() {
 }
 
 #[test]
+fn an_account_that_is_added_again_with_the_same_line_takes_no_ticket_from_before() {
+    for restarts in [false, true] {
+        let mut w = World::new(16);
+        let alice = w.join("alice");
+        w.cut_from_server(alice);
+        remove(&mut w, "alice");
+        set(&mut w, "alice", "alice");
+        w.run(Duration::from_secs(5));
+        if restarts {
+            w.crash_server();
+            w.start_server();
+        }
+        w.heal_to_server(alice);
+        w.look_away();
+        w.run(Duration::from_secs(200));
+        let asked = "password needed".to_owned();
+        assert!(w.saw(alice).contains(&asked), "{restarts}");
+        // With the ticket that she has now she comes back by herself.
+        w.run(Duration::from_secs(10));
+        w.crash_server();
+        w.start_server();
+        w.run(Duration::from_secs(200));
+        assert!(!w.saw(alice).contains(&asked), "{restarts}");
+        assert_eq!(w.server().online(), 1, "{restarts}");
+    }
+}
+
+#[test]
 fn introductions_and_questions_end_with_an_account() {
     let mut w = World::new(3);
     let [alice, bob, carol, dave] = ["alice", "bob", "carol", "dave"].map(|name| w.join(name));

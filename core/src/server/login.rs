@@ -88,11 +88,14 @@ impl Server {
     }
 
     fn judge(&self, ticket: &Ticket, entrant: &Entrant) -> Verdict {
-        let credentials = self.credentials_of(entrant.name).map(|(_, digest)| digest);
+        let account = self.accounts.find(entrant.name);
+        let account = account.map(|account| self.accounts.get(account));
         // Looked at also if there is no such account: the time that it takes must not tell.
-        let holder = Holder::of(entrant, credentials.unwrap_or(CredentialsDigest([0; 32])));
-        let now = self.ticket_time();
-        if self.identity.tickets.is_good(ticket, &holder, now) & credentials.is_some() {
+        let credentials = account.map_or(CredentialsDigest([0; 32]), |account| account.credentials);
+        let holder = Holder::of(entrant, credentials);
+        let period =
+            account.map_or(WallTime(0), |account| account.tickets_from)..self.ticket_time();
+        if self.identity.tickets.is_good(ticket, &holder, period) & account.is_some() {
             Verdict::Right
         } else {
             Verdict::Wrong

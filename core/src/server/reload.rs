@@ -56,7 +56,11 @@ impl Server {
     fn take_entry(&mut self, entry: AccountEntry) {
         let user = entry.name;
         let Some(account) = self.accounts.find(user) else {
+            let now = self.ticket_time();
             self.accounts.add(entry);
+            if let Some(added) = self.accounts.find_mut(user) {
+                added.tickets_from = now;
+            }
             return self.event(Event::AccountAdded { user });
         };
         let owner = self.accounts.get_mut(account);

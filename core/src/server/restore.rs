@@ -69,6 +69,8 @@ impl Server {
                         key,
                     },
                 )?;
+                let owner = self.accounts.find_mut(user)?;
+                owner.tickets_from = owner.tickets_from.min(at);
                 self.note_known(user, from, key, at);
             }
             Record::LockedOut { name, from, until } => self.apply_lock(name, from, until),
@@ -157,6 +159,8 @@ impl Server {
         // If there is an account of that name it is a later one.
         let account = self.accounts.find(user)?;
         let _ = self.accounts.erase(account);
+        // Until it is known when the later one logged in first.
+        self.accounts.get_mut(account).tickets_from = self.ticket_time();
         Some(())
     }
 

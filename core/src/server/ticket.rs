@@ -2,10 +2,11 @@
 //!
 //! The server keeps none of them (RFC 5077): what it has to know stands in the ticket, sealed under a key that only the server
 //! has. A ticket is good for one account, client key and client instance, while the account's line in the credentials is what it
-//! was, and for [`TICKET_LIFETIME`].
+//! was, and for [`TICKET_LIFETIME`]. An account that is added is another one than those of its name before, whatever its line.
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
@@ -116,10 +117,18 @@ impl TicketKey {
         is_good.then_some(account)
     }
 
-    /// Whether a ticket is good for who shows it.
-    pub(super) fn is_good(&self, ticket: &Ticket, holder: &Holder, now: WallTime) -> bool {
-        self.open(ticket)
-            .is_some_and(|content| content.holder == *holder && now < content.expires)
+    /// Whether a ticket is good for who shows it at the end of a period, and was given to them within it.
+    pub(super) fn is_good(
+        &self,
+        ticket: &Ticket,
+        holder: &Holder,
+        period: Range<WallTime>,
+    ) -> bool {
+        self.open(ticket).is_some_and(|content| {
+            content.holder == *holder
+                && content.expires >= expiry(period.start)
+                && content.expires > period.end
+        })
     }
 
     fn open(&self, ticket: &Ticket) -> Option<Content> {
@@ -155,6 +164,7 @@ mod tests {
     use crate::rng::SeededSecrets;
 
     const NOW: WallTime = WallTime(1_000_000);
+    const ANY: WallTime = WallTime(0);
 
     fn holder() -> Holder {
         Holder {
@@ -175,8 +185,16 @@ mod tests {
     fn a_ticket_is_good_until_it_expires() {
         let (key, ticket) = issued();
         let last = WallTime(NOW.0 + 24 * 60 * 60 * 1_000 - 1);
-        assert!(key.is_good(&ticket, &holder(), last));
-        assert!(!key.is_good(&ticket, &holder(), WallTime(last.0 + 1)));
+        assert!(key.is_good(&ticket, &holder(), ANY..last));
+        assert!(!key.is_good(&ticket, &holder(), ANY..WallTime(last.0 + 1)));
+    }
+
+    #[test]
+    fn a_ticket_from_before_an_account_was_there_is_for_an_earlier_one() {
+        let (key, ticket) = issued();
+        assert!(key.is_good(&ticket, &holder(), NOW..NOW));
+        let next = WallTime(NOW.0 + 1);
+        assert!(!key.is_good(&ticket, &holder(), next..next));
     }
 
     #[test]
@@ -201,7 +219,7 @@ mod tests {
             },
         ];
         for (number, other) in others.iter().enumerate() {
-            assert!(!key.is_good(&ticket, other, NOW), "{number}");
+            assert!(!key.is_good(&ticket, other, ANY..NOW), "{number}");
         }
     }
 
@@ -225,14 +243,14 @@ mod tests {
     fn only_its_own_tickets_are_good() {
         let (key, ticket) = issued();
         let other = TicketKey::new(&[8; KEY_LEN]);
-        assert!(!other.is_good(&ticket, &holder(), NOW));
+        assert!(!other.is_good(&ticket, &holder(), ANY..NOW));
         let bytes = ticket.as_bytes();
         for place in 0..bytes.len() {
             let mut changed = bytes.to_vec();
             changed[place] ^= 1;
-            assert!(!key.is_good(&Ticket::new(changed).unwrap(), &holder(), NOW));
+            assert!(!key.is_good(&Ticket::new(changed).unwrap(), &holder(), ANY..NOW));
             let cut = Ticket::new(bytes[..place].to_vec()).unwrap();
-            assert!(!key.is_good(&cut, &holder(), NOW));
+            assert!(!key.is_good(&cut, &holder(), ANY..NOW));
         }
     }
 }
