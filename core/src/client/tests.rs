@@ -118,7 +118,7 @@ fn outputs(client: &mut Client) -> (Vec<(ConnId, Vec<u8>)>, Vec<Event>) {
         match output {
             Output::Send { conn, bytes } => frames.push((conn, bytes)),
             Output::Event(event) => events.push(event),
-            _ => {}
+            Output::Connect { .. } | Output::Close { .. } | Output::Effect(_) | Output::Stop => {}
         }
     }
     (frames, events)
