@@ -473,6 +473,8 @@ impl Model {
             | PeerEvent::AddressDenied { .. }
             | PeerEvent::NoAnswer { .. }
             | PeerEvent::RefusedFormerPeer { .. }
+            | PeerEvent::KeyMismatch { .. }
+            | PeerEvent::IntroducedUnasked { .. }
             | PeerEvent::RefusedStranger { .. } => {}
         }
     }
