@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use crate::wire::login::LinkChoice;
+
 /// The settings of a client that its machine depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -13,6 +15,8 @@ pub struct Config {
     pub listener: SocketAddr,
     /// How long leaving may take: sending what waits, and telling the server and peers.
     pub leave_within: Duration,
+    /// How the server is to reach this client.
+    pub link: LinkChoice,
 }
 
 impl Config {
@@ -23,6 +27,7 @@ impl Config {
             servers,
             listener,
             leave_within: Duration::from_secs(3),
+            link: LinkChoice::Auto,
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) enum Connection {
     },
     /// A call whose answer waits until what it brought has been shown.
     Showing,
+    /// A held link with the server, in this session: what comes there is taken apart before it is looked at here.
+    Held { session: SessionId },
     /// Our login.
     Login(LoginConnection),
     /// A request to the server.
@@ -148,9 +150,10 @@ impl Client {
             | Connection::Request { deframer, .. }
             | Connection::Greeting { deframer, .. }
             | Connection::PeerDelivery { deframer, .. } => Some(deframer),
-            Connection::Parked { .. } | Connection::ParkedGreeting { .. } | Connection::Showing => {
-                None
-            }
+            Connection::Parked { .. }
+            | Connection::ParkedGreeting { .. }
+            | Connection::Showing
+            | Connection::Held { .. } => None,
         }
     }
 
@@ -239,7 +242,8 @@ impl Client {
                 self.close(conn);
             }
             Some(
-                Connection::Login(_)
+                Connection::Held { .. }
+                | Connection::Login(_)
                 | Connection::Request { .. }
                 | Connection::Greeting { .. }
                 | Connection::PeerDelivery { .. },
@@ -268,6 +272,7 @@ impl Client {
             | None => {}
             Some(
                 Connection::Call { .. }
+                | Connection::Held { .. }
                 | Connection::Login(_)
                 | Connection::Request { .. }
                 | Connection::Greeting { .. }
@@ -282,6 +287,7 @@ impl Client {
     /// A connection is gone, or as good as gone.
     fn on_lost(&mut self, conn: ConnId, cause: AwayCause) {
         match self.connections.remove(&conn) {
+            Some(Connection::Held { .. }) => self.on_link_lost(conn, cause),
             Some(Connection::Login(login)) => self.on_login_lost(&login, cause),
             Some(Connection::Request { exchange, .. }) => {
                 self.on_request_lost(conn, &exchange, cause);

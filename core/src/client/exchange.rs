@@ -88,7 +88,7 @@ impl Client {
         };
         let exchange = Exchange { session, errand };
         let deframer = Deframer::default();
-        let conn = self.dial(to, Connection::Request { exchange, deframer });
+        let conn = self.dial_server(to, Connection::Request { exchange, deframer });
         let mut payload = Payload::default();
         match errand {
             Errand::Operations => {}

@@ -14,6 +14,7 @@ use crate::key::PublicKey;
 use crate::machine::ConnId;
 use crate::time::Timestamp;
 use crate::wire::login::{Cookie, LoginCause, Ticket};
+use crate::wire::request::Reach;
 
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(30);
@@ -82,6 +83,10 @@ pub(super) struct Link {
     /// What the server gave at the last login, for the next one.
     pub(super) ticket: Option<Ticket>,
     pub(super) cookie: Option<Cookie>,
+    /// The connection that everything travels on, if not each exchange has its own.
+    pub(super) held: Option<ConnId>,
+    /// What the user knows of how the server reaches them.
+    pub(super) reach: Option<Reach>,
     /// The last login that was granted.
     pub(super) login: Option<LoginNumber>,
     /// Why the server counts as away, once the user was told.
@@ -103,6 +108,8 @@ impl Link {
             server_key: None,
             ticket: None,
             cookie: None,
+            held: None,
+            reach: None,
             login: None,
             away: None,
             server: 0,

@@ -159,6 +159,7 @@ impl Client {
             lowest_unanswered: self.outbox.lowest_unanswered(),
             cause,
             candidates: Bounded::first_of([own]),
+            link: self.config.link,
         };
         let request = Zeroizing::new(encode(&LoginRequest::Login(login)));
         let (channel, bytes) = met.say(&request);
@@ -228,6 +229,8 @@ impl Client {
         // The ticket takes its place.
         self.password = None;
         self.link.state = State::Ready;
+        // A link that there may be is the former session's.
+        self.link.held = None;
         self.link.failed_servers = 0;
         self.link.away = None;
         self.inbox.start_session();
@@ -315,13 +318,10 @@ impl Client {
             let item = Items::new(&opened.payload).next()?.ok()?;
             decode(item).ok()
         });
-        if let Some(Answer::ListenerChecked { reach }) = answer
-            && reach == Reach::Unreachable
-        {
-            let port = self.config.listener.port();
-            self.event(SessionEvent::ListenerUnreachable { port });
+        match answer {
+            Some(Answer::ListenerChecked { reach }) => self.on_checked(conn, sealed.session, reach),
+            _ => self.close(conn),
         }
-        self.close(conn);
     }
 
     pub(super) fn on_login_lost(&mut self, login: &LoginConnection, cause: AwayCause) {

@@ -31,6 +31,7 @@ mod direct;
 mod exchange;
 mod former;
 mod greeting;
+mod held_link;
 mod inbox;
 mod leaving;
 mod link;
@@ -215,6 +216,7 @@ pub struct Client {
     dialled: u64,
     effects: u64,
     timers: Timers<TimerKind>,
+    held: HeldLinks,
     outputs: VecDeque<Output>,
     phase: Phase,
 }
@@ -259,6 +261,7 @@ impl Client {
             dialled: 0,
             effects: 0,
             timers: Timers::default(),
+            held: HeldLinks::default(),
             outputs: VecDeque::new(),
             phase: Phase::Running,
         }
@@ -297,7 +300,8 @@ impl Client {
             self.outputs.len() < OUTPUTS_MAX,
             "the driver does not drain the client's outputs"
         );
-        self.outputs.push_back(output);
+        self.outputs
+            .extend(self.held.carry(output).into_iter().flatten());
     }
 
     fn event(&mut self, event: impl Into<Event>) {
@@ -320,6 +324,23 @@ impl Client {
         self.connections.insert(conn, purpose);
         self.output(Output::Connect { conn, to });
         conn
+    }
+
+    /// Takes a fact, of a connection or of a stream of a held link.
+    fn take(&mut self, input: Input<'_, Done>) {
+        match input {
+            Input::Accepted { conn, remote, .. } => self.on_accepted(conn, remote),
+            Input::Connected { conn, local } => self.on_connected(conn, local),
+            Input::ConnectFailed { conn, failure } => self.on_connect_failed(conn, failure),
+            Input::Closed { conn, .. } => self.on_closed(conn),
+            Input::Received { conn, bytes } => self.on_received(conn, bytes),
+            Input::Finished { conn } => self.on_finished(conn),
+            Input::EffectDone(Done::Shown { id }) => self.on_shown(id),
+            Input::EffectDone(Done::ServerJudged { id, trust }) => {
+                self.on_server_judged(id, trust);
+            }
+            Input::Timeout => self.on_timeout(),
+        }
     }
 
     fn on_timeout(&mut self) {
@@ -357,17 +378,23 @@ impl Machine for Client {
             return;
         }
         match input {
-            Input::Accepted { conn, remote, .. } => self.on_accepted(conn, remote),
-            Input::Connected { conn, local } => self.on_connected(conn, local),
-            Input::ConnectFailed { conn, failure } => self.on_connect_failed(conn, failure),
-            Input::Closed { conn, .. } => self.on_closed(conn),
-            Input::Received { conn, bytes } => self.on_received(conn, bytes),
-            Input::Finished { conn } => self.on_finished(conn),
-            Input::EffectDone(Done::Shown { id }) => self.on_shown(id),
-            Input::EffectDone(Done::ServerJudged { id, trust }) => {
-                self.on_server_judged(id, trust);
+            Input::Received { conn, bytes } if self.held.is_held(conn) => {
+                self.on_link_received(conn, bytes);
             }
-            Input::Timeout => self.on_timeout(),
+            Input::Closed { conn, .. } | Input::Finished { conn } if self.held.is_held(conn) => {
+                self.drop_link(conn);
+            }
+            Input::Timeout => {
+                self.drop_silent_links();
+                self.take(input);
+            }
+            Input::Accepted { .. }
+            | Input::Connected { .. }
+            | Input::ConnectFailed { .. }
+            | Input::Received { .. }
+            | Input::Finished { .. }
+            | Input::Closed { .. }
+            | Input::EffectDone(_) => self.take(input),
         }
         self.proceed_leaving();
     }
@@ -387,10 +414,13 @@ impl Machine for Client {
         if self.phase == Phase::Ended {
             return None;
         }
-        self.timers.next().map(|(at, kind)| Deadline {
+        let timer = self.timers.next().map(|(at, kind)| Deadline {
             at,
             kind: kind.as_str(),
-        })
+        });
+        let kind = "give up a held link";
+        let stream = self.held.next_deadline().map(|at| Deadline { at, kind });
+        Deadline::earliest(timer, stream)
     }
 }
 

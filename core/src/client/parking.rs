@@ -92,6 +92,7 @@ impl Client {
                 }
                 Connection::Call { .. }
                 | Connection::Showing
+                | Connection::Held { .. }
                 | Connection::Login(_)
                 | Connection::Request { .. }
                 | Connection::Greeting { .. }

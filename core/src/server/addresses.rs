@@ -111,7 +111,7 @@ impl Server {
         [pair.asked, pair.asker].into_iter().all(|account| {
             let session = self.accounts.get(account).session.as_ref();
             session.is_some_and(|session| match session.listener {
-                Listener::Reachable | Listener::Unreachable => true,
+                Listener::Reachable | Listener::Unreachable | Listener::Held { .. } => true,
                 Listener::Unknown | Listener::Probing { .. } => false,
             })
         })

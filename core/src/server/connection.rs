@@ -8,6 +8,7 @@ use super::recording::{Answered, Fact, Saying};
 use super::requests::Exchange;
 use super::session::Listener;
 use super::{Output, Server};
+use crate::held::Ends;
 use crate::id::SessionId;
 use crate::machine::ConnId;
 use crate::wire::deframer::Deframer;
@@ -29,7 +30,12 @@ pub(super) enum Connection {
     /// A login whose password is being checked.
     LoggingIn,
     /// A login that was answered, waiting for word of the listener.
-    LoggedIn { account: AccountId },
+    LoggedIn { account: AccountId, ends: Ends },
+    /// A held link: what comes there is taken apart before it is looked at here.
+    Held {
+        account: AccountId,
+        session: SessionId,
+    },
     /// A request whose answer waits for outcomes.
     Exchange(Exchange),
     /// Dialled, to find out whether a listener belongs to its session.
@@ -70,6 +76,7 @@ impl Server {
             Some(
                 Connection::LoggingIn
                 | Connection::LoggedIn { .. }
+                | Connection::Held { .. }
                 | Connection::Exchange(_)
                 | Connection::Farewell,
             )
@@ -171,7 +178,12 @@ impl Server {
     pub(super) fn on_finished(&mut self, conn: ConnId) {
         match self.connections.get(&conn) {
             Some(Connection::Fresh { .. }) => self.close(conn),
-            Some(Connection::Probe { .. } | Connection::Delivery { .. } | Connection::Farewell) => {
+            Some(
+                Connection::Probe { .. }
+                | Connection::Delivery { .. }
+                | Connection::Held { .. }
+                | Connection::Farewell,
+            ) => {
                 self.on_connection_lost(conn);
                 self.close(conn);
             }
@@ -194,7 +206,10 @@ impl Server {
                 account, session, ..
             }) => self.on_delivery_failed(conn, account, session),
             Some(Connection::Exchange(exchange)) => self.forget_exchange(conn, &exchange),
-            Some(Connection::LoggedIn { account }) => {
+            Some(Connection::Held { account, session }) => {
+                self.on_link_lost(conn, account, session);
+            }
+            Some(Connection::LoggedIn { account, .. }) => {
                 if let Some(session) = &mut self.accounts.get_mut(account).session
                     && session.login_conn == Some(conn)
                 {

@@ -9,7 +9,7 @@ use super::lane::Next;
 use super::mailbox::Keeping;
 use super::record::Record;
 use super::recording::{Answered, Saying};
-use super::session::Listener;
+use super::session::{Listener, Session, Way};
 use super::{AccountId, Server, TimerKind};
 use crate::id::{BatchNumber, SessionId};
 use crate::limits::PROBE_WITHIN;
@@ -18,6 +18,7 @@ use crate::wire::Challenge;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::SealedFrame;
 use crate::wire::item::{Items, Payload, decode};
+use crate::wire::login::LinkChoice;
 use crate::wire::push::{Audience, Push, PushAnswer};
 use crate::wire::request::{Answer, Reach};
 
@@ -29,7 +30,7 @@ impl Server {
         let Some(session) = &mut owner.session else {
             return;
         };
-        if session.listener != Listener::Reachable {
+        if !session.can_be_reached() {
             return;
         }
         let (saying, bytes) = match session.lane.next(now, &owner.mailbox) {
@@ -40,8 +41,8 @@ impl Server {
             Next::Wait(until) => return self.timers.set(TimerKind::Lazy(account), until),
             Next::Nothing => return,
         };
-        let (id, to) = (session.channel.id(), session.address());
-        let conn = self.dial(account, to);
+        let (id, way) = (session.channel.id(), session.way());
+        let conn = self.dial(account, way);
         let owner = self.accounts.get_mut(account);
         if let Some(session) = &mut owner.session
             && let Some(through) = session.lane.sending(conn)
@@ -187,7 +188,7 @@ impl Server {
         let saying = self.tap.saying(|texts| Saying::pushes(&payload, texts));
         let bytes = session.channel.seal_call(payload.as_bytes());
         let (id, to) = (session.channel.id(), session.address());
-        let conn = self.dial(account, to);
+        let conn = self.dial(account, Way::Listener(to));
         let probe = Connection::Probe {
             account,
             session: id,
@@ -265,28 +266,43 @@ impl Server {
             return;
         };
         session.listener = listener;
-        let reach = match listener {
-            Listener::Reachable => Reach::Reachable,
-            Listener::Unknown | Listener::Probing { .. } | Listener::Unreachable => {
-                Reach::Unreachable
-            }
-        };
         let address = session.address();
-        if let Some(conn) = session.login_conn.take() {
-            let answer = Payload::of(&Answer::ListenerChecked { reach });
-            let saying = self.tap.saying(|_| Saying::answers(&answer));
-            let bytes = session.channel.seal_answer(answer.as_bytes());
-            self.send(conn, saying, bytes);
-            self.close(conn);
+        match (listener, session.link) {
+            (Listener::Reachable, _) => self.say_checked(account, Reach::Reachable),
+            (_, LinkChoice::Auto) if session.login_conn.is_some() => self.hold_link(account),
+            _ => self.say_checked(account, Reach::Unreachable),
         }
-        match reach {
-            Reach::Reachable => self.wake_lane(account),
-            Reach::Unreachable => self.event(Event::ListenerUnreachable {
+        if listener != Listener::Reachable {
+            self.event(Event::ListenerUnreachable {
                 user,
                 listener: address,
-            }),
+            });
+        }
+        let session = self.accounts.get(account).session.as_ref();
+        if session.is_some_and(Session::can_be_reached) {
+            self.wake_lane(account);
         }
         self.introduce_agreed(account);
+    }
+
+    /// Tells a client that waits for it whether its listener could be reached.
+    fn say_checked(&mut self, account: AccountId, reach: Reach) {
+        let Some(session) = &mut self.accounts.get_mut(account).session else {
+            return;
+        };
+        if let Some(conn) = session.login_conn.take() {
+            self.say_on_login(account, conn, reach);
+            self.close(conn);
+        }
+    }
+
+    pub(super) fn say_on_login(&mut self, account: AccountId, conn: ConnId, reach: Reach) {
+        let answer = Payload::of(&Answer::ListenerChecked { reach });
+        let saying = self.tap.saying(|_| Saying::answers(&answer));
+        if let Some(session) = &mut self.accounts.get_mut(account).session {
+            let bytes = session.channel.seal_answer(answer.as_bytes());
+            self.send(conn, saying, bytes);
+        }
     }
 
     /// The answer in a frame that came back where we dialled a session's listener.
@@ -316,7 +332,8 @@ impl Server {
                 Listener::Probing { .. }
                 | Listener::Unknown
                 | Listener::Reachable
-                | Listener::Unreachable => Answered::Disproven,
+                | Listener::Unreachable
+                | Listener::Held { .. } => Answered::Disproven,
             },
             Some(Err(_)) | None => Answered::Nonsense,
         }

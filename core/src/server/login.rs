@@ -18,6 +18,7 @@ use super::shutdown::Phase;
 use super::ticket::Holder;
 use super::{AccountId, Effect, Output, Server, TimerKind, Verdict};
 use crate::channel::Channel;
+use crate::held::Ends;
 use crate::id::{EffectId, LoginNumber};
 use crate::limits::{CLIENT_PORT_MIN, PASSWORD_CHECKS_MAX};
 use crate::machine::ConnId;
@@ -29,7 +30,7 @@ use crate::wire::EndReason;
 use crate::wire::frame::RefusalCode;
 use crate::wire::item::{Payload, decode, encode};
 use crate::wire::login::{
-    Cookie, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
+    Cookie, LinkChoice, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
 };
 use crate::wire::push::{Presence, Push, SessionEnd};
 
@@ -279,6 +280,7 @@ impl Server {
             key,
             channel,
         } = caller;
+        let ends = Ends { remote, local };
         let arrival = self.end_previous_session(account, &entrant);
         let instance = entrant.instance;
         let id = channel.id();
@@ -311,6 +313,7 @@ impl Server {
             port: entrant.port,
             own_candidates: entrant.candidates,
             login_conn: conn,
+            link: entrant.link,
         };
         let mut session = Session::new(channel, lane, origination);
         for missed in owner.missed.drain(..) {
@@ -322,7 +325,7 @@ impl Server {
         self.online.insert(user, account);
         self.heartbeats.start(self.clock.at, account);
         self.connections
-            .insert(conn, Connection::LoggedIn { account });
+            .insert(conn, Connection::LoggedIn { account, ends });
         self.welcome(account, conn, number, kept, pass);
         self.event(Event::LoggedIn {
             user,
@@ -335,7 +338,14 @@ impl Server {
         if arrival == Arrival::New && !returns_after_restart {
             self.alert(account, Presence::Online);
         }
-        self.probe(account);
+        match entrant.link {
+            LinkChoice::Auto | LinkChoice::PerMessage => self.probe(account),
+            LinkChoice::Held => {
+                self.hold_link(account);
+                self.wake_lane(account);
+                self.introduce_agreed(account);
+            }
+        }
     }
 
     fn issue_pass(&mut self, entrant: &Entrant, credentials: CredentialsDigest) -> Pass {
@@ -397,7 +407,10 @@ impl Server {
         }
         match previous {
             None => Arrival::New,
-            Some(_) if is_same => Arrival::Again,
+            Some(previous) if is_same => {
+                self.release_link(&previous);
+                Arrival::Again
+            }
             Some(previous) => {
                 self.say_farewell(account, previous, SessionEnd::TakenOver);
                 Arrival::TookOver
@@ -415,7 +428,8 @@ impl Server {
 
     /// The user has left.
     pub(super) fn log_out(&mut self, account: AccountId) {
-        if self.detach_session(account).is_some() {
+        if let Some(session) = self.detach_session(account) {
+            self.release_link(&session);
             self.end_introductions(account, EndReason::LoggedOut);
             let owner = self.accounts.get_mut(account);
             owner.missed.clear();
@@ -457,7 +471,10 @@ impl Server {
         }
         let probe_conn = match session.listener {
             Listener::Probing { conn, .. } => Some(conn),
-            Listener::Unknown | Listener::Reachable | Listener::Unreachable => None,
+            Listener::Unknown
+            | Listener::Reachable
+            | Listener::Unreachable
+            | Listener::Held { .. } => None,
         };
         for conn in [lane_conn, probe_conn, session.login_conn]
             .into_iter()
@@ -478,15 +495,16 @@ impl Server {
         mut session: Session,
         reason: SessionEnd,
     ) {
-        if session.listener != Listener::Reachable {
+        if !session.can_be_reached() {
             return;
         }
         let payload = Payload::of(&Push::SessionEnded { reason });
         let saying = self.tap.saying(|texts| Saying::pushes(&payload, texts));
         let bytes = session.channel.seal_call(payload.as_bytes());
-        let conn = self.dial(account, session.address());
+        let conn = self.dial(account, session.way());
         self.connections.insert(conn, Connection::Farewell);
         self.send(conn, saying, bytes);
+        self.release_link(&session);
     }
 }
 

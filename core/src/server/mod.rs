@@ -30,6 +30,7 @@ mod connection;
 mod delivery;
 mod handshake;
 mod heartbeat;
+mod held_link;
 pub mod identity;
 mod intake;
 mod introduction;
@@ -240,6 +241,7 @@ pub struct Server {
     introductions: Introductions,
     records: RecordQueue,
     timers: Timers<TimerKind>,
+    held: HeldLinks,
     outputs: VecDeque<Output>,
     phase: Phase,
     tap: Tap,
@@ -277,6 +279,7 @@ impl Server {
             introductions: Introductions::new(config.question_expiry),
             records: RecordQueue::new(),
             timers: Timers::default(),
+            held: HeldLinks::default(),
             outputs: VecDeque::new(),
             phase: Phase::Running,
             tap: Tap::default(),
@@ -335,7 +338,8 @@ impl Server {
             "the driver does not drain the server's outputs"
         );
         self.tap.output(&output);
-        self.outputs.push_back(output);
+        self.outputs
+            .extend(self.held.carry(output).into_iter().flatten());
     }
 
     fn event(&mut self, event: Event) {
@@ -348,13 +352,17 @@ impl Server {
         self.output(Output::Send { conn, bytes });
     }
 
-    /// Dials a user's listener.
-    fn dial(&mut self, account: AccountId, to: SocketAddr) -> ConnId {
+    /// Begins an exchange with a user's client.
+    fn dial(&mut self, account: AccountId, way: Way) -> ConnId {
         let conn = ConnId::Dialled(self.dialled);
         self.dialled += 1;
         let account = Account(account.0);
+        let (Way::Listener(to) | Way::Held { remote: to, .. }) = way;
         self.tap.act(|| Act::Dial { conn, account, to });
-        self.output(Output::Connect { conn, to });
+        match way {
+            Way::Listener(to) => self.output(Output::Connect { conn, to }),
+            Way::Held { link, .. } => self.held.open(self.clock.at, link, conn),
+        }
         conn
     }
 
@@ -384,6 +392,35 @@ impl Server {
             Input::Timeout => Fact::Timeout,
         };
         self.tap.fact(self.clock, |_| fact);
+    }
+
+    /// Takes a fact, of a connection or of a stream of a held link.
+    fn take(&mut self, input: Input<'_, Done>) {
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        self.expire_handshakes();
+        self.note_input(&input);
+        match input {
+            Input::Accepted {
+                conn,
+                remote,
+                local,
+            } => self.on_accepted(conn, remote, local),
+            // The machine has nothing to wait for: what it sends is queued from the start.
+            Input::Connected { .. } => {}
+            Input::ConnectFailed { conn, .. } | Input::Closed { conn, .. } => {
+                self.on_connection_lost(conn);
+            }
+            Input::Received { conn, bytes } => self.on_received(conn, bytes),
+            Input::Finished { conn } => self.on_finished(conn),
+            Input::EffectDone(Done::PasswordChecked { id, verdict }) => {
+                self.on_password_checked(id, verdict);
+            }
+            Input::EffectDone(Done::Stored { id, result }) => self.on_stored(id, result),
+            Input::Timeout => self.on_timeout(),
+        }
+        self.flush_records();
     }
 
     fn on_timeout(&mut self) {
@@ -417,31 +454,26 @@ impl Machine for Server {
 
     fn handle_input(&mut self, now: Moment, input: Input<'_, Done>) {
         self.tick(now);
-        if self.phase == Phase::Stopped {
-            return;
-        }
-        self.expire_handshakes();
-        self.note_input(&input);
         match input {
-            Input::Accepted {
-                conn,
-                remote,
-                local,
-            } => self.on_accepted(conn, remote, local),
-            // The machine has nothing to wait for: what it sends is queued from the start.
-            Input::Connected { .. } => {}
-            Input::ConnectFailed { conn, .. } | Input::Closed { conn, .. } => {
-                self.on_connection_lost(conn);
+            Input::Received { conn, bytes } if self.held.is_held(conn) => {
+                self.on_link_received(conn, bytes);
             }
-            Input::Received { conn, bytes } => self.on_received(conn, bytes),
-            Input::Finished { conn } => self.on_finished(conn),
-            Input::EffectDone(Done::PasswordChecked { id, verdict }) => {
-                self.on_password_checked(id, verdict);
+            Input::Closed { conn, .. } | Input::Finished { conn } if self.held.is_held(conn) => {
+                self.drop_streams(conn);
+                self.take(input);
             }
-            Input::EffectDone(Done::Stored { id, result }) => self.on_stored(id, result),
-            Input::Timeout => self.on_timeout(),
+            Input::Timeout => {
+                self.end_overdue_streams();
+                self.take(input);
+            }
+            Input::Accepted { .. }
+            | Input::Connected { .. }
+            | Input::ConnectFailed { .. }
+            | Input::Received { .. }
+            | Input::Finished { .. }
+            | Input::Closed { .. }
+            | Input::EffectDone(_) => self.take(input),
         }
-        self.flush_records();
     }
 
     fn handle_command(&mut self, now: Moment, command: Command) -> Result<(), Rejected> {
@@ -486,7 +518,8 @@ impl Machine for Server {
             .map(named("expire a question"));
         let handshakes = self.handshakes.next().map(|(at, _)| at);
         let handshake = handshakes.map(named("give up a handshake"));
-        [timer, heartbeat, question, handshake]
+        let stream = self.held.next_deadline().map(named("give up a stream"));
+        [timer, heartbeat, question, handshake, stream]
             .into_iter()
             .fold(None, Deadline::earliest)
     }

@@ -359,6 +359,7 @@ impl Server {
                 Connection::Fresh { .. }
                 | Connection::LoggingIn
                 | Connection::LoggedIn { .. }
+                | Connection::Held { .. }
                 | Connection::Probe { .. }
                 | Connection::Delivery { .. }
                 | Connection::Farewell,

@@ -13,6 +13,7 @@ use crate::machine::ConnId;
 use crate::time::Timestamp;
 use crate::wire::Challenge;
 use crate::wire::item::Bounded;
+use crate::wire::login::LinkChoice;
 
 /// What is known of a client's listener. It is dialled for messages, and told to peers, only while it is `Reachable`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +26,17 @@ pub(super) enum Listener {
     Reachable,
     /// It did not.
     Unreachable,
+    /// It is not needed: this connection is open, and carries everything.
+    Held { link: ConnId },
+}
+
+/// How a client is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// By a connection to its listener.
+    Listener(SocketAddr),
+    /// By a stream of its held link, whose other end is there.
+    Held { link: ConnId, remote: SocketAddr },
 }
 
 /// One logged-in client.
@@ -40,6 +52,7 @@ pub(super) struct Session {
     pub(super) port: u16,
     pub(super) own_candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
     pub(super) listener: Listener,
+    pub(super) link: LinkChoice,
     pub(super) lane: Lane,
     /// The login's connection, while the client waits there for word of its listener.
     pub(super) login_conn: Option<ConnId>,
@@ -57,6 +70,7 @@ pub(super) struct Origination {
     pub(super) port: u16,
     pub(super) own_candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
     pub(super) login_conn: ConnId,
+    pub(super) link: LinkChoice,
 }
 
 impl Session {
@@ -69,6 +83,7 @@ impl Session {
             port: origination.port,
             own_candidates: origination.own_candidates,
             listener: Listener::Unknown,
+            link: origination.link,
             lane,
             login_conn: Some(origination.login_conn),
             since: origination.since,
@@ -93,6 +108,25 @@ impl Session {
         let mut address = self.remote;
         address.set_port(self.port);
         address
+    }
+
+    /// Whether the client gets what waits for it.
+    pub(super) const fn can_be_reached(&self) -> bool {
+        matches!(self.listener, Listener::Reachable | Listener::Held { .. })
+    }
+
+    /// How an exchange with the client is begun.
+    pub(super) const fn way(&self) -> Way {
+        match self.listener {
+            Listener::Held { link } => Way::Held {
+                link,
+                remote: self.remote,
+            },
+            Listener::Unknown
+            | Listener::Probing { .. }
+            | Listener::Reachable
+            | Listener::Unreachable => Way::Listener(self.address()),
+        }
     }
 
     /// Counts a check of the listener, if another one is allowed now.

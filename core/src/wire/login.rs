@@ -41,6 +41,20 @@ pub struct Login {
     pub cause: LoginCause,
     /// Further addresses of the client's listener, told to peers whom the user accepts; the server never dials them.
     pub candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
+    /// How the server is to reach the client.
+    pub link: LinkChoice,
+}
+
+/// How a client and its server are to reach each other after the login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum LinkChoice {
+    /// A connection for each exchange, if the server can reach the client's listener; otherwise a held link.
+    #[default]
+    Auto,
+    /// A connection for each exchange, whatever comes of it.
+    PerMessage,
+    /// A held link: the login's connection stays open and carries everything.
+    Held,
 }
 
 /// What shows that a login is the account's.

@@ -158,6 +158,8 @@ pub enum Reach {
     Reachable,
     /// It did not.
     Unreachable,
+    /// It did not, or was not tried: this connection is a held link from now on.
+    Held,
 }
 
 /// The final word on an operation.

@@ -19,7 +19,7 @@ use crate::server::record::Record;
 use crate::time::WallTime;
 use crate::wire::frame::RefusalCode;
 use crate::wire::item::{self, Bounded, Item, ItemError};
-use crate::wire::login::{Login, LoginAnswer, LoginCause, LoginRefusal, Proof, Welcome};
+use crate::wire::login::{LinkChoice, Login, LoginAnswer, LoginCause, LoginRefusal, Proof, Welcome};
 
 /// Something that the machine got, once it was known what it is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -145,6 +145,8 @@ pub struct Entrant {
     pub cause: LoginCause,
     /// See [`Login::candidates`].
     pub candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
+    /// See [`Login::link`].
+    pub link: LinkChoice,
 }
 
 impl Entrant {
@@ -158,6 +160,7 @@ impl Entrant {
             lowest_unanswered: login.lowest_unanswered,
             cause: login.cause,
             candidates: login.candidates,
+            link: login.link,
         };
         (entrant, login.proof)
     }

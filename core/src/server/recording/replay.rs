@@ -144,18 +144,18 @@ impl Server {
                     remote,
                     local,
                 };
-                self.handle_input(now, accepted);
+                self.take(accepted);
             }
-            Fact::Finished { conn } => self.handle_input(now, Input::Finished { conn }),
+            Fact::Finished { conn } => self.take(Input::Finished { conn }),
             Fact::Lost { conn, loss } => {
                 let lost = match loss {
                     Loss::NotMade(failure) => Input::ConnectFailed { conn, failure },
                     Loss::Closed(reason) => Input::Closed { conn, reason },
                 };
-                self.handle_input(now, lost);
+                self.take(lost);
             }
-            Fact::Done(done) => self.handle_input(now, Input::EffectDone(done)),
-            Fact::Timeout => self.handle_input(now, Input::Timeout),
+            Fact::Done(done) => self.take(Input::EffectDone(done)),
+            Fact::Timeout => self.take(Input::Timeout),
             // Whether it was refused shows in what follows.
             Fact::Command(ref wish) => drop(self.handle_command(now, wish.into())),
         }

@@ -1,0 +1,120 @@
+//! The held link: one connection to the server that stays open, where the server cannot call us or we do not want it to.
+//!
+//! It is the connection of the login. What travels on it is what would travel on connections of its own; see
+//! [`crate::held`]. When it breaks, or an exchange on it takes too long, there is a new login, which nobody is asked for.
+
+use core::net::SocketAddr;
+
+use super::connection::Connection;
+use super::event::{AwayCause, SessionEvent};
+use super::link::State;
+use super::{Client, Input, Output};
+use crate::held::{Ends, Heard};
+use crate::id::SessionId;
+use crate::machine::{CloseReason, ConnId};
+use crate::wire::frame::Frame;
+use crate::wire::login::LinkChoice;
+use crate::wire::request::Reach;
+
+impl Client {
+    /// The server says how it reaches us.
+    pub(super) fn on_checked(&mut self, conn: ConnId, session: SessionId, reach: Reach) {
+        match reach {
+            Reach::Reachable | Reach::Unreachable => self.close(conn),
+            Reach::Held => self.hold_link(conn, session),
+        }
+        if self.link.reach.replace(reach) != Some(reach) {
+            self.tell_reach(reach);
+        }
+    }
+
+    fn hold_link(&mut self, conn: ConnId, session: SessionId) {
+        let Some(&remote) = self.config.servers.get(self.link.server) else {
+            return self.close(conn);
+        };
+        let local = self.config.listener;
+        self.output(Output::Keep { conn });
+        self.held.hold(conn, Ends { remote, local });
+        self.connections.insert(conn, Connection::Held { session });
+        self.link.held = Some(conn);
+    }
+
+    fn tell_reach(&mut self, reach: Reach) {
+        let port = self.config.listener.port();
+        match (reach, self.config.link) {
+            (Reach::Unreachable, _) => self.event(SessionEvent::ListenerUnreachable { port }),
+            (Reach::Held, LinkChoice::Auto) => self.event(SessionEvent::LinkHeld { port }),
+            (Reach::Held, LinkChoice::Held | LinkChoice::PerMessage) | (Reach::Reachable, _) => {}
+        }
+    }
+
+    /// Begins an exchange with the server.
+    pub(super) fn dial_server(&mut self, to: SocketAddr, purpose: Connection) -> ConnId {
+        let Some(link) = self.link.held else {
+            return self.dial(to, purpose);
+        };
+        let conn = ConnId::Dialled(self.dialled);
+        self.dialled += 1;
+        self.connections.insert(conn, purpose);
+        self.held.open(self.clock.at, link, conn);
+        conn
+    }
+
+    /// Bytes of a link.
+    pub(super) fn on_link_received(&mut self, link: ConnId, bytes: &[u8]) {
+        let Ok(all) = self.held.received(link, bytes) else {
+            return self.drop_link(link);
+        };
+        for heard in all {
+            match heard {
+                Heard::Accepted { conn, ends } => self.take(Input::Accepted {
+                    conn,
+                    remote: ends.remote,
+                    local: ends.local,
+                }),
+                Heard::Received { conn, frame } => {
+                    let bytes = &frame;
+                    self.take(Input::Received { conn, bytes });
+                }
+                Heard::Ended { conn } => {
+                    let reason = CloseReason::Reset;
+                    self.take(Input::Closed { conn, reason });
+                }
+                Heard::TooMany { number } => {
+                    let bytes = Frame::End(number).to_bytes();
+                    self.outputs.push_back(Output::Send { conn: link, bytes });
+                }
+            }
+        }
+    }
+
+    /// A link is of no more use.
+    pub(super) fn drop_link(&mut self, link: ConnId) {
+        let reason = CloseReason::Reset;
+        let streams = self.held.lost(link);
+        // First of all nothing new is begun there.
+        self.take(Input::Closed { conn: link, reason });
+        for conn in streams {
+            self.take(Input::Closed { conn, reason });
+        }
+        self.outputs.push_back(Output::Close { conn: link });
+    }
+
+    /// Where an exchange has taken too long nobody may be there any more.
+    pub(super) fn drop_silent_links(&mut self) {
+        while let Some((_, link)) = self.held.overdue(self.clock.at) {
+            self.drop_link(link);
+        }
+    }
+
+    pub(super) fn on_link_lost(&mut self, link: ConnId, cause: AwayCause) {
+        if self.link.held != Some(link) {
+            return;
+        }
+        self.link.held = None;
+        self.lose_session();
+        if self.link.state == State::Ready {
+            self.on_server_failed(cause);
+        }
+    }
+}
