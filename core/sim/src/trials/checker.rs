@@ -7,6 +7,8 @@
 mod addresses;
 mod blocking;
 pub mod bounded;
+mod endings;
+mod genuine;
 mod heartbeat;
 mod letters;
 mod lockout;
@@ -47,6 +49,10 @@ pub enum Promise {
     Consent,
     /// Nobody guesses passwords without end, and nobody is locked out without failures.
     Lockout,
+    /// Nobody is taken for another, and nobody hears what is not for them.
+    Genuine,
+    /// Nobody's client ends without a reason.
+    Staying,
     /// A login is one login, whoever brings it how often.
     LoginsOnce,
     /// Who falls silent is gone a timeout later, and nobody else.
@@ -150,6 +156,8 @@ impl Checker {
                 Box::new(verified::Verified::default()),
                 Box::new(lockout::Lockout::default()),
                 Box::new(logins::Logins::default()),
+                Box::new(genuine::Genuine),
+                Box::new(endings::Endings::default()),
                 Box::new(heartbeat::Heartbeat::default()),
                 Box::new(pace::Pace::default()),
                 Box::new(rest::Rest),

@@ -1,11 +1,13 @@
 //! A plan from a seed: who there is, how unkind the world is, and what happens.
 
+use crate::attacker::talk::Claim;
 use crate::dice::Dice;
 use crate::net::Listening;
-use crate::world::Secrecy;
+use crate::world::{Knowledge, Secrecy};
 
 use super::plan::{
-    Action, Guess, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step, Way, Whom, Wish,
+    Action, Guess, Intrusion, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step, Way, Whom,
+    Wish,
 };
 
 /// What is not left to chance.
@@ -238,9 +240,34 @@ impl Generator {
     fn attacks(&mut self, steps: &mut Vec<Step>) {
         for _ in 0..=self.dice.below(5) {
             let pause = Millis(self.up_to(2_000));
-            let action = Action::Attack;
+            let action = self.attack();
             steps.push(Step { pause, action });
         }
+    }
+
+    fn attack(&mut self) -> Action {
+        let person = self.person();
+        let intrusion = match self.dice.below(20) {
+            0..=2 => Intrusion::Claim(self.people[person.0], self.claim()),
+            3 | 4 => Intrusion::Greet(person, self.pick(&[Knowledge::Key, Knowledge::Nothing])),
+            5 if self.unkindness != Unkindness::None => Intrusion::InterceptServer,
+            6 if self.unkindness != Unkindness::None => Intrusion::Intercept(person),
+            7 | 8 => Intrusion::InterceptNobody,
+            9..=11 => Intrusion::InDisguise,
+            _ => return Action::Attack,
+        };
+        Action::Intrude(intrusion)
+    }
+
+    fn claim(&mut self) -> Claim {
+        self.pick(&[
+            Claim::Password,
+            Claim::Password,
+            Claim::Ticket,
+            Claim::Nonsense,
+            Claim::AnotherHandshake,
+            Claim::Nothing,
+        ])
     }
 
     fn action(&mut self) -> Action {

@@ -207,6 +207,9 @@ impl Model {
             | Observation::Woke { .. }
             | Observation::PasswordChecked { .. }
             | Observation::LoginSent { .. }
+            | Observation::AttackerLogsIn { .. }
+            | Observation::Intercepted { .. }
+            | Observation::Breach { .. }
             | Observation::ServerHeard { .. }
             | Observation::Dialled { .. }
             | Observation::Wished { result: Err(_), .. } => {}

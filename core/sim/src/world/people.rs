@@ -35,8 +35,8 @@ impl World {
                 .trusting(self.identity.0.public())
                 .known_as(key.clone());
         }
-        if let Some(channel) = &self.channel {
-            machine = machine.protected_by(Arc::new(channel.clone()));
+        if let Some(protection) = &self.protection {
+            machine = machine.protected_by(Arc::clone(protection));
         }
         self.net.place(id.host(), listener);
         self.seats.push(Seat {
