@@ -4,6 +4,7 @@
     reason = "each part looks at the few things that concern it"
 )]
 
+mod accounts;
 mod addresses;
 mod blocking;
 pub mod bounded;
@@ -49,6 +50,8 @@ pub enum Promise {
     Consent,
     /// Nobody guesses passwords without end, and nobody is locked out without failures.
     Lockout,
+    /// Who has no account has no session, and a new account has nothing of an earlier one of its name.
+    Accounts,
     /// Nobody is taken for another, and nobody hears what is not for them.
     Genuine,
     /// Nobody's client ends without a reason.
@@ -153,6 +156,7 @@ impl Checker {
                 Box::new(words::Words),
                 Box::new(blocking::Blocking::default()),
                 Box::new(addresses::Addresses),
+                Box::new(accounts::Accounts),
                 Box::new(verified::Verified::default()),
                 Box::new(lockout::Lockout::default()),
                 Box::new(logins::Logins::default()),

@@ -57,8 +57,10 @@ pub struct Client {
     pub life: Life,
     /// When its user first wished to log in.
     pub login_wished: Option<Timestamp>,
-    /// Whether it ever was logged in.
+    /// Whether it is logged in, as far as it can be: since its first login, but for when it asks for the password again.
     pub logged_in: bool,
+    /// Whether it ever was.
+    pub was_logged_in: bool,
     /// What has no final word yet, in order.
     pub open: VecDeque<Op>,
     /// Private texts that have not arrived, in order, for each peer.
@@ -112,6 +114,10 @@ pub struct Model {
     pub settings: Settings,
     /// Who has an account.
     pub accounts: BTreeSet<Name>,
+    /// When an account of each name was last added or removed.
+    pub changed: BTreeMap<Name, Timestamp>,
+    /// When one was last removed.
+    pub removed: BTreeMap<Name, Timestamp>,
     /// All clients that ever were.
     pub clients: BTreeMap<ClientId, Client>,
     /// All texts that were ever written.
@@ -134,6 +140,8 @@ impl Model {
         Self {
             settings,
             accounts: accounts.into_iter().collect(),
+            changed: BTreeMap::new(),
+            removed: BTreeMap::new(),
             clients: BTreeMap::new(),
             letters: Letters::default(),
             blocks: Blocks::default(),
@@ -150,6 +158,24 @@ impl Model {
         self.clients.get(&client)?.user
     }
 
+    /// Whether there was an account of that name at some time since then.
+    #[must_use]
+    pub fn existed_since(&self, name: Name, since: Timestamp) -> bool {
+        self.accounts.contains(&name) || self.was_changed_since(name, since)
+    }
+
+    /// Whether an account of that name was added or removed since then.
+    #[must_use]
+    pub fn was_changed_since(&self, name: Name, since: Timestamp) -> bool {
+        self.changed.get(&name).is_some_and(|at| *at >= since)
+    }
+
+    /// Whether any account was.
+    #[must_use]
+    pub fn was_any_changed_since(&self, since: Timestamp) -> bool {
+        self.changed.values().any(|at| *at >= since)
+    }
+
     /// Whether another server may have done a text before the one that gave its final word, and gone without a word.
     #[must_use]
     pub fn was_done_before(&self, letter: &Letter) -> bool {
@@ -164,6 +190,18 @@ impl Model {
             .get(&client)
             .and_then(|c| Some((c.user?, c.login_wished?)));
         login.is_some_and(|(user, login)| self.blocks.hides(client, user, login, other))
+    }
+
+    /// Whether what `other` wrote since then may have been dropped at a client of `user`: for a block, or for one of an account
+    /// that is no more, which a client that is still the same still keeps to.
+    #[must_use]
+    pub fn may_have_dropped(&self, user: Name, other: Name, since: Timestamp) -> bool {
+        let since = if self.removed.contains_key(&user) {
+            Timestamp::ZERO
+        } else {
+            since
+        };
+        self.blocks.was_possible_since(user, other, since)
     }
 
     /// Takes in what happened, once it was checked.
@@ -252,8 +290,24 @@ impl Model {
         }
     }
 
+    /// This is the one place that says what ends with an account: all that is its own. What is others' stays, such as what it
+    /// wrote to them, and that they have blocked its name.
+    fn account_is_gone(&mut self, at: Timestamp, user: Name) {
+        self.accounts.remove(&user);
+        self.changed.insert(user, at);
+        self.removed.insert(user, at);
+        self.blocks.account_is_gone(at, user);
+        self.consents.account_is_gone(at, user);
+    }
+
     fn apply_operator(&mut self, at: Timestamp, event: &Operator) {
         let (user, from) = match event {
+            Operator::AccountAdded { user } => {
+                self.accounts.insert(*user);
+                self.changed.insert(*user, at);
+                return;
+            }
+            Operator::AccountRemoved { user } => return self.account_is_gone(at, *user),
             Operator::LoggedIn { user, from, .. } => (*user, Some(*from)),
             Operator::LoggedOut { user, .. } => (*user, None),
             Operator::LoginRefused { .. }
@@ -261,8 +315,6 @@ impl Model {
             | Operator::Refused { .. }
             | Operator::StoreFailing
             | Operator::StoreWorking
-            | Operator::AccountAdded { .. }
-            | Operator::AccountRemoved { .. }
             | Operator::CredentialsChanged { .. }
             | Operator::Reloaded
             | Operator::Stopping
@@ -406,7 +458,11 @@ impl Model {
             return;
         };
         match event {
-            Event::Session(SessionEvent::LoggedIn { .. }) => client.logged_in = true,
+            Event::Session(SessionEvent::LoggedIn { .. }) => {
+                client.logged_in = true;
+                client.was_logged_in = true;
+            }
+            Event::Session(SessionEvent::PasswordNeeded) => client.logged_in = false,
             Event::Message(
                 MessageEvent::Message { text, .. } | MessageEvent::Private { text, .. },
             ) => {
@@ -520,6 +576,7 @@ impl Client {
             life: Life::Running,
             login_wished: None,
             logged_in: false,
+            was_logged_in: false,
             open: VecDeque::new(),
             privates: BTreeMap::new(),
             questions: BTreeSet::new(),

@@ -263,7 +263,7 @@ impl<'a> Trial<'a> {
             }
         }
         if self.world.reload().is_ok() {
-            return;
+            return self.tell_password(user);
         }
         // The server goes on with what it had, and so does the operator.
         self.passwords = before;
@@ -271,6 +271,17 @@ impl<'a> Trial<'a> {
             self.world.set_account(user.as_str(), &self.password(user));
         } else {
             self.world.remove_account(user.as_str());
+        }
+    }
+
+    /// Every other one of an account's people hears what the password is now.
+    fn tell_password(&mut self, user: Name) {
+        for (person, client) in &self.seats {
+            if name_of(self.plan.account_of(*person)) == user && person.0 % 2 == 0 {
+                let password = Password::new(self.password(user)).expect("it is short");
+                let login = Command::Login { user, password };
+                self.world.remember(*client, login);
+            }
         }
     }
 

@@ -170,6 +170,11 @@ impl World {
         self.command(id, command).expect_err("the client refuses")
     }
 
+    /// What somebody will type who is asked for their password again.
+    pub fn remember(&mut self, id: ClientId, login: Command) {
+        self.seat_mut(id).typed = Some(login);
+    }
+
     /// The screen of a client takes nothing until [`Self::loosen_screen`].
     pub fn stick_screen(&mut self, id: ClientId) {
         self.seat_mut(id).screen = None;

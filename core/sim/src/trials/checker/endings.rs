@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use simplechat_core::client::event::{End, Event, SessionEvent};
 use simplechat_core::name::Name;
-use simplechat_core::server::event::{Arrival, Event as Operator};
+use simplechat_core::server::event::Event as Operator;
 
 use super::{Check, Sight, Watcher, promise};
 use crate::observation::{Observation, Observed};
@@ -13,8 +13,9 @@ use crate::world::SERVER;
 
 #[derive(Debug, Default)]
 pub(super) struct Endings {
-    /// Whose session was ever taken over.
-    taken_over: BTreeSet<Name>,
+    /// Who has ever logged in, and who has more than once.
+    logged_in: BTreeSet<Name>,
+    again: BTreeSet<Name>,
     /// Whose account was ever removed or changed.
     changed: BTreeSet<Name>,
     /// Whether somebody else ever answered in the server's place.
@@ -24,10 +25,10 @@ pub(super) struct Endings {
 impl Watcher for Endings {
     fn on(&mut self, observed: &Observed, _model: &Model) -> Check {
         match &observed.what {
-            Observation::Operator(Operator::LoggedIn { user, arrival, .. })
-                if *arrival != Arrival::New =>
-            {
-                self.taken_over.insert(*user);
+            Observation::Operator(Operator::LoggedIn { user, .. }) => {
+                if !self.logged_in.insert(*user) {
+                    self.again.insert(*user);
+                }
             }
             Observation::Operator(
                 Operator::AccountRemoved { user } | Operator::CredentialsChanged { user },
@@ -51,11 +52,11 @@ impl Watcher for Endings {
         let is_leaving = client.life == Life::Leaving;
         let has_reason = match end {
             End::Left => is_leaving,
-            End::TakenOver => self.taken_over.contains(&user),
+            End::TakenOver => self.again.contains(&user),
             End::Removed => self.changed.contains(&user),
             End::LoginRefused(_) => is_leaving || self.changed.contains(&user),
-            End::Unreachable(_) => is_leaving || !client.logged_in,
-            End::ServerNotTrusted => !client.logged_in && self.is_server_intercepted,
+            End::Unreachable(_) => is_leaving || !client.was_logged_in,
+            End::ServerNotTrusted => !client.was_logged_in && self.is_server_intercepted,
         };
         promise!(
             has_reason,
