@@ -26,9 +26,8 @@ impl Watcher for Endings {
     fn on(&mut self, observed: &Observed, _model: &Model) -> Check {
         match &observed.what {
             Observation::Operator(Operator::LoggedIn { user, .. }) => {
-                if !self.logged_in.insert(*user) {
-                    self.again.insert(*user);
-                }
+                let is_again = !self.logged_in.insert(*user);
+                self.again.extend(is_again.then_some(*user));
             }
             Observation::Operator(
                 Operator::AccountRemoved { user } | Operator::CredentialsChanged { user },
