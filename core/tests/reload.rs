@@ -232,6 +232,29 @@ fn a_new_password_ends_no_session_and_holds_for_the_next_login() {
     assert_eq!(w.saw(other), ["login refused: wrong name or password"]);
 }
 
+/// The server never sees that it goes: it is just not there when it starts, and there again later.
+#[test]
+fn an_account_that_was_removed_while_no_server_ran_is_not_continued_either() {
+    let mut w = World::new(15);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "logout");
+    w.settle();
+    w.types(bob, "message alice for the old one");
+    w.settle();
+    w.crash_server();
+    w.remove_account("alice");
+    w.start_server();
+    w.settle();
+    set(&mut w, "alice", "another password");
+    w.crash_server();
+    w.start_server();
+    w.run(Duration::from_secs(60));
+    let again = w.sit_down("alice again");
+    w.log_in(again, "alice", "another password");
+    w.settle();
+    assert_eq!(w.saw(again), ["logged in as alice, 0 kept"]);
+}
+
 /// They are asked for it in the midst of a conversation, which is not over because the server is away just then.
 #[test]
 fn a_client_that_asks_for_a_new_password_goes_on_while_the_server_is_away() {

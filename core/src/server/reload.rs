@@ -56,6 +56,8 @@ impl Server {
         let user = entry.name;
         let Some(account) = self.accounts.find(user) else {
             self.accounts.add(entry);
+            // One of this name may have been removed while no server ran: what is stored for it is not this one's.
+            self.record(Record::Removed { user });
             return self.event(Event::AccountAdded { user });
         };
         let owner = self.accounts.get_mut(account);
