@@ -3,6 +3,7 @@
 //! It knows what people wished and were told, never what the machines have in their tables. So where something happens on
 //! the way it only knows bounds: a block counts from when its user was told that it is done, until they wish to end it.
 
+mod accounts;
 pub mod blocks;
 pub mod consents;
 pub mod letters;
@@ -158,24 +159,6 @@ impl Model {
         self.clients.get(&client)?.user
     }
 
-    /// Whether there was an account of that name at some time since then.
-    #[must_use]
-    pub fn existed_since(&self, name: Name, since: Timestamp) -> bool {
-        self.accounts.contains(&name) || self.was_changed_since(name, since)
-    }
-
-    /// Whether an account of that name was added or removed since then.
-    #[must_use]
-    pub fn was_changed_since(&self, name: Name, since: Timestamp) -> bool {
-        self.changed.get(&name).is_some_and(|at| *at >= since)
-    }
-
-    /// Whether any account was.
-    #[must_use]
-    pub fn was_any_changed_since(&self, since: Timestamp) -> bool {
-        self.changed.values().any(|at| *at >= since)
-    }
-
     /// Whether another server may have done a text before the one that gave its final word, and gone without a word.
     #[must_use]
     pub fn was_done_before(&self, letter: &Letter) -> bool {
@@ -190,18 +173,6 @@ impl Model {
             .get(&client)
             .and_then(|c| Some((c.user?, c.login_wished?)));
         login.is_some_and(|(user, login)| self.blocks.hides(client, user, login, other))
-    }
-
-    /// Whether what `other` wrote since then may have been dropped at a client of `user`: for a block, or for one of an account
-    /// that is no more, which a client that is still the same still keeps to.
-    #[must_use]
-    pub fn may_have_dropped(&self, user: Name, other: Name, since: Timestamp) -> bool {
-        let since = if self.removed.contains_key(&user) {
-            Timestamp::ZERO
-        } else {
-            since
-        };
-        self.blocks.was_possible_since(user, other, since)
     }
 
     /// Takes in what happened, once it was checked.
@@ -288,16 +259,6 @@ impl Model {
                 from: None,
             };
         }
-    }
-
-    /// This is the one place that says what ends with an account: all that is its own. What is others' stays, such as what it
-    /// wrote to them, and that they have blocked its name.
-    fn account_is_gone(&mut self, at: Timestamp, user: Name) {
-        self.accounts.remove(&user);
-        self.changed.insert(user, at);
-        self.removed.insert(user, at);
-        self.blocks.account_is_gone(at, user);
-        self.consents.account_is_gone(at, user);
     }
 
     fn apply_operator(&mut self, at: Timestamp, event: &Operator) {

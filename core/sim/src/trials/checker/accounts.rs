@@ -42,12 +42,13 @@ impl Watcher for Accounts {
         let login = login.and_then(|client| client.login_wished);
         let letter = model.letters.find(text.as_str());
         let word = letter.and_then(|letter| model.letters.get(letter).word);
-        let (Some(login), Some((done, _)), Some(removed)) = (login, word, model.removed.get(&user))
+        let (Some(login), Some((done, _)), Some(removed)) =
+            (login, word, model.surely_removed(user))
         else {
             return Ok(());
         };
         promise!(
-            login <= *removed || done > *removed,
+            login <= removed || done > removed,
             Accounts,
             "{user} is shown what {from} wrote to an account that is no more"
         );

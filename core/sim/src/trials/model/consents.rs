@@ -199,6 +199,12 @@ impl Consents {
             .any(|yes| yes.kind == Kind::Question)
     }
 
+    /// Whether `user` ever asked `other` or said yes to them, and was not refused.
+    #[must_use]
+    pub fn has_agreed(&self, user: Name, other: Name) -> bool {
+        !self.said(user, other).is_empty()
+    }
+
     /// Whether a client may be told of an introduction once more: each needs a question of its own.
     #[must_use]
     pub fn may_introduce(&self, client: ClientId, user: Name, peer: Name) -> bool {
