@@ -312,6 +312,56 @@ fn a_login_under_way_with_the_old_password_is_refused() {
     assert_eq!(w.saw(alice), ["login refused: wrong name or password"]);
 }
 
+/// The server never sees that it goes: it is just not there when it starts, and there again later.
+#[test]
+fn an_account_that_was_removed_while_no_server_ran_is_not_continued_either() {
+    let mut w = World::new(15);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "logout");
+    w.settle();
+    w.types(bob, "message alice for the old one");
+    w.settle();
+    w.crash_server();
+    w.remove_account("alice");
+    w.start_server();
+    w.settle();
+    set(&mut w, "alice", "another password");
+    w.crash_server();
+    w.start_server();
+    w.run(Duration::from_secs(60));
+    let again = w.sit_down("alice again");
+    w.log_in(again, "alice", "another password");
+    w.settle();
+    assert_eq!(w.saw(again), ["logged in as alice, 0 kept"]);
+}
+
+/// They are asked for it in the midst of a conversation, which is not over because the server is away just then.
+#[test]
+fn a_client_that_asks_for_a_new_password_goes_on_while_the_server_is_away() {
+    let mut w = World::new(14);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
+    w.set_account("alice", "new password");
+    w.crash_server();
+    w.start_server();
+    w.settle();
+    w.types(alice, "message bob unsent");
+    w.run(Duration::from_secs(60));
+    w.crash_server();
+    w.look_away();
+    w.log_in(alice, "alice", "new password");
+    w.run(Duration::from_secs(60));
+    assert!(!w.has_ended(alice), "{:?}", w.saw(alice));
+    w.types(alice, "private bob still here");
+    w.settle();
+    w.start_server();
+    w.run(Duration::from_secs(60));
+    let seen = w.saw(bob);
+    for line in ["alice privately: still here", "alice: unsent"] {
+        assert!(seen.contains(&line.to_owned()), "{line}: {seen:?}");
+    }
+}
+
 /// Its password is right by the accounts that it came to, but they are no more.
 #[test]
 fn a_login_under_way_is_not_continued_by_a_new_account_of_the_name() {

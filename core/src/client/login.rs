@@ -342,8 +342,9 @@ impl Client {
         }
         self.link.failed_servers = 0;
         match login_cause {
-            LoginCause::Person => self.end(End::Unreachable(cause)),
-            LoginCause::Automatic(_) => self.on_server_failed(cause),
+            // Whoever was logged in before was asked for the password again, and has more to lose than this try.
+            LoginCause::Person if self.link.login.is_none() => self.end(End::Unreachable(cause)),
+            LoginCause::Person | LoginCause::Automatic(_) => self.on_server_failed(cause),
         }
         self.plan_renewal(RENEWAL_RETRY);
     }

@@ -61,6 +61,8 @@ impl Server {
             if let Some(added) = self.accounts.find_mut(user) {
                 added.tickets_from = now;
             }
+            // One of this name may have been removed while no server ran: what is stored for it is not this one's.
+            self.record(Record::Removed { user });
             return self.event(Event::AccountAdded { user });
         };
         let owner = self.accounts.get_mut(account);

@@ -24,10 +24,15 @@ pub(super) struct Verified {
     /// Who is marked, and at which client they wrote what was shown so far.
     marks: BTreeMap<Acquaintance, Option<ClientId>>,
     codes: BTreeMap<Acquaintance, SafetyCode>,
+    /// Somebody else was where a peer should be, and may answer in their place.
+    has_been_intercepted: bool,
 }
 
 impl Watcher for Verified {
     fn on(&mut self, observed: &Observed, _model: &Model) -> Check {
+        if let Observation::Intercepted { .. } = observed.what {
+            self.has_been_intercepted = true;
+        }
         if let Observation::Wished {
             client,
             command: Command::MarkVerified { user },
@@ -83,7 +88,7 @@ impl Watcher for Verified {
             }
             Event::Peer(PeerEvent::KeyMismatch { peer, .. }) => {
                 promise!(
-                    false,
+                    self.has_been_intercepted,
                     Verified,
                     "{} is told that {peer} has another key, and all have the one that was introduced",
                     sight.user
