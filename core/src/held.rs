@@ -111,11 +111,13 @@ impl HeldLinks {
     }
 
     /// How many links there are.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.links.len()
     }
 
     /// How many streams there are on all of them.
+    #[cfg(test)]
     pub(crate) fn streams(&self) -> usize {
         self.streams.len()
     }
@@ -269,7 +271,8 @@ impl HeldLinks {
         self.close_if_done(link)
     }
 
-    fn close_if_done<E, V>(&mut self, link: ConnId) -> Option<Output<E, V>> {
+    /// Closes a link that should end and has no stream any more: to be called when the other side may have ended the last one.
+    pub(crate) fn close_if_done<E, V>(&mut self, link: ConnId) -> Option<Output<E, V>> {
         let held = self.links.get(&link)?;
         if !held.is_ending || !held.streams.is_empty() || !held.begun.is_empty() {
             return None;

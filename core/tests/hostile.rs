@@ -16,7 +16,7 @@ use simplechat_core::text::Password;
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::{Frame, RefusalCode, SealedFrame, VERSION};
 use simplechat_core::wire::item::{Bounded, payload_of};
-use simplechat_core::wire::login::{
+use simplechat_core::wire::login::{LinkChoice, 
     Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof,
 };
 use simplechat_core::wire::request::{Operation, Request};
@@ -47,6 +47,7 @@ fn login(port: u16) -> LoginRequest {
         lowest_unanswered: Seq::FIRST,
         cause: LoginCause::Person,
         candidates: Bounded::first_of([]),
+        link: LinkChoice::Auto,
     })
 }
 

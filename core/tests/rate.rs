@@ -17,7 +17,7 @@ use simplechat_core::text::Password;
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::{Bounded, Items, decode, payload_of};
-use simplechat_core::wire::login::{Login, LoginAnswer, LoginCause, LoginRequest, Proof};
+use simplechat_core::wire::login::{LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof};
 use simplechat_core::wire::request::{Answer, Operation, Outcome, Refusal, Request};
 use simplechat_sim::{ClientId, World};
 
@@ -212,6 +212,7 @@ impl Rude {
             lowest_unanswered: Seq::FIRST,
             cause: LoginCause::Person,
             candidates: Bounded::first_of([]),
+            link: LinkChoice::Auto,
         });
         let (answer, channel) = w.stranger_logs_in(&login, 1_000);
         assert!(matches!(answer, LoginAnswer::Welcome(_)), "{answer:?}");

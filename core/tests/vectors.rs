@@ -13,7 +13,7 @@ use simplechat_core::text::Password;
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::{Bounded, encode, payload_of};
-use simplechat_core::wire::login::{
+use simplechat_core::wire::login::{LinkChoice, 
     Cookie, Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket, Welcome,
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
@@ -122,6 +122,7 @@ fn login() -> LoginRequest {
         lowest_unanswered: Seq(1),
         cause: LoginCause::Person,
         candidates: Bounded::first_of(["192.0.2.7:40000".parse().unwrap()]),
+        link: LinkChoice::Auto,
     })
 }
 

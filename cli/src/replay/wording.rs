@@ -180,6 +180,7 @@ pub(super) fn answers(items: &Items) -> Words {
         Answer::ListenerChecked { reach } => Words::new(match reach {
             Reach::Reachable => "the listener is reachable",
             Reach::Unreachable => "the listener is unreachable",
+            Reach::Held => "this connection stays open",
         }),
         Answer::LoggedOut => Words::new("logged out"),
         Answer::Stopping => Words::new("shutting down, nothing was taken"),

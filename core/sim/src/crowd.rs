@@ -17,7 +17,7 @@ use simplechat_core::time::{Moment, Timestamp, WallTime};
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::Bounded;
-use simplechat_core::wire::login::{Login, LoginAnswer, LoginCause, LoginRequest, Proof};
+use simplechat_core::wire::login::{LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof};
 use simplechat_core::{id, wire};
 
 /// A server and its crowd.
@@ -112,6 +112,7 @@ impl Crowd {
             lowest_unanswered: id::Seq::FIRST,
             cause: LoginCause::Person,
             candidates: Bounded::first_of([]),
+            link: LinkChoice::Auto,
         });
         let conn = self.accept(number);
         let mut secrets = SeededSecrets::new(u64::try_from(number).unwrap_or(0));

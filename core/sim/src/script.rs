@@ -131,6 +131,7 @@ fn show_session(event: &SessionEvent) -> String {
             format!("logged in{again} as {user}, {kept} kept")
         }
         SessionEvent::LoginRefused { refusal } => format!("login refused: {refusal}"),
+        SessionEvent::LinkHeld { port } => format!("listener at {port} unreachable, link held"),
         SessionEvent::ListenerUnreachable { port } => format!("listener at {port} unreachable"),
         SessionEvent::ServerAway { cause, peers } => {
             format!("server away ({}), {peers} peers", show_away(*cause))

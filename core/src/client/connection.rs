@@ -35,8 +35,8 @@ pub(super) enum Connection {
     },
     /// A call whose answer waits until what it brought has been shown.
     Showing,
-    /// A held link with the server, in this session: what comes there is taken apart before it is looked at here.
-    Held { session: SessionId },
+    /// A held link: what comes there is taken apart before it is looked at here.
+    Held,
     /// Our login.
     Login(LoginConnection),
     /// A request to the server.
@@ -153,7 +153,7 @@ impl Client {
             Connection::Parked { .. }
             | Connection::ParkedGreeting { .. }
             | Connection::Showing
-            | Connection::Held { .. } => None,
+            | Connection::Held => None,
         }
     }
 
@@ -242,7 +242,7 @@ impl Client {
                 self.close(conn);
             }
             Some(
-                Connection::Held { .. }
+                Connection::Held
                 | Connection::Login(_)
                 | Connection::Request { .. }
                 | Connection::Greeting { .. }
@@ -272,7 +272,7 @@ impl Client {
             | None => {}
             Some(
                 Connection::Call { .. }
-                | Connection::Held { .. }
+                | Connection::Held
                 | Connection::Login(_)
                 | Connection::Request { .. }
                 | Connection::Greeting { .. }
@@ -287,7 +287,7 @@ impl Client {
     /// A connection is gone, or as good as gone.
     fn on_lost(&mut self, conn: ConnId, cause: AwayCause) {
         match self.connections.remove(&conn) {
-            Some(Connection::Held { .. }) => self.on_link_lost(conn, cause),
+            Some(Connection::Held) => self.on_link_lost(conn, cause),
             Some(Connection::Login(login)) => self.on_login_lost(&login, cause),
             Some(Connection::Request { exchange, .. }) => {
                 self.on_request_lost(conn, &exchange, cause);

@@ -80,6 +80,11 @@ pub enum SessionEvent {
         /// The listener's port.
         port: u16,
     },
+    /// The server cannot reach this client's listener, so the connection to it stays open. Peers cannot call.
+    LinkHeld {
+        /// The listener's port.
+        port: u16,
+    },
     /// The server does not answer, or said that it goes.
     ServerAway {
         /// Which of the two.

@@ -10,7 +10,6 @@ use super::event::{AwayCause, SessionEvent};
 use super::link::State;
 use super::{Client, Input, Output};
 use crate::held::{Ends, Heard};
-use crate::id::SessionId;
 use crate::machine::{CloseReason, ConnId};
 use crate::wire::frame::Frame;
 use crate::wire::login::LinkChoice;
@@ -18,24 +17,24 @@ use crate::wire::request::Reach;
 
 impl Client {
     /// The server says how it reaches us.
-    pub(super) fn on_checked(&mut self, conn: ConnId, session: SessionId, reach: Reach) {
+    pub(super) fn on_checked(&mut self, conn: ConnId, reach: Reach) {
         match reach {
             Reach::Reachable | Reach::Unreachable => self.close(conn),
-            Reach::Held => self.hold_link(conn, session),
+            Reach::Held => self.hold_link(conn),
         }
         if self.link.reach.replace(reach) != Some(reach) {
             self.tell_reach(reach);
         }
     }
 
-    fn hold_link(&mut self, conn: ConnId, session: SessionId) {
+    fn hold_link(&mut self, conn: ConnId) {
         let Some(&remote) = self.config.servers.get(self.link.server) else {
             return self.close(conn);
         };
         let local = self.config.listener;
         self.output(Output::Keep { conn });
         self.held.hold(conn, Ends { remote, local });
-        self.connections.insert(conn, Connection::Held { session });
+        self.connections.insert(conn, Connection::Held);
         self.link.held = Some(conn);
     }
 

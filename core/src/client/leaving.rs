@@ -133,7 +133,7 @@ impl Client {
                 | Connection::Parked { .. }
                 | Connection::ParkedGreeting { .. }
                 | Connection::Showing
-                | Connection::Held { .. }
+                | Connection::Held
                 | Connection::Login(_)
                 | Connection::PeerDelivery { .. } => false,
             })

@@ -22,7 +22,7 @@ use crate::wire::item::{Bounded, Items, decode, encode};
 use crate::wire::login::{
     Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Welcome,
 };
-use crate::wire::request::{Answer, Reach};
+use crate::wire::request::Answer;
 
 /// How often a first login comes again by itself to a server that has no place for it now.
 const BUSY_TRIES_MAX: u32 = 5;
@@ -319,7 +319,7 @@ impl Client {
             decode(item).ok()
         });
         match answer {
-            Some(Answer::ListenerChecked { reach }) => self.on_checked(conn, sealed.session, reach),
+            Some(Answer::ListenerChecked { reach }) => self.on_checked(conn, reach),
             _ => self.close(conn),
         }
     }

@@ -52,6 +52,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use crate::channel::{Noise, Protection};
+use crate::held::HeldLinks;
 use crate::id::{EffectId, InstanceId, IntroductionId, Seq};
 use crate::key::{PublicKey, StaticKey};
 use crate::limits::OUTPUTS_MAX;

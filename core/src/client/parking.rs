@@ -26,6 +26,7 @@ impl Connection {
             Self::Parked { remote, .. } | Self::ParkedGreeting { remote, .. } => Some(*remote),
             Self::Call { .. }
             | Self::Showing
+            | Self::Held
             | Self::Login(_)
             | Self::Request { .. }
             | Self::Greeting { .. }
@@ -92,7 +93,7 @@ impl Client {
                 }
                 Connection::Call { .. }
                 | Connection::Showing
-                | Connection::Held { .. }
+                | Connection::Held
                 | Connection::Login(_)
                 | Connection::Request { .. }
                 | Connection::Greeting { .. }

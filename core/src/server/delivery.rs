@@ -161,7 +161,7 @@ impl Server {
     pub(super) fn on_sign_of_life(&mut self, account: AccountId) {
         self.heartbeats.heard(self.clock.at, account);
         let is_unreachable =
-            |session: &super::session::Session| session.listener == Listener::Unreachable;
+            |session: &Session| session.listener == Listener::Unreachable;
         if self
             .accounts
             .get(account)

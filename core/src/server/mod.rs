@@ -53,11 +53,11 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{Noise, Protection};
+use crate::held::HeldLinks;
 use crate::id::{EffectId, SessionId};
 use crate::key::PublicKey;
 use crate::limits::OUTPUTS_MAX;
@@ -83,6 +83,7 @@ pub use mailbox::MailboxLimits;
 use record::Record;
 use record_queue::RecordQueue;
 use recording::{Account, Act, CredentialsNumbers, Fact, Loss, Recorder, Saying, Texts};
+use session::Way;
 use shutdown::Phase;
 pub use storing::StoreFailed;
 use tap::Tap;

@@ -135,6 +135,7 @@ pub(crate) fn login(u: &mut Unstructured<'_>) -> Result<Login> {
         lowest_unanswered: if u.ratio(1, 4)? { seq(u)? } else { Seq::FIRST },
         cause,
         candidates: addresses(u)?,
+        link: *u.choose(&[LinkChoice::Auto, LinkChoice::PerMessage, LinkChoice::Held])?,
     })
 }
 
@@ -218,7 +219,7 @@ pub(crate) fn answer(u: &mut Unstructured<'_>) -> Result<Answer> {
             }
         }
         2 => Answer::ListenerChecked {
-            reach: *u.choose(&[Reach::Reachable, Reach::Unreachable])?,
+            reach: *u.choose(&[Reach::Reachable, Reach::Unreachable, Reach::Held])?,
         },
         3 => Answer::LoggedOut,
         4 => Answer::Stopping,

@@ -19,7 +19,7 @@ use simplechat_core::wire::EndReason;
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::{Frame, RefusalCode, SealedFrame};
 use simplechat_core::wire::item::{Bounded, decode, encode, payload_of};
-use simplechat_core::wire::login::{Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket};
+use simplechat_core::wire::login::{LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket};
 use simplechat_core::wire::peer::PeerPush;
 use simplechat_core::wire::request::Request;
 
@@ -247,6 +247,7 @@ impl Talker {
             lowest_unanswered: Seq(1),
             cause,
             candidates: Bounded::first_of([nowhere]),
+            link: LinkChoice::Auto,
         }))
     }
 
