@@ -26,9 +26,11 @@ pub fn world(data: &[u8]) {
     let Ok(seed) = u.arbitrary::<u8>() else {
         return;
     };
-    let names = any::NAMES[..3].iter().map(|name| (*name).to_owned());
+    let accounts = any::NAMES[..3]
+        .iter()
+        .map(|name| (name.parse().expect("a name"), (*name).to_owned()));
     let mut party = Party {
-        world: World::with_accounts(seed.into(), Config::default(), names, Secrecy::Quick),
+        world: World::with_accounts(seed.into(), Config::default(), accounts, Secrecy::Quick),
         seats: Vec::new(),
         server_runs: true,
     };
