@@ -16,8 +16,8 @@ use simplechat_core::text::Password;
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::{Frame, RefusalCode, SealedFrame, VERSION};
 use simplechat_core::wire::item::{Bounded, payload_of};
-use simplechat_core::wire::login::{LinkChoice, 
-    Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof,
+use simplechat_core::wire::login::{
+    LinkChoice, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof,
 };
 use simplechat_core::wire::request::{Operation, Request};
 use simplechat_sim::{ClientId, World};

@@ -17,7 +17,9 @@ use simplechat_core::text::Password;
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::{Bounded, Items, decode, payload_of};
-use simplechat_core::wire::login::{LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof};
+use simplechat_core::wire::login::{
+    LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof,
+};
 use simplechat_core::wire::request::{Answer, Operation, Outcome, Refusal, Request};
 use simplechat_sim::{ClientId, World};
 

@@ -13,8 +13,8 @@ use simplechat_core::text::Password;
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::{Bounded, encode, payload_of};
-use simplechat_core::wire::login::{LinkChoice, 
-    Cookie, Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket, Welcome,
+use simplechat_core::wire::login::{
+    Cookie, LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket, Welcome,
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::request::{Answer, Request};

@@ -17,7 +17,9 @@ use simplechat_core::time::{Moment, Timestamp, WallTime};
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::Bounded;
-use simplechat_core::wire::login::{LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof};
+use simplechat_core::wire::login::{
+    LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof,
+};
 use simplechat_core::{id, wire};
 
 /// A server and its crowd.

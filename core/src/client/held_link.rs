@@ -111,9 +111,14 @@ impl Client {
             return;
         }
         self.link.held = None;
-        self.lose_session();
-        if self.link.state == State::Ready {
-            self.on_server_failed(cause);
+        match self.link.state {
+            // The server ends the link when it lets us in anew, and that word may be slower. If it does not, keys are due again soon.
+            State::LoggingIn { .. } => {}
+            State::Ready => {
+                self.lose_session();
+                self.on_server_failed(cause);
+            }
+            State::Idle | State::Judging { .. } | State::Resting => self.lose_session(),
         }
     }
 }

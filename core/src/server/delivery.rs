@@ -160,8 +160,7 @@ impl Server {
     /// Something genuine and new came from a client.
     pub(super) fn on_sign_of_life(&mut self, account: AccountId) {
         self.heartbeats.heard(self.clock.at, account);
-        let is_unreachable =
-            |session: &Session| session.listener == Listener::Unreachable;
+        let is_unreachable = |session: &Session| session.listener == Listener::Unreachable;
         if self
             .accounts
             .get(account)

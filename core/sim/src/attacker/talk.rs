@@ -19,7 +19,9 @@ use simplechat_core::wire::EndReason;
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::{Frame, RefusalCode, SealedFrame};
 use simplechat_core::wire::item::{Bounded, decode, encode, payload_of};
-use simplechat_core::wire::login::{LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket};
+use simplechat_core::wire::login::{
+    LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket,
+};
 use simplechat_core::wire::peer::PeerPush;
 use simplechat_core::wire::request::Request;
 

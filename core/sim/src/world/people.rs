@@ -13,6 +13,7 @@ use simplechat_core::key::StaticKey;
 use simplechat_core::machine::Machine;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
+use simplechat_core::wire::login::LinkChoice;
 
 use super::{Chore, ClientId, Seat, World, first_address, server_address};
 use crate::observation::Observation;
@@ -21,10 +22,18 @@ use crate::script;
 impl World {
     /// Sits somebody down before a client that is not logged in yet. The label names them in the log.
     pub fn sit_down(&mut self, label: &str) -> ClientId {
+        self.sit_down_with(label, LinkChoice::Auto)
+    }
+
+    /// The same, with a client that is to be reached so.
+    pub fn sit_down_with(&mut self, label: &str, link: LinkChoice) -> ClientId {
         let id = ClientId(self.seats.len());
         let listener = first_address(id);
         let anywhere = SocketAddr::from(([0, 0, 0, 0], listener.port()));
-        let config = ClientConfig::new(vec![server_address()], anywhere);
+        let config = ClientConfig {
+            link,
+            ..ClientConfig::new(vec![server_address()], anywhere)
+        };
         let seed = self.dice.seed();
         let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
         let key = StaticKey::generate(&mut SeededSecrets::new(self.dice.roll()));

@@ -19,7 +19,9 @@ use crate::server::record::Record;
 use crate::time::WallTime;
 use crate::wire::frame::RefusalCode;
 use crate::wire::item::{self, Bounded, Item, ItemError};
-use crate::wire::login::{LinkChoice, Login, LoginAnswer, LoginCause, LoginRefusal, Proof, Welcome};
+use crate::wire::login::{
+    LinkChoice, Login, LoginAnswer, LoginCause, LoginRefusal, Proof, Welcome,
+};
 
 /// Something that the machine got, once it was known what it is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
