@@ -152,6 +152,7 @@ impl<W: Waiting> Net<W> {
         let id = ConnId::Accepted(self.next_accepted.fetch_add(1, Ordering::Relaxed));
         let conn = Connection::new(id, key, state(socket));
         self.table().insert(Arc::clone(&conn), role, due);
+        self.alarm.ring_by(due);
         conn.touch(self, |_| {});
         Ok(())
     }

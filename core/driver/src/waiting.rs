@@ -35,7 +35,7 @@ pub trait Waiting: fmt::Debug + Send + Sync + Sized + 'static {
     /// A connection has gone after accepting had to wait: accepting may go on.
     fn accept_again(&self);
 
-    /// The machine was run from outside, by a handle. Who found it locked meanwhile may try again.
+    /// The machine was run by [`crate::Shared::run`]. Who could not by [`crate::Shared::try_run`] may try again.
     fn released(&self) {}
 }
 
