@@ -37,17 +37,19 @@ fn look(net: &Arc<Net>, conn: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<()
         state.notes.task = Task::Waiting(cx.waker().clone());
         read(&mut state, net);
         let change = state.advance(conn, net, net.clock.timestamp());
-        if state.has_facts() && !state.notes.is_queued {
-            state.notes.is_queued = true;
-            net.waiting.queue.push(Job::Connection(Arc::clone(conn)));
-        }
+        let is_news = state.has_facts() && !state.notes.is_queued;
+        state.notes.is_queued |= is_news;
         let is_gone = state.is_gone();
         if is_gone {
             state.notes.task = Task::Over;
         }
         let more = poll_socket(&mut state, net, cx);
         drop(state);
+        // Before the machine is told, so that the place of one that has gone is free by then.
         net.settle(conn.key, change);
+        if is_news {
+            net.waiting.queue.push(Job::Connection(Arc::clone(conn)));
+        }
         if is_gone {
             return Poll::Ready(());
         }
