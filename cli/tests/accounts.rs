@@ -305,3 +305,35 @@ fn accounts_that_cannot_be_used_leave_everything_as_it_was() {
     server.process.sees("The server has ended");
     assert_eq!(server.process.ends(), 0);
 }
+
+/// The most memory that a process ever had, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_memory(process: &Process) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+        .unwrap()
+}
+
+/// However many log in at once: the memory of the threads, and a little for everything else.
+#[test]
+#[cfg(target_os = "linux")]
+fn hashing_takes_no_more_memory_than_its_threads_have() {
+    const MEMORY_OF_A_HASH: u64 = 19 * 1_024;
+    let server = Server::start(&["hash_threads=2"]);
+    let before = peak_memory(&server.process);
+    let names: Vec<_> = (0..12).map(|number| format!("nobody{number}")).collect();
+    let mut strangers: Vec<_> = names.iter().map(|it| server.try_join(it, "x")).collect();
+    for stranger in &mut strangers {
+        assert_eq!(stranger.ends(), 3, "no such account");
+    }
+    let grown = peak_memory(&server.process) - before;
+    assert!(
+        grown > MEMORY_OF_A_HASH,
+        "something was hashed: {grown} KiB"
+    );
+    assert!(
+        grown < 3 * MEMORY_OF_A_HASH,
+        "twelve at once took {grown} KiB"
+    );
+}

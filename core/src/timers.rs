@@ -45,6 +45,10 @@ impl<K: Ord + Copy> Timers<K> {
         }
     }
 
+    pub(crate) fn is_set(&self, key: K) -> bool {
+        self.by_key.contains_key(&key)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()
     }

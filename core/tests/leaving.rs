@@ -85,3 +85,38 @@ fn at_the_end_of_input_without_a_server_the_peers_hear_a_goodbye() {
     assert_eq!(w.saw(alice), ["ended (left), 0 unsent"]);
     assert_eq!(w.saw(bob), ["alice gone (logged out), 0 undelivered"]);
 }
+
+/// As a script does that only fetches what is there.
+#[test]
+fn who_says_nothing_gets_what_was_kept_before_they_leave() {
+    let mut w = World::new(6);
+    let (alice, bob) = (w.sit_down("alice"), w.join("bob"));
+    w.types(bob, "message alice to be kept");
+    w.settle();
+    w.log_in(alice, "alice", "alice");
+    w.types(alice, "end-of-input");
+    w.settle();
+    assert_eq!(
+        w.saw(alice),
+        [
+            "logged in as alice, 1 kept",
+            "1 kept:",
+            "bob: to be kept",
+            "that was kept",
+            "ended (left), 0 unsent"
+        ]
+    );
+}
+
+#[test]
+fn nobody_waits_for_ever_for_what_was_kept() {
+    let mut w = World::new(7);
+    let (alice, bob) = (w.sit_down("alice"), w.join("bob"));
+    w.types(bob, "message alice to be kept");
+    w.settle();
+    w.close_listener(alice);
+    w.log_in(alice, "alice", "alice");
+    w.types(alice, "end-of-input");
+    w.run(Duration::from_secs(10));
+    assert!(w.has_ended(alice));
+}

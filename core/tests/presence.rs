@@ -1,9 +1,12 @@
 //! Who is online, and who is told of whose coming and going.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use simplechat_core::server::config::Config;
 use simplechat_sim::World;
+use simplechat_sim::crowd::Crowd;
+use simplechat_sim::test_channel::TestChannel;
 
 #[test]
 fn those_online_hear_of_who_comes_and_goes() {
@@ -170,7 +173,8 @@ fn a_hundred_thousand_users_can_be_online() {
         presence_alerts_max: 0,
         ..Config::default()
     };
-    let mut crowd = simplechat_sim::crowd::Crowd::gather(100_000, config);
+    let protection = Arc::new(TestChannel::new([1; 16]));
+    let mut crowd = Crowd::gather(100_000, config, protection);
     assert_eq!(crowd.online(), 100_000);
     crowd.beat_all();
     crowd.pass(Duration::from_secs(94));

@@ -34,6 +34,18 @@ pub enum DataError {
         path = .0.display()
     )]
     OpenDirectory(PathBuf),
+    /// Others could put another directory in its place.
+    #[error(
+        "everybody can write in {parent}, and so put another directory in the place of {path}: run `chmod o-w {parent}`, \
+         or name another directory with --data DIR",
+        parent = .parent.display(), path = .path.display()
+    )]
+    OpenParent {
+        /// The data directory.
+        path: PathBuf,
+        /// A directory that it is in.
+        parent: PathBuf,
+    },
     /// Somebody else could put their own keys there.
     #[error(
         "the data directory {} belongs to another user (their id is {owner}): run this as that user, or name another \

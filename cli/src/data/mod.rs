@@ -83,6 +83,8 @@ impl DataDirectory {
             source,
         };
         builder.create(path).map_err(not_made)?;
+        #[cfg(unix)]
+        check_parents(path)?;
         let made = Self { path: path.into() };
         // Without its entry up there a directory is lost with all that is in it.
         let parent = path.parent().filter(|parent| *parent != Path::new(""));
@@ -113,6 +115,8 @@ impl DataDirectory {
             std::os::unix::fs::MetadataExt::uid(&metadata),
             our_id(),
         )?;
+        #[cfg(unix)]
+        check_parents(path)?;
         Ok(Some(Self { path: path.into() }))
     }
 
@@ -224,6 +228,9 @@ fn sync(directory: &Path) -> io::Result<()> {
 /// Permissions, as they stand three times in a mode.
 const READ: u32 = 0o4;
 const WRITE: u32 = 0o2;
+/// In such a directory nobody can remove or rename what belongs to others.
+#[cfg(unix)]
+const STICKY: u32 = 0o1000;
 
 /// Whoever has the directory can change what is in it. Root could in any case.
 #[cfg(unix)]
@@ -235,6 +242,27 @@ fn check_owner(path: &Path, owner: u32, ours: u32) -> Result<(), DataError> {
         path: path.into(),
         owner,
     })
+}
+
+/// Whoever can write in a directory can put another one in the place of one that is in it, unless it is sticky, like that
+/// for temporary files. The group may: on many systems everybody has one of their own, and it may write in all that they make.
+#[cfg(unix)]
+fn check_parents(path: &Path) -> Result<(), DataError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let unreadable = |source| DataError::unreadable(path, source);
+    let named = std::path::absolute(path).map_err(unreadable)?;
+    let real = fs::canonicalize(path).map_err(unreadable)?;
+    // Where a link is matters as much as where it leads.
+    for parent in [&named, &real].iter().flat_map(|it| it.ancestors().skip(1)) {
+        let mode = fs::metadata(parent).map_err(unreadable)?.permissions();
+        if mode.mode() & (WRITE | STICKY) == WRITE {
+            return Err(DataError::OpenParent {
+                path: path.into(),
+                parent: parent.into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -223,6 +223,32 @@ mod on_unix {
     }
 
     #[test]
+    fn a_directory_that_everybody_could_replace_is_refused() {
+        let folder = Folder::new();
+        let deep = folder.path.join("a/b");
+        DataDirectory::make(&deep).unwrap();
+        set_mode(&folder.path, 0o777);
+        let error = DataDirectory::make(&deep).unwrap_err();
+        insta::assert_snapshot!(folder.why(&error), @r#"
+        everybody can write in DIR, and so put another directory in the place of DIR/a/b: run `chmod o-w DIR`, or name another directory with --data DIR
+        "#);
+        for harmless in [0o1777, 0o775, 0o700] {
+            set_mode(&folder.path, harmless);
+            assert!(DataDirectory::make(&deep).is_ok(), "{harmless:o}");
+        }
+        let elsewhere = Folder::new();
+        elsewhere.make();
+        let link = elsewhere.path.join("link");
+        symlink(&deep, &link).unwrap();
+        assert!(DataDirectory::make(&link).is_ok());
+        set_mode(&elsewhere.path, 0o777);
+        assert!(matches!(
+            DataDirectory::make(&link),
+            Err(DataError::OpenParent { .. })
+        ));
+    }
+
+    #[test]
     fn a_directory_of_another_user_is_refused() {
         let check = |owner, ours| check_owner(Path::new("DIR"), owner, ours);
         assert!(check(1_000, 1_000).is_ok());

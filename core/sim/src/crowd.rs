@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::test_channel::TestChannel;
 use simplechat_core::channel::{Calling, Channel, Part, Protection};
 use simplechat_core::key::StaticKey;
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
@@ -33,20 +32,19 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// A server at which so many users are logged in.
+    /// A server at which so many users are logged in, over such a channel.
     ///
     /// # Panics
     ///
     /// When a login does not succeed.
     #[must_use]
-    pub fn gather(size: usize, config: Config) -> Self {
+    pub fn gather(size: usize, config: Config, protection: Arc<dyn Protection>) -> Self {
         let accounts = (0..size).map(|number| AccountEntry {
             name: format!("user{number}").parse().expect("a name"),
             credentials: CredentialsDigest([0; 32]),
         });
         let now = Timestamp::from_secs(1_000);
         let mut secrets = Box::new(SeededSecrets::new(1));
-        let protection: Arc<dyn Protection> = Arc::new(TestChannel::new([1; 16]));
         let key = StaticKey::generate(&mut *secrets);
         let server = Server::new(config, accounts, [1; 32], secrets, at(now));
         let mut crowd = Self {
@@ -92,6 +90,16 @@ impl Crowd {
             self.hand_in(Input::Timeout);
         }
         self.now = until;
+    }
+
+    /// A user logs in a second later than whatever was done last, so that nobody has to wait for their turn.
+    ///
+    /// # Panics
+    ///
+    /// When the login does not succeed.
+    pub fn log_in_again(&mut self, number: usize) {
+        self.pass(Duration::from_secs(1));
+        self.log_in(number);
     }
 
     fn log_in(&mut self, number: usize) {

@@ -72,10 +72,21 @@ impl Client {
         }
     }
 
-    /// Whether everything that the user wished is done, and everything that came is shown.
+    /// Who leaves at once waits a little for what was kept for them.
+    pub(super) fn await_kept(&mut self, kept: u32) {
+        if kept > 0 {
+            let within = self.clock.at + self.config.leave_within;
+            self.timers.set(TimerKind::Kept, within);
+        } else {
+            self.timers.cancel(TimerKind::Kept);
+        }
+    }
+
+    /// Whether everything that the user wished is done, and everything that came, or should come, is shown.
     fn is_idle(&self) -> bool {
         self.outbox.is_empty()
             && self.query.is_none()
+            && !self.timers.is_set(TimerKind::Kept)
             && !self.inbox.is_showing()
             && self.book.iter().all(|peer| {
                 // Without another introduction, which takes input, nothing reaches who is elsewhere.

@@ -219,6 +219,7 @@ impl Client {
         self.link.failed_servers = 0;
         self.link.away = None;
         self.inbox.start_session();
+        self.await_kept(welcome.kept);
         self.outbox.send_all_again();
         self.query_again();
         self.on_server_heard();

@@ -145,6 +145,8 @@ enum TimerKind {
     PeerSessions,
     /// The session needs new keys.
     Renewal,
+    /// What the server has kept has not all come.
+    Kept,
     /// This call has waited for keys for long enough.
     Parked(ConnId),
     /// Leaving stops to wait for what is not sent.
@@ -164,6 +166,7 @@ impl TimerKind {
             Self::Former(_) => "tell a former peer",
             Self::PeerSessions => "forget old keys",
             Self::Renewal => "renew keys",
+            Self::Kept => "wait no more for what was kept",
             Self::Parked(_) => "refuse a stranger",
             Self::Goodbye => "say goodbye",
             Self::End => "end",
@@ -322,6 +325,8 @@ impl Client {
                 TimerKind::PeerSessions => self.expire_peer_sessions(),
                 TimerKind::Renewal => self.renew(),
                 TimerKind::Parked(conn) => self.on_parked_for_long(conn),
+                // Only leaving waits for it, and looks after everything that happens.
+                TimerKind::Kept => {}
                 TimerKind::Goodbye => self.say_goodbye(),
                 TimerKind::End => self.end_leaving(),
             }

@@ -151,7 +151,10 @@ impl Client {
         let event = match push {
             Push::Message(delivery) => self.take_message(delivery, frame).map(Event::from),
             Push::KeptStart { count } => Some(MessageEvent::KeptStart { count }.into()),
-            Push::KeptEnd => Some(MessageEvent::KeptEnd.into()),
+            Push::KeptEnd => {
+                self.timers.cancel(TimerKind::Kept);
+                Some(MessageEvent::KeptEnd.into())
+            }
             Push::Delivered { to, .. } => Some(MessageEvent::Delivered { to }.into()),
             Push::Undelivered { to, count } => Some(MessageEvent::Undelivered { to, count }.into()),
             Push::Presence { user, presence } => Some(Event::Presence { user, presence }),
