@@ -34,6 +34,7 @@ pub mod rate;
 pub mod rng;
 pub mod safety_code;
 pub mod server;
+pub mod source;
 pub mod text;
 pub mod time;
 pub mod wire;

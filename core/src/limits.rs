@@ -61,6 +61,8 @@ pub const RECORDS_MAX: usize = 65_536;
 pub const PASSWORD_CHECKS_MAX: usize = 1_024;
 /// Handshakes of one source under way in one budget; more are refused for now.
 pub const HANDSHAKES_PER_SOURCE_MAX: usize = 64;
+/// Handshakes under way that show cookies of one account; more are refused for now.
+pub const HANDSHAKES_PER_ACCOUNT_MAX: usize = 8;
 /// Handshakes under way in one budget; more are refused for now.
 pub const HANDSHAKES_MAX: usize = 1_024;
 /// Sources whose handshakes are counted in one budget; the one that called the longest ago is forgotten.
@@ -69,6 +71,8 @@ pub const HANDSHAKE_SOURCES_MAX: usize = 16_384;
 pub const LOCKOUT_ENTRIES_MAX: usize = 65_536;
 /// Sources from which an account has logged in lately and that its account-wide budget does not refuse.
 pub const KNOWN_SOURCES_MAX: usize = 32;
+/// Keys with which it has, see [`KNOWN_SOURCES_MAX`].
+pub const KNOWN_KEYS_MAX: usize = 32;
 /// Checks of a client's listener within [`PROBE_WINDOW`].
 pub const PROBES_PER_WINDOW: usize = 6;
 /// See [`PROBES_PER_WINDOW`].
@@ -109,6 +113,8 @@ pub const SHOWN_MAX: usize = 4_096;
 pub const SHOWING_MAX: usize = 64;
 /// People who were in an address book and whom a client can still tell apart from strangers.
 pub const FORMER_PEERS_MAX: usize = 64;
+/// People whom the user has agreed to be introduced to, and is not yet.
+pub const CONSENTS_MAX: usize = 2 * ADDRESS_BOOK_MAX;
 /// People without a mark whose last key a client remembers, to tell when it changes.
 pub const MET_MAX: usize = 2 * ADDRESS_BOOK_MAX;
 /// People whose key the user has marked as verified.
@@ -119,6 +125,8 @@ pub const PEER_SESSIONS_MAX: usize = 3 * (ADDRESS_BOOK_MAX + FORMER_PEERS_MAX);
 pub const GREETINGS_MAX: usize = 32;
 /// How many of them may come from one address.
 pub const GREETINGS_PER_ADDRESS_MAX: usize = 8;
+/// Sources whose handshakes a client counts; the one that called the longest ago is forgotten.
+pub const GREETING_SOURCES_MAX: usize = 1_024;
 /// Calls in unknown sessions that wait in a client for the keys to come.
 pub const PARKED_MAX: usize = 16;
 /// How many of them may come from one address, so that no single stranger takes all places.

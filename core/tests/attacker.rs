@@ -12,13 +12,21 @@ use std::time::Duration;
 
 use simplechat_core::server::config::Config;
 use simplechat_core::server::event::{Arrival, Event};
+use simplechat_sim::attacker::talk::Claim;
 use simplechat_sim::dice::Dice;
 use simplechat_sim::net::{Listening, Weather};
 use simplechat_sim::test_channel::Weakness;
-use simplechat_sim::world::{ATTACKER, SERVER};
+use simplechat_sim::world::{ATTACKER, Knowledge, SERVER};
 use simplechat_sim::{ClientId, World, script};
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
+const CLAIMS: [Claim; 5] = [
+    Claim::Password,
+    Claim::Ticket,
+    Claim::Nonsense,
+    Claim::AnotherHandshake,
+    Claim::Nothing,
+];
 
 /// People who chat, and somebody who attacks them.
 struct Siege {
@@ -138,10 +146,16 @@ impl Siege {
             );
             assert!(!is_takeover, "{what}: {event:?}");
         }
+    }
+
+    /// Nobody looks for anybody where the attacker is.
+    fn check_nobody_calls_the_attacker(&self, what: &str) {
         for (seat, me) in self.seats.iter().zip(NAMES) {
             let calls = self.world.net.dials(seat.host(), ATTACKER);
             assert_eq!(calls, 0, "{what}: {me} looks for nobody at the attacker's");
         }
+        let probes = self.probes();
+        assert_eq!(probes, 0, "{what}: no login came from the attacker");
     }
 
     /// When it is over, each hears the next.
@@ -188,7 +202,7 @@ fn in_kind_weather_an_attacker_is_not_even_noticed() {
         siege.check_texts(&what);
         siege.check_nobody_is_moved(&what);
         assert_eq!(siege.world.server().online(), NAMES.len(), "{what}");
-        assert_eq!(siege.probes(), 0, "{what}: no login came from the attacker");
+        siege.check_nobody_calls_the_attacker(&what);
         let lines = siege.diaries.concat();
         for line in &lines {
             let is_chat = line.contains(": ") || line.starts_with("delivered later");
@@ -236,7 +250,7 @@ fn in_a_storm_an_attacker_may_deliver_requests_that_were_lost_and_no_more() {
         siege.check_texts(&what);
         siege.check_nobody_is_moved(&what);
         siege.check_everybody_is_reached(&what);
-        assert_eq!(siege.probes(), 0, "{what}: no login came from the attacker");
+        siege.check_nobody_calls_the_attacker(&what);
     }
 }
 
@@ -323,6 +337,41 @@ fn a_flood_of_strange_calls_keeps_nobody_out_who_is_awaited() {
             let unreachable = "listener at 40000 unreachable".to_owned();
             assert!(!seen.contains(&unreachable), "seed {seed}: {me}: {seen:?}");
         }
+    }
+}
+
+/// With a key of their own, and the keys of all clients, which are no secret, they get nowhere; nor does it get anybody to say
+/// anything to them that they stand in everybody's place for a while.
+#[test]
+fn an_attacker_who_shakes_hands_is_nobody() {
+    for seed in 0..10 {
+        let what = format!("seed {seed}");
+        let mut siege = Siege::new(seed);
+        siege.world.overhear(Vec::new());
+        for round in 0..60 {
+            let claim = CLAIMS[round % CLAIMS.len()];
+            let name = NAMES[siege.dice.below(NAMES.len())].parse().unwrap();
+            siege.world.attacker_calls_server(claim, name);
+            let greeted = siege.seats[siege.dice.below(NAMES.len())];
+            siege.world.attacker_greets(greeted, Knowledge::Key);
+            siege.world.attacker_greets(greeted, Knowledge::Nothing);
+            if round % 20 == 10 {
+                siege.world.intercept(None);
+                siege.world.intercept(Some(greeted));
+            }
+            if round % 20 == 15 {
+                siege.world.net.intercept_nobody();
+            }
+            siege.chat();
+            siege.attack_for_a_while(2);
+        }
+        siege.world.net.calm();
+        siege.pass(Duration::from_secs(200));
+        siege.check_texts(&what);
+        siege.check_nobody_is_moved(&what);
+        assert!(!siege.world.log().contains("attacker wins"), "{what}");
+        assert_eq!(siege.world.net.breaches(), [""; 0], "{what}");
+        assert_eq!(siege.world.server().online(), NAMES.len(), "{what}");
     }
 }
 

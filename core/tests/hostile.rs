@@ -6,6 +6,8 @@
     reason = "helpers of tests are tests"
 )]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use simplechat_core::channel::Channel;
 use simplechat_core::id::{InstanceId, Seq, SessionId};
@@ -177,6 +179,31 @@ fn a_captured_frame_does_nothing_a_second_time() {
         w.stranger_sends(None, &[&beat]);
     }
     assert_eq!(w.server().online(), 0, "125 s of replays are silence");
+}
+
+#[test]
+fn who_does_not_renew_their_keys_is_asked_to_log_in_again() {
+    let mut w = World::new(9);
+    let mut channel = logged_in(&mut w);
+    let begun = w.moment().at;
+    let mut beats = |w: &mut World| {
+        let beat = channel.seal_call(&payload_of(&Request::Heartbeat));
+        let (received, _) = w.stranger_sends(None, &[&beat]);
+        let received = frame(&received).unwrap();
+        matches!(Frame::parse(&received), Ok(Frame::Session(_)))
+    };
+    while beats(&mut w) {
+        w.run(Duration::from_secs(60));
+    }
+    let lived = w.moment().at.since(begun);
+    let hours = Duration::from_secs(2 * 60 * 60);
+    assert!(
+        lived >= hours && lived < hours + Duration::from_secs(80),
+        "{lived:?}"
+    );
+    w.run(Duration::from_secs(100));
+    assert!(!beats(&mut w));
+    assert_eq!(w.server().online(), 0, "what is not opened is silence");
 }
 
 #[test]

@@ -324,3 +324,25 @@ fn an_introduction_that_was_ended_is_not_begun_again_by_a_late_word_of_it() {
     }
     assert!(removed > 0, "some were introduced before the cut");
 }
+
+#[test]
+fn another_client_is_not_introduced_to_whom_the_last_one_had_agreed() {
+    let mut w = World::new(30);
+    let (alice, bob, carol) = (w.join("alice"), w.join("bob"), w.join("carol"));
+    w.types(alice, "getaddress bob");
+    w.types(carol, "getaddress alice");
+    w.settle();
+    w.look_away();
+    let again = w.join("alice");
+    w.settle();
+    assert_eq!(
+        w.saw(again),
+        [
+            "logged in as alice, 0 kept",
+            "carol asks for the address, 115 s"
+        ]
+    );
+    assert!(w.saw(bob).contains(&"alice asks no more".into()));
+    assert!(w.has_ended(alice));
+    w.introduce(carol, again);
+}

@@ -67,6 +67,34 @@ fn a_client_that_could_not_be_told_is_refused_when_it_comes_back() {
 }
 
 #[test]
+fn an_account_that_is_added_again_with_the_same_line_takes_no_ticket_from_before() {
+    for restarts in [false, true] {
+        let mut w = World::new(16);
+        let alice = w.join("alice");
+        w.cut_from_server(alice);
+        remove(&mut w, "alice");
+        set(&mut w, "alice", "alice");
+        w.run(Duration::from_secs(5));
+        if restarts {
+            w.crash_server();
+            w.start_server();
+        }
+        w.heal_to_server(alice);
+        w.look_away();
+        w.run(Duration::from_secs(200));
+        let asked = "password needed".to_owned();
+        assert!(w.saw(alice).contains(&asked), "{restarts}");
+        // With the ticket that she has now she comes back by herself.
+        w.run(Duration::from_secs(10));
+        w.crash_server();
+        w.start_server();
+        w.run(Duration::from_secs(200));
+        assert!(!w.saw(alice).contains(&asked), "{restarts}");
+        assert_eq!(w.server().online(), 1, "{restarts}");
+    }
+}
+
+#[test]
 fn introductions_and_questions_end_with_an_account() {
     let mut w = World::new(3);
     let [alice, bob, carol, dave] = ["alice", "bob", "carol", "dave"].map(|name| w.join(name));
@@ -212,24 +240,126 @@ fn what_a_removed_account_had_written_arrives() {
 }
 
 #[test]
-fn a_new_password_ends_no_session_and_holds_for_the_next_login() {
+fn a_new_password_is_asked_for_at_once_and_nothing_is_lost() {
     let mut w = World::new(8);
     let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
     w.look_away();
     w.operator_saw();
     set(&mut w, "alice", "new password");
-    w.types(bob, "message alice still there?");
     w.settle();
-    assert_eq!(w.saw(alice), ["bob: still there?"]);
     let user = "alice".parse().unwrap();
+    let departure = Departure::CredentialsChanged;
     assert_eq!(
-        w.operator_saw(),
-        [Event::CredentialsChanged { user }, Event::Reloaded]
+        w.operator_saw()[..3],
+        [
+            Event::CredentialsChanged { user },
+            Event::LoggedOut { user, departure },
+            Event::Reloaded
+        ]
     );
-    let other = w.sit_down("other");
-    w.log_in(other, "alice", "alice");
+    w.types(bob, "message alice still there?");
+    w.types(alice, "message bob in a moment");
+    w.run(Duration::from_secs(10));
+    // The old one is typed, and wrong.
+    assert_eq!(
+        w.saw(alice),
+        ["password needed", "login refused: wrong name or password"]
+    );
+    w.log_in(alice, "alice", "new password");
     w.settle();
-    assert_eq!(w.saw(other), ["login refused: wrong name or password"]);
+    assert_eq!(
+        w.saw(alice),
+        [
+            "logged in again as alice, 1 kept",
+            "1 kept:",
+            "bob: still there?",
+            "that was kept",
+            "message bob in a moment: delivered"
+        ]
+    );
+    w.types(alice, "private bob here I am");
+    w.settle();
+    assert!(w.saw(bob).contains(&"alice privately: here I am".into()));
+}
+
+#[test]
+fn who_has_only_the_old_password_is_out_also_if_they_could_not_be_told() {
+    let mut w = World::new(14);
+    let thief = w.join("alice");
+    w.cut_from_server(thief);
+    set(&mut w, "alice", "new password");
+    w.run(Duration::from_secs(5));
+    w.heal_to_server(thief);
+    w.look_away();
+    w.run(Duration::from_secs(200));
+    let seen = w.saw(thief);
+    let refused = ["password needed", "login refused: wrong name or password"];
+    assert_eq!(seen[seen.len() - 2..], refused, "{seen:?}");
+    assert_eq!(w.server().online(), 0);
+}
+
+#[test]
+fn a_login_under_way_with_the_old_password_is_refused() {
+    let mut w = World::new(15);
+    w.check_takes = Duration::from_secs(2);
+    let alice = w.sit_down("alice");
+    w.log_in(alice, "alice", "alice");
+    w.run(Duration::from_secs(1));
+    set(&mut w, "alice", "new password");
+    w.run(Duration::from_secs(2));
+    assert_eq!(w.server().online(), 0);
+    assert_eq!(w.saw(alice), ["login refused: wrong name or password"]);
+}
+
+/// The server never sees that it goes: it is just not there when it starts, and there again later.
+#[test]
+fn an_account_that_was_removed_while_no_server_ran_is_not_continued_either() {
+    let mut w = World::new(15);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "logout");
+    w.settle();
+    w.types(bob, "message alice for the old one");
+    w.settle();
+    w.crash_server();
+    w.remove_account("alice");
+    w.start_server();
+    w.settle();
+    set(&mut w, "alice", "another password");
+    w.crash_server();
+    w.start_server();
+    w.run(Duration::from_secs(60));
+    let again = w.sit_down("alice again");
+    w.log_in(again, "alice", "another password");
+    w.settle();
+    assert_eq!(w.saw(again), ["logged in as alice, 0 kept"]);
+}
+
+/// They are asked for it in the midst of a conversation, which is not over because the server is away just then.
+#[test]
+fn a_client_that_asks_for_a_new_password_goes_on_while_the_server_is_away() {
+    let mut w = World::new(14);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
+    w.set_account("alice", "new password");
+    w.crash_server();
+    w.start_server();
+    w.settle();
+    w.types(alice, "message bob unsent");
+    w.run(Duration::from_secs(60));
+    w.crash_server();
+    w.look_away();
+    w.log_in(alice, "alice", "new password");
+    w.run(Duration::from_secs(60));
+    assert!(!w.has_ended(alice), "{:?}", w.saw(alice));
+    w.types(alice, "private bob still here");
+    w.settle();
+    w.start_server();
+    w.run(Duration::from_secs(60));
+    let seen = w.saw(bob);
+    for line in ["alice privately: still here", "alice: unsent"] {
+        assert!(seen.contains(&line.to_owned()), "{line}: {seen:?}");
+    }
 }
 
 /// Its password is right by the accounts that it came to, but they are no more.

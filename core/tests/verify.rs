@@ -196,3 +196,36 @@ fn what_was_written_for_a_verified_key_does_not_go_to_another_one() {
     assert_eq!(w.saw(alice), ["book: bob reachable 0 waiting"]);
     assert!(!w.log().contains("privately: for your eyes"));
 }
+
+#[test]
+fn who_answers_in_a_peers_place_gets_nothing_and_the_user_is_told_once() {
+    let mut w = World::new(10);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
+    let place = w.net.home(bob.host()).unwrap();
+    w.crash(bob);
+    let mallory = w.join("carol");
+    w.net.place(mallory.host(), place);
+    w.look_away();
+    w.types(alice, "private bob for your eyes only");
+    w.run(Duration::from_secs(600));
+    let seen = w.saw(alice);
+    let told = format!("bob: somebody else answers at {}", place.ip());
+    let count = |line: &str| seen.iter().filter(|seen| *seen == line).count();
+    assert_eq!(count(&told), 1, "{seen:?}");
+    w.types(alice, "addressbook");
+    assert_eq!(
+        w.saw(alice),
+        ["book: bob other key 1 waiting"],
+        "he is not forgotten"
+    );
+    assert!(!w.log().contains("privately: for your eyes"));
+
+    // A new introduction brings the right key.
+    let bob = w.join("bob");
+    w.introduce(alice, bob);
+    assert!(w.log().contains("alice privately: for your eyes only"));
+    w.look_away();
+    w.types(alice, "addressbook");
+    assert_eq!(w.saw(alice), ["book: bob reachable 0 waiting"]);
+}

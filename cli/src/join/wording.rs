@@ -4,13 +4,14 @@
 //! two blanks what came of the user's own commands. What others wrote is cleaned here, and nowhere else.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use simplechat_core::client::event::{
-    AwayCause, BookEntry, End, Event, GoneCause, MessageEvent, Occasion, PeerEvent, PeerReach,
-    SessionEvent, Verification,
+    AwayCause, BookEntry, End, Event, GoneCause, KeyMismatch, MessageEvent, Occasion, PeerEvent,
+    PeerReach, SessionEvent, Verification,
 };
 use simplechat_core::name::Name;
 use simplechat_core::safety_code::SafetyCode;
@@ -164,6 +165,10 @@ fn peer(event: &PeerEvent) -> String {
         PeerEvent::Introduced { peer } => {
             format!("* {peer} is in your address book: private {peer} TEXT goes straight to them")
         }
+        PeerEvent::IntroducedUnasked { peer } => format!(
+            "! The server introduced {peer}, whom this client did not ask for and did not accept: nothing has changed. \
+             A server that does this is not to be trusted."
+        ),
         PeerEvent::KeyChanged {
             peer,
             was,
@@ -185,6 +190,7 @@ fn peer(event: &PeerEvent) -> String {
         PeerEvent::RefusedFormerPeer { peer } => format!(
             "* {peer} wrote to you privately and was refused: {peer} is not in your address book"
         ),
+        PeerEvent::KeyMismatch { peer, at, mismatch } => key_mismatch(*peer, *at, *mismatch),
         PeerEvent::RefusedStranger { from } => format!(
             "* somebody at {from} called this client and was refused: they are not in your address book"
         ),
@@ -354,6 +360,25 @@ fn key_changed(peer: Name, was: Verification, undelivered: usize) -> String {
     said
 }
 
+/// Says no more than is known: whoever is on the way can spoil an answer.
+fn key_mismatch(peer: Name, at: IpAddr, mismatch: KeyMismatch) -> String {
+    match mismatch {
+        KeyMismatch::Answers => format!(
+            "! Somebody answers at {at} who is not {peer}: their key is another one, or somebody on the way spoils it.\n\
+             ! Private messages to {peer} wait. To be introduced again, with the key of now: getaddress {peer}."
+        ),
+        KeyMismatch::Refuses => format!(
+            "! {peer} answers at {at} and does not take this client's key: the server told {peer} another one, or somebody \
+             on the way spoils it.\n\
+             ! Private messages to {peer} wait. To be introduced again: getaddress {peer}."
+        ),
+        KeyMismatch::Calls => format!(
+            "! Somebody called from {at} as {peer} and was refused: their key is not the one that the server told.\n\
+             ! Ask {peer}. To be introduced again: getaddress {peer}."
+        ),
+    }
+}
+
 fn not_delivered(peer: Name, undelivered: usize) -> String {
     let count = u32::try_from(undelivered).unwrap_or(u32::MAX);
     format!("{} to {peer} not delivered", private_messages(count))
@@ -390,6 +415,7 @@ fn address_book(entries: &[BookEntry]) -> String {
             PeerReach::Unknown => "being looked for",
             PeerReach::Unreachable => "not reachable now",
             PeerReach::Elsewhere => "at another client",
+            PeerReach::OtherKey => "not reachable: the key there is another one",
         };
         let _ = write!(said, "\n    {:width$}  {reach}", entry.peer);
         if entry.verification == Verification::Verified {

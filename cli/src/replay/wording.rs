@@ -252,6 +252,9 @@ fn push(push: &Push, texts: Texts) -> Words {
             SessionEnd::TakenOver => "the session is over: taken over",
             SessionEnd::TimedOut => "the session is over: silent for too long",
             SessionEnd::Removed => "the session is over: the account is no more",
+            SessionEnd::CredentialsChanged => {
+                "the session is over: the password is another one now"
+            }
         }),
         Push::Stopping => Words::new("shutting down"),
         Push::Undelivered { to, count } => Words::about(
@@ -331,6 +334,9 @@ pub(super) fn event(event: &Event) -> String {
             Departure::LoggedOut => "log: logged out".into(),
             Departure::TimedOut => "log: silent for too long, and logged out".into(),
             Departure::Removed => "log: logged out, as there is no such account any more".into(),
+            Departure::CredentialsChanged => {
+                "log: logged out, as the password is another one now".into()
+            }
         },
         Event::Refused { from, fault } => format!("log: connection of {from} refused: {fault}"),
         Event::AccountAdded { .. } => "log: a new account".into(),

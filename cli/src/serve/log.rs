@@ -115,6 +115,9 @@ fn write(event: &Event) {
         Event::LoggedOut { user, departure } => match departure {
             Departure::LoggedOut => info!(%user, "logged out"),
             Departure::Removed => info!(%user, "logged out, as there is no such account any more"),
+            Departure::CredentialsChanged => {
+                info!(%user, "logged out, as the password is another one now")
+            }
             Departure::TimedOut => info!(%user, "silent for too long, and logged out"),
         },
         Event::AccountAdded { user } => info!(%user, "a new account"),

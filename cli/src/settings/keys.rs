@@ -62,7 +62,7 @@ settings! {
         lockout: LockoutRule = "account_and_source";
 
         /// With account_and_source: after so many wrong passwords from whatever addresses, an account is locked for all
-        /// from which it has not logged in lately.
+        /// from which, and with whose key, it has not logged in lately.
         account_failures: u32 = "30" in 1..=10_000;
 
         /// The time within which account_failures counts.

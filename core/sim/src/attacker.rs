@@ -5,7 +5,12 @@
 //!
 //! [`World::attack`]: crate::World::attack
 
+pub mod talk;
+
 use std::net::SocketAddr;
+
+use simplechat_core::limits::REPLAY_WINDOW;
+use simplechat_core::wire::frame::{Frame, RefusalCode, SealedFrame};
 
 use crate::dice::Dice;
 use crate::net::{Recording, Recordings};
@@ -34,9 +39,17 @@ pub enum Trick {
     Splice,
     /// Play one many times.
     Repeat,
+    /// Play one to who sent it.
+    Reflect,
+    /// Play a frame under another number.
+    Renumber,
+    /// Make up a frame of a session that was heard.
+    Forge,
+    /// Refuse, and nobody has asked.
+    Refuse,
 }
 
-const TRICKS: [Trick; 7] = [
+const TRICKS: [Trick; 11] = [
     Trick::Replay,
     Trick::Cut,
     Trick::Flip,
@@ -44,6 +57,20 @@ const TRICKS: [Trick; 7] = [
     Trick::Join,
     Trick::Splice,
     Trick::Repeat,
+    Trick::Reflect,
+    Trick::Renumber,
+    Trick::Forge,
+    Trick::Refuse,
+];
+
+/// What anybody can refuse with.
+const REFUSALS: [RefusalCode; 6] = [
+    RefusalCode::UnknownSession,
+    RefusalCode::UnknownSession,
+    RefusalCode::Busy,
+    RefusalCode::Version,
+    RefusalCode::Malformed,
+    RefusalCode::Other(77),
 ];
 
 /// An attack that is to be made.
@@ -61,15 +88,17 @@ pub struct Attack {
 pub fn devise(dice: &mut Dice, recordings: &Recordings, others: &[SocketAddr]) -> Option<Attack> {
     let first = dice.below(recordings.len());
     let recording = recordings.get(first)?;
-    let to = if dice.below(3) == 0 {
+    let trick = TRICKS[dice.below(TRICKS.len())];
+    let to = if trick == Trick::Reflect {
+        recording.origin
+    } else if dice.below(3) == 0 {
         *others.get(dice.below(others.len()))?
     } else {
         recording.listener
     };
-    let trick = TRICKS[dice.below(TRICKS.len())];
     let bytes = recording.bytes.clone();
     let calls = match trick {
-        Trick::Replay => vec![bytes],
+        Trick::Replay | Trick::Reflect => vec![bytes],
         Trick::Cut => vec![head(dice, &bytes)],
         Trick::Flip => vec![flipped(dice, bytes)],
         Trick::Reorder => {
@@ -86,6 +115,9 @@ pub fn devise(dice: &mut Dice, recordings: &Recordings, others: &[SocketAddr]) -
             vec![spliced]
         }
         Trick::Repeat => vec![bytes; 2 + dice.below(REPEATS_MAX - 1)],
+        Trick::Renumber => vec![renumbered(dice, &bytes)],
+        Trick::Forge => vec![forged(dice, &bytes)],
+        Trick::Refuse => vec![Frame::Refusal(any_refusal(dice)).to_bytes()],
     };
     Some(Attack { trick, to, calls })
 }
@@ -115,4 +147,51 @@ fn flipped(dice: &mut Dice, mut bytes: Vec<u8>) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// A code that anybody can refuse with.
+pub fn any_refusal(dice: &mut Dice) -> RefusalCode {
+    REFUSALS[dice.below(REFUSALS.len())]
+}
+
+/// The first frame under a number near its own, or as far away as the replay window is wide.
+fn renumbered(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
+    let near = u64::try_from(1 + dice.below(3)).unwrap_or(1);
+    let far = REPLAY_WINDOW - 2 + near;
+    let is_ahead = dice.below(2) == 0;
+    let by = if dice.below(3) > 0 { near } else { far };
+    changed(bytes, |frame| SealedFrame {
+        counter: if is_ahead {
+            frame.counter.wrapping_add(by)
+        } else {
+            frame.counter.wrapping_sub(by)
+        },
+        ..frame
+    })
+}
+
+/// The next frame of the same session, with a seal that is made up.
+fn forged(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
+    let sealed = dice.seed();
+    let ahead = u64::try_from(1 + dice.below(5)).unwrap_or(1);
+    changed(bytes, |frame| SealedFrame {
+        counter: frame.counter.wrapping_add(ahead),
+        sealed: &sealed,
+        ..frame
+    })
+}
+
+/// The first frame as something else, if it is one of a session.
+fn changed<'a>(
+    bytes: &'a [u8],
+    change: impl FnOnce(SealedFrame<'a>) -> SealedFrame<'a>,
+) -> Vec<u8> {
+    let len = bytes
+        .first_chunk()
+        .map_or(0, |len| u32::from_be_bytes(*len));
+    let end = usize::try_from(len).unwrap_or(0).saturating_add(4);
+    match bytes.get(..end).map(Frame::parse) {
+        Some(Ok(Frame::Session(frame))) => Frame::Session(change(frame)).to_bytes(),
+        _ => bytes.to_vec(),
+    }
 }

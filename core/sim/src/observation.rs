@@ -43,6 +43,21 @@ pub enum Observation {
         /// Which.
         client: ClientId,
     },
+    /// The attacker logs in as somebody, with a password that is none of theirs.
+    AttackerLogsIn {
+        /// As whom.
+        name: Name,
+    },
+    /// Who calls somebody gets the attacker from now on.
+    Intercepted {
+        /// Whom.
+        host: HostId,
+    },
+    /// A machine was taken in, or something was heard on the network that must never be there.
+    Breach {
+        /// What.
+        what: String,
+    },
     /// Bytes of somebody's reached the server.
     ServerHeard {
         /// Whose.

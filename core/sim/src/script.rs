@@ -2,8 +2,8 @@
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{
-    AwayCause, BookEntry, End, Event, GoneCause, MessageEvent, Occasion, PeerEvent, PeerReach,
-    SessionEvent, Verification,
+    AwayCause, BookEntry, End, Event, GoneCause, KeyMismatch, MessageEvent, Occasion, PeerEvent,
+    PeerReach, SessionEvent, Verification,
 };
 use simplechat_core::wire::EndReason;
 use simplechat_core::wire::push::{Audience, Presence};
@@ -182,6 +182,7 @@ fn show_peer(event: &PeerEvent) -> String {
         } => format!("{by} asks for the address, {expires_in_secs} s"),
         PeerEvent::QuestionClosed { by } => format!("{by} asks no more"),
         PeerEvent::Introduced { peer } => format!("introduced to {peer}"),
+        PeerEvent::IntroducedUnasked { peer } => format!("{peer} was introduced unasked"),
         PeerEvent::KeyChanged {
             peer,
             was,
@@ -203,6 +204,14 @@ fn show_peer(event: &PeerEvent) -> String {
         ),
         PeerEvent::PeerElsewhere { peer } => format!("{peer} is elsewhere"),
         PeerEvent::RefusedFormerPeer { peer } => format!("refused {peer}, not in the book"),
+        PeerEvent::KeyMismatch { peer, at, mismatch } => {
+            let what = match mismatch {
+                KeyMismatch::Answers => "somebody else answers",
+                KeyMismatch::Calls => "somebody else calls",
+                KeyMismatch::Refuses => "our key is refused",
+            };
+            format!("{peer}: {what} at {at}")
+        }
         PeerEvent::RefusedStranger { from } => format!("refused a stranger at {from}"),
     }
 }
@@ -260,6 +269,7 @@ fn show_entry(entry: &BookEntry) -> String {
         PeerReach::Unknown => "unknown",
         PeerReach::Unreachable => "unreachable",
         PeerReach::Elsewhere => "elsewhere",
+        PeerReach::OtherKey => "other key",
     };
     let mark = show_mark(entry.verification);
     format!("{}{mark} {reach} {} waiting", entry.peer, entry.waiting)

@@ -12,8 +12,10 @@ mod watch;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use simplechat_core::channel::Protection;
 use simplechat_core::client::Client;
 use simplechat_core::client::command::Command;
 use simplechat_core::client::event::Event;
@@ -28,6 +30,7 @@ use simplechat_core::server::recording::Texts;
 use simplechat_core::server::{self, Server, Verdict};
 use simplechat_core::time::{Moment, Timestamp};
 
+use crate::attacker::talk::Talker;
 use crate::dice::Dice;
 use crate::net::{HostId, Net};
 use crate::observation::{Observation, Observed};
@@ -36,7 +39,7 @@ use crate::store::Store;
 use crate::tape::Tape;
 use crate::test_channel::TestChannel;
 use agenda::Agenda;
-pub use attack::{ATTACKER, Secrecy, attacker_address};
+pub use attack::{ATTACKER, Credulity, Knowledge, Secrecy, attacker_address};
 use stranger::Stranger;
 
 /// The server's place on the network.
@@ -121,14 +124,19 @@ pub struct World {
     stranger: Stranger,
     strangers: u64,
     attacks: u64,
+    talker: Talker,
     /// What the server is known by, and the key of its tickets.
     identity: (StaticKey, [u8; KEY_LEN]),
     /// What somebody is known by who has taken the server's place.
     impostor: Option<StaticKey>,
     /// How many passwords were checked.
     password_checks: usize,
-    /// What protects frames, if it is not the real channel.
+    /// What protects frames, if it is not the real channel as it is.
+    protection: Option<Arc<dyn Protection>>,
+    /// The test channel in it, if there is one.
     channel: Option<TestChannel>,
+    /// What clients believe whom.
+    credulity: Credulity,
     hosts: BTreeMap<HostId, hosts::Host>,
     /// `None` when nobody reads it.
     log: Option<String>,
@@ -169,20 +177,17 @@ impl World {
         world
     }
 
-    /// The same with other accounts, and with lines on which this may be done; each one's password is its name.
+    /// The same with other accounts and their passwords, and with lines on which this may be done.
     #[must_use]
     pub fn with_accounts(
         seed: u64,
         config: ServerConfig,
-        names: impl IntoIterator<Item = String>,
+        accounts: impl IntoIterator<Item = (Name, String)>,
         secrecy: Secrecy,
     ) -> Self {
         let mut world = Self::unborn(seed, config);
         world.set_secrecy(secrecy);
-        world.accounts = names
-            .into_iter()
-            .filter_map(|name| Some((name.parse().ok()?, name)))
-            .collect();
+        world.accounts = accounts.into_iter().collect();
         world.start_server();
         world
     }
@@ -217,7 +222,10 @@ impl World {
             stranger: Stranger::default(),
             strangers: 0,
             attacks: 0,
+            talker: Talker::new(!seed),
+            protection: None,
             channel: None,
+            credulity: Credulity::None,
             hosts: BTreeMap::new(),
             log: Some(String::new()),
             observed: None,

@@ -1,8 +1,8 @@
 //! The checker sees what machines could do wrong: each planted fault is caught, as the promise that it breaks.
 
 use simplechat_sim::trials::checker::Promise::{
-    self, Blocked, Books, Bounded, Consent, Heartbeat, InOrder, Kept, Liveness, Lockout,
-    LoginsOnce, Once, OneFinalWord, Paced, Presence, Verified,
+    self, Blocked, Books, Bounded, Consent, Genuine, Heartbeat, InOrder, Kept, Liveness, Lockout,
+    LoginsOnce, Once, OneFinalWord, Paced, Presence, Staying, Verified,
 };
 use simplechat_sim::trials::faults::Fault;
 use simplechat_sim::trials::{generate, trial};
@@ -66,6 +66,11 @@ caught! {
     a_later_that_is_final: LaterIsFinal as [OneFinalWord];
     a_client_that_nobody_slows_down: NoAllowance as [Paced];
     a_store_that_says_it_has_kept_what_it_has_not: HastyStore as [Kept, Once, Books, Blocked, OneFinalWord];
-    a_channel_that_opens_a_login_again: OpenReplays as [LoginsOnce];
-    a_channel_that_opens_what_was_changed: OpenForgeries as [Once, Liveness, Heartbeat];
+    a_channel_that_opens_a_login_again: OpenReplays as [LoginsOnce, Genuine];
+    a_channel_that_opens_what_was_changed: OpenForgeries as [Once, Liveness, Heartbeat, Genuine];
+    a_channel_that_uses_a_nonce_twice: ReuseNonces as [Genuine];
+    a_channel_that_opens_a_frame_under_the_next_number: OpenOffByOne as [Genuine];
+    a_channel_that_seals_nothing: SealNothing as [Genuine];
+    an_impostor_in_the_servers_place_that_is_believed: TrustAnyServer as [Genuine];
+    a_reset_that_is_believed: BelieveResets as [Staying];
 }

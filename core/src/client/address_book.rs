@@ -1,11 +1,11 @@
 //! The address book: the peers who may be written to directly, where they are, and what waits for them.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use super::event::{BookEntry, PeerReach};
+use super::event::{BookEntry, KeyMismatch, PeerReach};
 use super::peer_keys::PeerKeys;
 use crate::backoff::Backoff;
 use crate::id::{IntroductionId, Seq};
@@ -39,6 +39,10 @@ pub(super) struct Peer {
     pub(super) address: Option<SocketAddr>,
     /// Whether they are logged in from another client, which has another key.
     pub(super) is_elsewhere: bool,
+    /// Who was met in their place since they are looked for.
+    pub(super) met_instead: Option<(IpAddr, KeyMismatch)>,
+    /// What the user was told of keys that do not agree, since they were found the last time.
+    pub(super) mismatches: BTreeSet<KeyMismatch>,
     /// Greetings under way.
     pub(super) greetings: usize,
     pub(super) searched: Option<Timestamp>,
@@ -62,6 +66,8 @@ impl Peer {
             candidates: introduction.candidates.as_slice().to_vec(),
             address: None,
             is_elsewhere: false,
+            met_instead: None,
+            mismatches: BTreeSet::new(),
             greetings: 0,
             searched: None,
             backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
@@ -75,6 +81,21 @@ impl Peer {
     /// Whether something waits that nothing is being done for.
     pub(super) fn wants_attention(&self) -> bool {
         !self.waiting.is_empty() && self.on.is_none() && !self.is_resting && !self.is_elsewhere
+    }
+
+    /// Whether the keys of their introduction may not be the ones that hold now.
+    pub(super) fn needs_introduction(&self) -> bool {
+        self.is_elsewhere || !self.mismatches.is_empty()
+    }
+
+    /// They were found, with their key.
+    pub(super) fn found(&mut self, address: SocketAddr) {
+        self.greetings = self.greetings.saturating_sub(1);
+        self.address.get_or_insert(address);
+        self.is_resting = false;
+        self.backoff.reset();
+        self.met_instead = None;
+        self.mismatches.clear();
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -140,6 +161,8 @@ impl Peer {
     fn reach(&self) -> PeerReach {
         if self.is_elsewhere {
             PeerReach::Elsewhere
+        } else if self.address.is_none() && !self.mismatches.is_empty() {
+            PeerReach::OtherKey
         } else if self.greetings > 0 {
             PeerReach::Unknown
         } else if self.address.is_some() && self.backoff.failures() == 0 {

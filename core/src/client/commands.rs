@@ -158,7 +158,7 @@ impl Client {
     fn ask_for_address(&mut self, user: Name) -> Result<(), Rejected> {
         self.check_server()?;
         match self.book.get(user) {
-            Some(peer) if !peer.is_elsewhere => Err(Rejected::AlreadyInAddressBook(user)),
+            Some(peer) if !peer.needs_introduction() => Err(Rejected::AlreadyInAddressBook(user)),
             None if self.book.is_full() => Err(Rejected::AddressBookFull),
             Some(_) | None => self.submit(Operation::GetAddress { user }),
         }

@@ -209,6 +209,9 @@ impl Client {
             (Some(Connection::Greeting { .. }), Frame::Session(sealed)) => {
                 self.on_greeting_answered(conn, &sealed);
             }
+            (Some(Connection::Greeting { .. }), Frame::Refusal(code)) => {
+                self.on_greeting_refused(conn, code);
+            }
             (Some(Connection::PeerDelivery { .. }), Frame::Session(sealed)) => {
                 self.on_delivery_answer(conn, &sealed);
             }

@@ -38,10 +38,13 @@ impl Client {
     pub(super) fn on_introduced(&mut self, introduction: Introduction) -> Vec<Event> {
         let (id, peer) = (introduction.id, introduction.peer);
         // The server may tell again what it did not hear that we know.
-        if self.book.has(id)
-            || self.former.has(id)
-            || (self.book.is_full() && self.book.get(peer).is_none())
-        {
+        if self.knows(id) {
+            return Vec::new();
+        }
+        if !self.consents.take(self.clock.at, peer) && !self.outbox.introduces(peer) {
+            return [PeerEvent::IntroducedUnasked { peer }.into()].into();
+        }
+        if self.book.is_full() && self.book.get(peer).is_none() {
             return Vec::new();
         }
         self.forget_question(peer);
@@ -119,6 +122,7 @@ impl Client {
             }
         };
         peer.greetings = places.len();
+        peer.met_instead = None;
         let (introduction, key) = (peer.introduction, peer.key);
         if places.is_empty() {
             return self.on_peer_not_found(name);
@@ -207,6 +211,10 @@ impl Client {
         if peer.greetings == 0 && !is_found {
             // Perhaps they have moved: next time they are looked for everywhere.
             peer.address = None;
+            let met_instead = peer.met_instead.take();
+            if let Some((at, mismatch)) = met_instead {
+                self.tell_mismatch(introduction, at, mismatch);
+            }
             self.on_peer_not_found(name);
         }
     }
@@ -272,10 +280,7 @@ impl Client {
         let Some(peer) = self.book.by_introduction(introduction) else {
             return;
         };
-        peer.greetings = peer.greetings.saturating_sub(1);
-        peer.address.get_or_insert(address);
-        peer.is_resting = false;
-        peer.backoff.reset();
+        peer.found(address);
         let name = peer.name;
         self.pump_peer(name);
     }

@@ -181,6 +181,11 @@ pub enum PeerEvent {
         /// Who.
         peer: Name,
     },
+    /// The server introduced somebody whom the user has not agreed to be introduced to: nothing has changed.
+    IntroducedUnasked {
+        /// Who.
+        peer: Name,
+    },
     /// Somebody came with another key than at their last introduction to this client. Now they are in the address book with it,
     /// and a mark of theirs has fallen.
     KeyChanged {
@@ -225,6 +230,17 @@ pub enum PeerEvent {
         /// Who.
         peer: Name,
     },
+    /// Somebody is in a peer's place who has another key, or a peer has another one for this client: nothing is said to them or
+    /// taken from them. The peer stays in the address book, and what was written for them waits. Told once until the peer is
+    /// found again; a new introduction brings the keys that hold now.
+    KeyMismatch {
+        /// Who.
+        peer: Name,
+        /// Where the other one is.
+        at: IpAddr,
+        /// What does not agree.
+        mismatch: KeyMismatch,
+    },
     /// Somebody unknown called and was refused.
     RefusedStranger {
         /// From where.
@@ -248,6 +264,18 @@ impl From<PeerEvent> for Event {
     fn from(event: PeerEvent) -> Self {
         Self::Peer(event)
     }
+}
+
+/// How keys do not agree.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum KeyMismatch {
+    /// Somebody answers where the peer should be, and does not have the peer's key. This is not proved: who is on the way can
+    /// make it look so.
+    Answers,
+    /// Somebody calls who knows of the introduction to the peer, and has proved to have another key.
+    Calls,
+    /// Somebody answers who has the peer's key, and it seems that they know this client by another key.
+    Refuses,
 }
 
 /// What a login is to the user.
@@ -314,6 +342,8 @@ pub enum PeerReach {
     Unreachable,
     /// They are logged in from another client.
     Elsewhere,
+    /// Somebody else answers in their place, or they do not know this client by its key.
+    OtherKey,
 }
 
 /// Why a client has ended.

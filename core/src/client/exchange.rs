@@ -8,7 +8,7 @@ use core::time::Duration;
 use super::connection::Connection;
 use super::event::{AwayCause, Event, SessionEvent};
 use super::link::{Errand, Exchange};
-use super::outbox::Answered;
+use super::outbox::{Answered, Done};
 use super::{Client, TimerKind};
 use crate::id::{QueryNumber, SessionId};
 use crate::limits::{COMMAND_CONNECTIONS_MAX, LATER_MAX, SESSION_FRAMES_MAX};
@@ -221,7 +221,11 @@ impl Client {
 
     /// Gives out the answers whose turn it is.
     fn give_answers(&mut self) {
-        while let Some((operation, answer)) = self.outbox.pop_answered() {
+        while let Some(done) = self.outbox.pop_answered() {
+            self.note_consent(&done);
+            let Done {
+                operation, answer, ..
+            } = done;
             match (&operation, answer.outcome) {
                 (Operation::Block { .. }, Outcome::Refused(Refusal::AlreadyBlocked)) => {}
                 (Operation::Block { user }, Outcome::Refused(_)) => self.inbox.forget_block(*user),
@@ -238,6 +242,26 @@ impl Client {
             }
             let outcome = answer.outcome;
             self.event(Event::Outcome { operation, outcome });
+        }
+    }
+
+    /// What the user has agreed to may come from now on.
+    fn note_consent(&mut self, done: &Done) {
+        let now = self.clock.at;
+        let (Operation::GetAddress { user } | Operation::Accept { user }) = done.operation else {
+            return;
+        };
+        if done.has_introduced {
+            return;
+        }
+        match done.answer.outcome {
+            Outcome::Refused(Refusal::AlreadyAsked) => self.consents.confirm(now, user),
+            Outcome::Refused(_) => {}
+            Outcome::Asked
+            | Outcome::Done
+            | Outcome::Delivered
+            | Outcome::Stored
+            | Outcome::Broadcast { .. } => self.consents.give(now, user),
         }
     }
 

@@ -7,11 +7,13 @@ use core::net::SocketAddr;
 use super::Client;
 use super::TimerKind;
 use super::connection::{Connection, Greeting, GreetingStage, PeerCall};
+use super::event::KeyMismatch;
 use crate::channel::{Answering, Called, Calling, Channel, OpenError, Part};
 use crate::id::IntroductionId;
 use crate::key::PublicKey;
 use crate::limits::{GREETINGS_MAX, GREETINGS_PER_ADDRESS_MAX};
 use crate::machine::ConnId;
+use crate::source::Source;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{Items, Payload, decode};
@@ -56,7 +58,10 @@ impl Client {
         };
         match greeting.introduce_ourselves(message) {
             Ok(bytes) => self.send(conn, bytes),
-            Err(_) => self.refuse(conn, RefusalCode::Malformed),
+            Err(_) => {
+                self.note_mismatch(conn, KeyMismatch::Answers);
+                self.refuse(conn, RefusalCode::Malformed);
+            }
         }
     }
 
@@ -109,7 +114,7 @@ impl Client {
 
     /// Somebody calls our listener who knows our key.
     pub(super) fn on_greeting(&mut self, conn: ConnId, remote: SocketAddr, message: &[u8]) {
-        if !self.may_greet(remote) {
+        if !self.may_greet(remote) || !self.callers.admit(self.clock.at, Source::of(remote.ip())) {
             return self.refuse(conn, RefusalCode::Busy);
         }
         let called = Called::take(
@@ -164,7 +169,7 @@ impl Client {
         let call = Box::new(PeerCall { key, channel, push });
         match call.push.introduction() {
             Some(introduction) if self.knows(introduction) => {
-                self.take_call(conn, introduction, call);
+                self.take_call(conn, remote, introduction, call);
             }
             Some(_) => self.park(conn, remote, Connection::ParkedGreeting { remote, call }),
             None => self.refuse(conn, RefusalCode::Malformed),
@@ -180,12 +185,14 @@ impl Client {
     pub(super) fn take_call(
         &mut self,
         conn: ConnId,
+        remote: SocketAddr,
         introduction: IntroductionId,
         call: Box<PeerCall>,
     ) {
         let known = self.book.by_introduction(introduction).map(|peer| peer.key);
         let known = known.or_else(|| self.former.key(introduction));
         if known != Some(call.key) {
+            self.tell_mismatch(introduction, remote.ip().to_canonical(), KeyMismatch::Calls);
             return self.refuse(conn, RefusalCode::Malformed);
         }
         let session = call.channel.id();

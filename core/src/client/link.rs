@@ -196,13 +196,12 @@ impl Client {
 
     /// Gets a new session without asking the user.
     pub(super) fn log_in_again(&mut self) {
-        if let (Some(login), false) = (
-            self.link.login,
-            matches!(
-                self.link.state,
-                State::LoggingIn { .. } | State::Judging { .. }
-            ),
-        ) {
+        let is_under_way = matches!(
+            self.link.state,
+            State::LoggingIn { .. } | State::Judging { .. }
+        );
+        // Without a proof it is the user's turn.
+        if let (Some(login), false, Some(_)) = (self.link.login, is_under_way, self.proof()) {
             self.timers.cancel(TimerKind::Retry);
             self.start_login(LoginCause::Automatic(login));
         }

@@ -168,7 +168,19 @@ impl Client {
         self.send(conn, bytes);
     }
 
-    fn proof(&self) -> Option<Proof> {
+    /// The server does not take the ticket any more: only the user can go on, and what they wish meanwhile waits.
+    pub(super) fn need_password(&mut self) {
+        self.link.ticket = None;
+        self.lose_session();
+        if self.phase != Phase::Running {
+            return self.end(End::LoginRefused(LoginRefusal::TicketRefused));
+        }
+        self.timers.cancel(TimerKind::Retry);
+        self.link.state = State::Idle;
+        self.event(SessionEvent::PasswordNeeded);
+    }
+
+    pub(super) fn proof(&self) -> Option<Proof> {
         let ticket = self.link.ticket.clone().map(Proof::Ticket);
         ticket.or_else(|| self.password.clone().map(Proof::Password))
     }
@@ -266,12 +278,7 @@ impl Client {
                 self.link.state = State::Idle;
                 self.event(SessionEvent::LoginRefused { refusal });
             }
-            LoginRefusal::TicketRefused if self.phase == Phase::Running => {
-                self.link.state = State::Idle;
-                self.link.ticket = None;
-                self.lose_session();
-                self.event(SessionEvent::PasswordNeeded);
-            }
+            LoginRefusal::TicketRefused => self.need_password(),
             // What the user was asked for after that.
             LoginRefusal::WrongCredentials { .. } if self.link.ticket.is_none() => {
                 self.link.state = State::Idle;
@@ -292,8 +299,7 @@ impl Client {
             LoginRefusal::Stopping => {
                 self.on_server_failed(AwayCause::Stopping);
             }
-            LoginRefusal::TicketRefused
-            | LoginRefusal::WrongCredentials { .. }
+            LoginRefusal::WrongCredentials { .. }
             | LoginRefusal::Port(_)
             | LoginRefusal::Other { .. } => self.end(End::LoginRefused(refusal)),
         }
@@ -336,8 +342,9 @@ impl Client {
         }
         self.link.failed_servers = 0;
         match login_cause {
-            LoginCause::Person => self.end(End::Unreachable(cause)),
-            LoginCause::Automatic(_) => self.on_server_failed(cause),
+            // Whoever was logged in before was asked for the password again, and has more to lose than this try.
+            LoginCause::Person if self.link.login.is_none() => self.end(End::Unreachable(cause)),
+            LoginCause::Person | LoginCause::Automatic(_) => self.on_server_failed(cause),
         }
         self.plan_renewal(RENEWAL_RETRY);
     }

@@ -1,7 +1,7 @@
 //! The client's machine: one user's session with the server, their address book, and what they are shown.
 //!
 //! Each thing has its module: `outbox` (what the user wished, until the server has answered it), `inbox` (what is shown,
-//! each message once), `questions` (who asks for the user's address), `address_book` (who may be written to directly).
+//! each message once), `questions` (who asks for the user's address), `consents` (whom the user has agreed to be introduced to), `address_book` (who may be written to directly).
 //! The rest composes them:
 //!
 //! ```text
@@ -9,8 +9,9 @@
 //! link ─ login ───── getting a session, and getting it back when the server was away
 //!      └ exchange ── requests to the server and its answers
 //! listener ─ pushes ── what the server says by dialling us
-//!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`)
+//!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`), and how often (`callers`)
 //!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
+//!          ├ mismatch ─ who has another key than the peer in whose place they are
 //!          ├ verifying ─ comparing a peer's key, and what is known of it (`peer_keys`)
 //!          └ parking ─ calls that overtook the word of who calls
 //! leaving ── how it ends
@@ -22,8 +23,10 @@ pub mod event;
 pub mod sizes;
 
 mod address_book;
+mod callers;
 mod commands;
 mod connection;
+mod consents;
 mod direct;
 mod exchange;
 mod former;
@@ -32,6 +35,7 @@ mod inbox;
 mod leaving;
 mod link;
 mod login;
+mod mismatch;
 mod outbox;
 mod parking;
 mod peer_keys;
@@ -59,9 +63,11 @@ use crate::time::Moment;
 use crate::timers::Timers;
 
 use address_book::AddressBook;
+use callers::Callers;
 use command::{Command, Rejected};
 use config::Config;
 use connection::Connection;
+use consents::Consents;
 use event::Event;
 use exchange::OnlineQuery;
 use former::FormerPeers;
@@ -196,6 +202,7 @@ pub struct Client {
     queries: u32,
     inbox: Inbox,
     questions: Questions,
+    consents: Consents,
     book: AddressBook,
     former: FormerPeers,
     peer_keys: PeerKeys,
@@ -203,6 +210,7 @@ pub struct Client {
     /// The number of the next private message, whomever it is for.
     next_private: Seq,
     strangers: LruMap<IpAddr, ()>,
+    callers: Callers,
     connections: BTreeMap<ConnId, Connection>,
     dialled: u64,
     effects: u64,
@@ -239,12 +247,14 @@ impl Client {
             queries: 0,
             inbox: Inbox::new(),
             questions: Questions::default(),
+            consents: Consents::new(),
             book: AddressBook::default(),
             former: FormerPeers::new(),
             peer_keys: PeerKeys::new(),
             peer_sessions: PeerSessions::default(),
             next_private: Seq::FIRST,
             strangers: LruMap::new(STRANGERS_MAX),
+            callers: Callers::new(),
             connections: BTreeMap::new(),
             dialled: 0,
             effects: 0,

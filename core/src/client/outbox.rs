@@ -25,6 +25,8 @@ struct Outgoing {
     answer: Option<Answered>,
     /// Whether the server of this session has answered it: another one may have forgotten, and waits for the number.
     is_settled: bool,
+    /// Whether it was a yes to an introduction that has come already.
+    has_introduced: bool,
 }
 
 impl Outgoing {
@@ -48,6 +50,15 @@ impl Outgoing {
 pub(super) struct Answered {
     pub(super) outcome: Outcome,
     pub(super) frame: Counter,
+}
+
+/// An operation that is done with.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) operation: Operation,
+    pub(super) answer: Answered,
+    /// Whether it was a yes to an introduction that has come already.
+    pub(super) has_introduced: bool,
 }
 
 /// There is no more room.
@@ -82,6 +93,7 @@ impl Outbox {
             not_before: Timestamp::ZERO,
             answer: None,
             is_settled: false,
+            has_introduced: false,
         };
         self.open.insert(self.next, outgoing);
         self.next = self.next.next();
@@ -140,12 +152,33 @@ impl Outbox {
     }
 
     /// Takes out the next operation that is done with: answers are given in the order of the wishes.
-    pub(super) fn pop_answered(&mut self) -> Option<(Operation, Answered)> {
+    pub(super) fn pop_answered(&mut self) -> Option<Done> {
         let first = self.open.first_entry()?;
         let answer = first.get().answer?;
-        let operation = first.remove().operation;
+        let outgoing = first.remove();
         self.is_slowed &= !self.open.is_empty();
-        Some((operation, answer))
+        Some(Done {
+            operation: outgoing.operation,
+            answer,
+            has_introduced: outgoing.has_introduced,
+        })
+    }
+
+    /// Somebody is introduced: whether the user has wished it in an operation that has no answer yet.
+    pub(super) fn introduces(&mut self, name: Name) -> bool {
+        let mut consents = self.open.values_mut().filter(|outgoing| {
+            matches!(
+                outgoing.operation,
+                Operation::GetAddress { user } | Operation::Accept { user } if user == name
+            )
+        });
+        match consents.next() {
+            Some(consent) => {
+                consent.has_introduced = true;
+                true
+            }
+            None => false,
+        }
     }
 
     /// The server does not take it before that time, it said on this connection. Gives whether this is the first that it

@@ -82,7 +82,7 @@ impl Client {
                         Some(introduction) => {
                             self.timers.cancel(TimerKind::Parked(conn));
                             self.on_accepted(conn, remote);
-                            self.take_call(conn, introduction, call);
+                            self.take_call(conn, remote, introduction, call);
                         }
                         None => {
                             let waiting = Connection::ParkedGreeting { remote, call };

@@ -53,6 +53,9 @@ impl Client {
         match reason {
             SessionEnd::TakenOver => self.end(End::TakenOver),
             SessionEnd::Removed => self.end(End::Removed),
+            // Without a ticket the user knows, and may have typed the new password already.
+            SessionEnd::CredentialsChanged if self.link.ticket.is_none() => {}
+            SessionEnd::CredentialsChanged => self.need_password(),
             SessionEnd::TimedOut => {
                 self.lose_session();
                 self.event(SessionEvent::TimedOut);

@@ -13,8 +13,12 @@ pub struct Sizes {
     pub connections: usize,
     /// Calls among them that wait for keys.
     pub parked: usize,
+    /// Sources whose handshakes are counted.
+    pub callers: usize,
     /// Open questions for the user's address.
     pub questions: usize,
+    /// People whom the user has agreed to be introduced to, and is not yet.
+    pub consents: usize,
     /// Peers.
     pub peers: usize,
     /// The most texts that wait for any of them.
@@ -46,7 +50,9 @@ impl Client {
             outbox: self.outbox.len(),
             connections: self.connections.len(),
             parked: self.connections.values().filter(is_parked).count(),
+            callers: self.callers.len(),
             questions: self.questions.len(),
+            consents: self.consents.len(),
             peers: self.book.len(),
             waiting: self.book.most_waiting(),
             former: self.former.len(),

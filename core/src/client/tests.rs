@@ -6,17 +6,20 @@ use alloc::format;
 use alloc::vec;
 use core::net::SocketAddr;
 
+use super::event::{KeyMismatch, PeerEvent};
 use super::*;
-use crate::channel::Channel;
 use crate::channel::tests::pair;
+use crate::channel::{Answering, Called, Calling, Channel, Part};
 use crate::id::LoginNumber;
 use crate::key::KEY_LEN;
 use crate::limits::ADDRESS_BOOK_MAX;
 use crate::rng::SeededSecrets;
 use crate::time::{Timestamp, WallTime};
+use crate::wire::deframer::Deframer;
+use crate::wire::frame::{Frame, RefusalCode};
 use crate::wire::item::{Bounded, Payload};
-use crate::wire::peer::{PeerAnswer, PrivateMessage};
-use crate::wire::push::Introduction;
+use crate::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
+use crate::wire::push::{Introduction, Presence};
 
 const NOW: Moment = Moment {
     at: Timestamp::ZERO,
@@ -104,4 +107,202 @@ fn waiting_after_receipt(seq: Seq) -> usize {
 fn a_receipt_for_less_than_was_sent_is_none() {
     assert_eq!(waiting_after_receipt(Seq(2)), 0);
     assert_eq!(waiting_after_receipt(Seq(1)), 2);
+}
+
+const BOB_AT: SocketAddr = SocketAddr::new(IpAddr::V4(core::net::Ipv4Addr::LOCALHOST), 40_000);
+
+/// All that the client gives: where it sends frames, and what it tells.
+fn outputs(client: &mut Client) -> (Vec<(ConnId, Vec<u8>)>, Vec<Event>) {
+    let (mut frames, mut events) = (Vec::new(), Vec::new());
+    while let Some(output) = client.poll_output() {
+        match output {
+            Output::Send { conn, bytes } => frames.push((conn, bytes)),
+            Output::Event(event) => events.push(event),
+            Output::Connect { .. }
+            | Output::Close { .. }
+            | Output::Keep { .. }
+            | Output::Effect(_)
+            | Output::Stop => {}
+        }
+    }
+    (frames, events)
+}
+
+fn receive(client: &mut Client, conn: ConnId, bytes: &[u8]) {
+    client.handle_input(NOW, Input::Received { conn, bytes });
+}
+
+fn handshake_in(bytes: &[u8]) -> Vec<u8> {
+    let mut deframer = Deframer::default();
+    deframer.push(bytes);
+    let frame = deframer.next_frame().unwrap().unwrap();
+    match Frame::parse(&frame) {
+        Ok(Frame::Handshake(message)) => message.to_vec(),
+        other => panic!("{other:?} is a handshake"),
+    }
+}
+
+/// Alice's client, and what bob is known by there.
+fn client_with_bob(candidates: Vec<SocketAddr>) -> (Client, StaticKey) {
+    let mut client = client();
+    let key = StaticKey::generate(&mut SeededSecrets::new(2));
+    client.book.introduce(Introduction {
+        key: key.public(),
+        candidates: Bounded::first_of(candidates),
+        ..introduction(name("bob"), INTRODUCTION)
+    });
+    (client, key)
+}
+
+/// Somebody calls as bob. What the user is told.
+fn called_by(client: &mut Client, key: &StaticKey, conn: u64) -> Vec<Event> {
+    let conn = ConnId::Accepted(conn);
+    let (local, remote) = (BOB_AT, BOB_AT);
+    client.handle_input(
+        NOW,
+        Input::Accepted {
+            conn,
+            remote,
+            local,
+        },
+    );
+    let mut secrets = SeededSecrets::new(3);
+    let part = Part::PeerInitiator(client.key.public());
+    let (calling, first) = Calling::start(&Noise, part, key, &mut secrets, &[]).unwrap();
+    receive(client, conn, &first);
+    let (frames, _) = outputs(client);
+    let met = calling.answered(&handshake_in(&frames[0].1)).unwrap();
+    let hello = Payload::of(&PeerPush::Hello {
+        introduction: INTRODUCTION,
+    });
+    let (_, third) = met.say(hello.as_bytes());
+    receive(client, conn, &third);
+    outputs(client).1
+}
+
+#[test]
+fn a_caller_with_another_key_is_told_once() {
+    let (mut client, bobs) = client_with_bob([BOB_AT].into());
+    let other = StaticKey::generate(&mut SeededSecrets::new(9));
+    let told = PeerEvent::KeyMismatch {
+        peer: name("bob"),
+        at: BOB_AT.ip(),
+        mismatch: KeyMismatch::Calls,
+    };
+    assert_eq!(called_by(&mut client, &other, 1), [told.into()]);
+    assert_eq!(called_by(&mut client, &other, 2), []);
+    assert_eq!(called_by(&mut client, &bobs, 3), []);
+    assert!(client.book.has(INTRODUCTION));
+    let ask = Command::GetAddress { user: name("bob") };
+    assert_eq!(client.handle_command(NOW, ask), Ok(()));
+}
+
+/// Writes to bob, and gives the greetings that go out.
+fn write_to_bob(client: &mut Client) -> Vec<(ConnId, Vec<u8>)> {
+    let text = "hi".parse().unwrap();
+    let to = name("bob");
+    let command = Command::Private { to, text };
+    assert_eq!(client.handle_command(NOW, command), Ok(()));
+    outputs(client).0
+}
+
+/// Bob, with his key, answers a greeting.
+fn bob_answers(key: &StaticKey, first: &[u8]) -> (Answering, Vec<u8>) {
+    let mut secrets = SeededSecrets::new(4);
+    let part = Part::PeerResponder;
+    let called = Called::take(&Noise, part, key, &mut secrets, &handshake_in(first)).unwrap();
+    called.answer().unwrap()
+}
+
+#[test]
+fn a_peer_who_knows_this_client_by_another_key_is_told() {
+    let (mut client, bobs) = client_with_bob([BOB_AT].into());
+    let (conn, first) = write_to_bob(&mut client).remove(0);
+    let (_, second) = bob_answers(&bobs, &first);
+    receive(&mut client, conn, &second);
+    let refusal = Frame::Refusal(RefusalCode::Malformed).to_bytes();
+    receive(&mut client, conn, &refusal);
+    let told = PeerEvent::KeyMismatch {
+        peer: name("bob"),
+        at: BOB_AT.ip(),
+        mismatch: KeyMismatch::Refuses,
+    };
+    let (_, events) = outputs(&mut client);
+    assert!(events.contains(&told.into()), "{events:?}");
+    assert_eq!(client.sizes().waiting, 1);
+}
+
+/// Somebody else is at one of bob's addresses, and bob at another one or nowhere. Whether the user is told.
+fn is_mismatch_told(bob_elsewhere: Presence) -> bool {
+    let elsewhere = SocketAddr::from(([192, 0, 2, 9], 40_000));
+    let (mut client, bobs) = client_with_bob([BOB_AT, elsewhere].into());
+    let greetings = write_to_bob(&mut client);
+    let [(not_bob, _), (bob, first)] = &greetings[..] else {
+        panic!("both are greeted: {greetings:?}");
+    };
+    let refusal = Frame::Refusal(RefusalCode::Malformed).to_bytes();
+    receive(&mut client, *not_bob, &refusal);
+    if bob_elsewhere == Presence::Online {
+        let (answering, second) = bob_answers(&bobs, first);
+        receive(&mut client, *bob, &second);
+        let (frames, _) = outputs(&mut client);
+        let (mut channel, ..) = answering.finish(&handshake_in(&frames[0].1)).unwrap();
+        let welcome = Payload::of(&PeerAnswer::Welcome);
+        let bytes = channel.seal_answer(welcome.as_bytes());
+        receive(&mut client, *bob, &bytes);
+    } else {
+        client.handle_input(NOW, Input::Finished { conn: *bob });
+    }
+    let is_mismatch = |event: &Event| matches!(event, Event::Peer(PeerEvent::KeyMismatch { .. }));
+    outputs(&mut client).1.iter().any(is_mismatch)
+}
+
+#[test]
+fn somebody_else_at_an_address_is_no_news_while_the_peer_is_at_another() {
+    assert!(is_mismatch_told(Presence::Offline));
+    assert!(!is_mismatch_told(Presence::Online));
+}
+
+#[test]
+fn an_introduction_that_nobody_agreed_to_changes_nothing() {
+    let (mut client, bobs) = client_with_bob([BOB_AT].into());
+    let unasked = |peer| [Event::from(PeerEvent::IntroducedUnasked { peer })];
+    let next = IntroductionId([2; 16]);
+    for peer in ["bob", "carol"].map(name) {
+        let events = client.on_introduced(introduction(peer, next));
+        assert_eq!(events, unasked(peer));
+    }
+    assert!(client.book.has(INTRODUCTION) && !client.book.has(next));
+    assert_eq!(client.book.get(name("bob")).unwrap().key, bobs.public());
+
+    let ask = Command::GetAddress {
+        user: name("carol"),
+    };
+    assert_eq!(client.handle_command(NOW, ask), Ok(()));
+    let events = client.on_introduced(introduction(name("carol"), next));
+    let peer = name("carol");
+    assert_eq!(events, [PeerEvent::Introduced { peer }.into()]);
+}
+
+#[test]
+fn who_calls_too_often_is_refused_before_anything_is_computed() {
+    let (mut client, _) = client_with_bob([BOB_AT].into());
+    let nonsense = Frame::Handshake(&[7; 48]).to_bytes();
+    let mut refusals = Vec::new();
+    for number in 0..121 {
+        let conn = ConnId::Accepted(number);
+        let (local, remote) = (BOB_AT, BOB_AT);
+        let accepted = Input::Accepted {
+            conn,
+            remote,
+            local,
+        };
+        client.handle_input(NOW, accepted);
+        receive(&mut client, conn, &nonsense);
+        refusals.extend(outputs(&mut client).0.into_iter().map(|(_, bytes)| bytes));
+    }
+    let malformed = Frame::Refusal(RefusalCode::Malformed).to_bytes();
+    let busy = Frame::Refusal(RefusalCode::Busy).to_bytes();
+    assert_eq!(refusals[..120], vec![malformed; 120]);
+    assert_eq!(refusals[120..], [busy]);
 }

@@ -17,7 +17,7 @@ use crate::key::PublicKey;
 use crate::limits::{ACQUAINTANCES_MAX, INSTANCES_PER_ACCOUNT};
 use crate::lru::LruMap;
 use crate::name::Name;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 
 /// An account that there is to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +52,8 @@ pub(super) struct LatestLogin {
 pub(super) struct Account {
     pub(super) name: Name,
     pub(super) credentials: CredentialsDigest,
+    /// Tickets from before are for an earlier account of this name, even if its credentials were the same.
+    pub(super) tickets_from: WallTime,
     pub(super) blacklist: Blacklist,
     pub(super) mailbox: Mailbox,
     pub(super) session: Option<Session>,
@@ -70,6 +72,7 @@ impl Account {
         Self {
             name: entry.name,
             credentials: entry.credentials,
+            tickets_from: WallTime(0),
             blacklist: Blacklist::default(),
             mailbox: Mailbox::default(),
             session: None,

@@ -185,6 +185,15 @@ impl Server {
         }
     }
 
+    /// A user's client is another one: what the last one had asked, and had said yes to, is open no more.
+    pub(super) fn withdraw_consents(&mut self, user: AccountId) {
+        self.withdraw_questions(user);
+        for pair in self.introductions.agreed_with(user) {
+            self.introductions.withdraw(pair);
+            self.on_question_expired(pair, QuestionState::Agreed);
+        }
+    }
+
     fn tell_no_answer(&mut self, pair: Pair) {
         let from = self.accounts.get(pair.asked).name;
         let notice = Notice {

@@ -3,7 +3,9 @@
 //! A handshake costs the server a public-key operation, and anybody can ask for one. So they are counted before that:
 //! by [`Source`], how many begin in a time and how many are under way, and how many are under way in all. Those who
 //! come with a valid admission cookie have been here lately; they have a budget of their own in which strangers cannot
-//! get, so that an office behind one address comes back after a restart of the server, whoever else calls meanwhile.
+//! get, so that an office behind one address comes back after a restart of the server, whoever else calls meanwhile. A cookie
+//! says under a seal whose it is, and few handshakes of one account are under way: who gives their cookies away fills no more
+//! places than that, from wherever they are used.
 //!
 //! What comes in a session that lives is not counted here: that is its account's (see [`super::allowance`]).
 
@@ -11,11 +13,15 @@ use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use super::source::Source;
-use crate::limits::{HANDSHAKE_SOURCES_MAX, HANDSHAKES_MAX, HANDSHAKES_PER_SOURCE_MAX};
+use crate::limits::{
+    HANDSHAKE_SOURCES_MAX, HANDSHAKES_MAX, HANDSHAKES_PER_ACCOUNT_MAX, HANDSHAKES_PER_SOURCE_MAX,
+};
 use crate::lru::LruMap;
+use crate::name::Name;
 use crate::rate::{Bucket, Rate};
+use crate::source::Source;
 use crate::time::Timestamp;
 
 /// How often a source may begin a handshake.
@@ -41,8 +47,22 @@ impl Default for AdmissionConfig {
 pub enum Budget {
     /// That of everybody.
     Strangers,
-    /// That of those who showed a valid admission cookie.
-    Returning,
+    /// That of those who showed a valid admission cookie, which this account was given.
+    Returning(AccountTag),
+}
+
+/// Tells accounts apart, by and large: two that have the same share their places.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct AccountTag(pub(super) u32);
+
+impl AccountTag {
+    /// That of the account of this name.
+    #[must_use]
+    pub fn of(name: Name) -> Self {
+        let digest: [u8; 32] = Sha256::digest(name.as_str()).into();
+        let [first, second, third, fourth, ..] = digest;
+        Self(u32::from_be_bytes([first, second, third, fourth]))
+    }
 }
 
 /// A handshake that may begin. It is under way until it is given back to [`Admission::finish`].
@@ -60,6 +80,8 @@ pub enum Denied {
     TooOften(Duration),
     /// Too many of this source are under way.
     TooManyOfSource,
+    /// Too many that came with cookies of this account are under way.
+    TooManyOfAccount,
     /// Too many are under way.
     TooMany,
 }
@@ -69,6 +91,8 @@ pub enum Denied {
 pub struct Admission {
     strangers: Door,
     returning: Door,
+    /// How many are under way, of each account that has any.
+    of_account: BTreeMap<AccountTag, usize>,
 }
 
 impl Admission {
@@ -78,6 +102,7 @@ impl Admission {
         Self {
             strangers: Door::new(config.strangers),
             returning: Door::new(config.returning),
+            of_account: BTreeMap::new(),
         }
     }
 
@@ -92,7 +117,17 @@ impl Admission {
         source: Source,
         budget: Budget,
     ) -> Result<Admitted, Denied> {
-        self.door(budget).enter(now, source)?;
+        match budget {
+            Budget::Strangers => self.strangers.enter(now, source)?,
+            Budget::Returning(account) => {
+                let of_account = self.of_account.get(&account).copied().unwrap_or(0);
+                if of_account >= HANDSHAKES_PER_ACCOUNT_MAX {
+                    return Err(Denied::TooManyOfAccount);
+                }
+                self.returning.enter(now, source)?;
+                self.of_account.insert(account, of_account + 1);
+            }
+        }
         Ok(Admitted { source, budget })
     }
 
@@ -102,7 +137,13 @@ impl Admission {
         reason = "so that no handshake can end twice"
     )]
     pub fn finish(&mut self, admitted: Admitted) {
-        self.door(admitted.budget).leave(admitted.source);
+        match admitted.budget {
+            Budget::Strangers => self.strangers.leave(admitted.source),
+            Budget::Returning(account) => {
+                self.returning.leave(admitted.source);
+                take_one(&mut self.of_account, account);
+            }
+        }
     }
 
     /// How many handshakes are under way.
@@ -116,13 +157,18 @@ impl Admission {
     pub fn sources(&self) -> usize {
         self.strangers.buckets.len() + self.returning.buckets.len()
     }
+}
 
-    const fn door(&mut self, budget: Budget) -> &mut Door {
-        match budget {
-            Budget::Strangers => &mut self.strangers,
-            Budget::Returning => &mut self.returning,
-        }
+/// Counts one less. Gives whether there was one.
+fn take_one<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) -> bool {
+    let Some(count) = counts.get_mut(&key) else {
+        return false;
+    };
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(&key);
     }
+    true
 }
 
 /// The handshakes of one budget.
@@ -164,12 +210,8 @@ impl Door {
     }
 
     fn leave(&mut self, source: Source) {
-        if let Some(of_source) = self.of_source.get_mut(&source) {
-            *of_source -= 1;
+        if take_one(&mut self.of_source, source) {
             self.under_way -= 1;
-            if *of_source == 0 {
-                self.of_source.remove(&source);
-            }
         }
     }
 }

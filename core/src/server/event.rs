@@ -100,6 +100,8 @@ pub enum Departure {
     TimedOut,
     /// Their account is no more.
     Removed,
+    /// Their password is another one now, and they have to log in with it.
+    CredentialsChanged,
 }
 
 /// What was wrong with what came.

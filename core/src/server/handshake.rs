@@ -9,11 +9,12 @@ use super::Server;
 use super::admission::{Admitted, Budget, Denied};
 use super::connection::Connection;
 use super::event::Fault;
-use super::source::Source;
+use super::lockout::Provenance;
 use crate::channel::{Answering, Called, Channel, Part};
 use crate::key::PublicKey;
 use crate::limits::HANDSHAKE_WITHIN;
 use crate::machine::ConnId;
+use crate::source::Source;
 use crate::wire::frame::RefusalCode;
 
 /// Somebody who has shaken hands.
@@ -34,6 +35,16 @@ pub(super) struct Caller {
 pub(super) struct UnderWay {
     answering: Answering,
     admitted: Admitted,
+}
+
+impl Caller {
+    /// What their tries to log in are counted by.
+    pub(super) fn provenance(&self) -> Provenance {
+        Provenance {
+            source: Source::of(self.remote.ip()),
+            key: self.key,
+        }
+    }
 }
 
 impl fmt::Debug for Caller {
@@ -85,11 +96,8 @@ impl Server {
     /// Whether a handshake may go on that has cost nothing yet.
     fn admit_call(&mut self, called: &Called, remote: SocketAddr) -> Result<Admitted, Denied> {
         let now = self.ticket_time();
-        let budget = if self.identity.tickets.is_good_cookie(called.payload(), now) {
-            Budget::Returning
-        } else {
-            Budget::Strangers
-        };
+        let cookie = self.identity.tickets.open_cookie(called.payload(), now);
+        let budget = cookie.map_or(Budget::Strangers, Budget::Returning);
         let source = Source::of(remote.ip());
         self.admission.admit(self.clock.at, source, budget)
     }

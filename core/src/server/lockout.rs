@@ -6,20 +6,22 @@
 //!
 //! The lock must not be a weapon: it is counted by account *and* source, so a stranger's failures do not lock out the
 //! owner elsewhere. Behind it stands a budget for the whole account against guessing from many sources; it refuses only
-//! sources from which the account has not logged in lately.
+//! sources from which, and keys with which, the account has not logged in lately: so its owner gets in from a new place with
+//! the device that they have.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::source::Source;
-use crate::limits::{KNOWN_SOURCES_MAX, LOCKOUT_ENTRIES_MAX};
+use crate::key::PublicKey;
+use crate::limits::{KNOWN_KEYS_MAX, KNOWN_SOURCES_MAX, LOCKOUT_ENTRIES_MAX};
 use crate::lru::LruMap;
 use crate::name::Name;
+use crate::source::Source;
 use crate::time::Timestamp;
 
-/// How long a source stays known to an account after a login from it.
+/// How long a source and a key stay known to an account after a login from it and with it.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The settings of the lockout.
@@ -31,7 +33,7 @@ pub struct LockoutConfig {
     pub attempts_max: u32,
     /// How long the lock holds.
     pub block_time: Duration,
-    /// Failures within `account_window` that an account takes from sources it does not know.
+    /// Failures within `account_window` that an account takes from sources and keys that it does not know.
     pub account_failures_max: u32,
     /// See `account_failures_max`.
     pub account_window: Duration,
@@ -58,13 +60,22 @@ pub enum LockoutRule {
     Account,
 }
 
+/// Where an attempt comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Provenance {
+    /// The place.
+    pub source: Source,
+    /// What the caller has proved to be known by.
+    pub key: PublicKey,
+}
+
 /// An attempt that was let through. It counts as failed until [`Lockout::succeed`] says otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "an attempt stays unresolved until it succeeds or fails"]
 pub struct Attempt {
     name: Name,
-    source: Source,
-    /// Whether it counts against the account's budget: not where the account is known to come from.
+    provenance: Provenance,
+    /// Whether it counts against the account's budget: not where the account is known to come from, nor with a key of its own.
     budgeted: bool,
 }
 
@@ -90,13 +101,56 @@ struct Budget {
     unresolved: u32,
 }
 
+/// What was seen lately, the oldest first.
+#[derive(Debug)]
+struct Recent<T> {
+    seen: VecDeque<(T, Timestamp)>,
+}
+
+impl<T: PartialEq> Recent<T> {
+    const fn new() -> Self {
+        Self {
+            seen: VecDeque::new(),
+        }
+    }
+
+    fn note(&mut self, at: Timestamp, what: T, capacity: usize) {
+        self.seen.retain(|(earlier, _)| *earlier != what);
+        if self.seen.len() == capacity {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((what, at));
+    }
+
+    fn has(&self, now: Timestamp, what: &T) -> bool {
+        let is_it = |(seen, at): &(T, Timestamp)| seen == what && now.since(*at) < KNOWN_FOR;
+        self.seen.iter().any(is_it)
+    }
+}
+
+/// Where an account has logged in from, and with what.
+#[derive(Debug)]
+struct Known {
+    sources: Recent<Source>,
+    keys: Recent<PublicKey>,
+}
+
+impl Known {
+    const fn new() -> Self {
+        Self {
+            sources: Recent::new(),
+            keys: Recent::new(),
+        }
+    }
+}
+
 /// Counts failed logins.
 #[derive(Debug)]
 pub struct Lockout {
     config: LockoutConfig,
     counts: LruMap<(Name, Option<Source>), Count>,
     budgets: LruMap<Name, Budget>,
-    known: BTreeMap<Name, VecDeque<(Source, Timestamp)>>,
+    known: BTreeMap<Name, Known>,
 }
 
 impl Lockout {
@@ -121,11 +175,16 @@ impl Lockout {
     /// # Errors
     ///
     /// While the account is locked for this source, and while enough attempts are under way to lock it.
-    pub fn admit(&mut self, now: Timestamp, name: Name, source: Source) -> Result<Attempt, Denied> {
+    pub fn admit(
+        &mut self,
+        now: Timestamp,
+        name: Name,
+        provenance: Provenance,
+    ) -> Result<Attempt, Denied> {
         let attempt = Attempt {
             name,
-            source,
-            budgeted: self.is_budgeted(now, name, source),
+            provenance,
+            budgeted: self.is_budgeted(now, name, provenance),
         };
         if attempt.budgeted {
             self.check_budget(now, name)?;
@@ -133,7 +192,7 @@ impl Lockout {
         let attempts_max = self.config.attempts_max;
         let count = self
             .counts
-            .entry(self.key(attempt.name, attempt.source), Count::default);
+            .entry(self.key(name, provenance.source), Count::default);
         if let Some(until) = count.locked_until {
             if now < until {
                 return Err(Denied::Locked(until.since(now)));
@@ -151,10 +210,10 @@ impl Lockout {
         Ok(attempt)
     }
 
-    /// The password was right: the count starts anew, and the source is known from now on.
+    /// The password was right: the count starts anew, and where it came from is known from now on.
     pub fn succeed(&mut self, now: Timestamp, attempt: Attempt) {
         self.resolve_budget(attempt);
-        let key = self.key(attempt.name, attempt.source);
+        let key = self.key(attempt.name, attempt.provenance.source);
         let count = self.counts.entry(key, Count::default);
         count.unresolved = count.unresolved.saturating_sub(1);
         count.failed = 0;
@@ -162,17 +221,14 @@ impl Lockout {
         if count.unresolved == 0 {
             self.counts.remove(&key);
         }
-        self.note_known(now, attempt.name, attempt.source);
+        self.note_known(now, attempt.name, attempt.provenance);
     }
 
-    /// Notes that the account has logged in from this source.
-    pub(super) fn note_known(&mut self, at: Timestamp, name: Name, source: Source) {
-        let known = self.known.entry(name).or_default();
-        known.retain(|(earlier, _)| *earlier != source);
-        if known.len() == KNOWN_SOURCES_MAX {
-            known.pop_front();
-        }
-        known.push_back((source, at));
+    /// Notes that the account has logged in from there.
+    pub(super) fn note_known(&mut self, at: Timestamp, name: Name, provenance: Provenance) {
+        let known = self.known.entry(name).or_insert_with(Known::new);
+        known.sources.note(at, provenance.source, KNOWN_SOURCES_MAX);
+        known.keys.note(at, provenance.key, KNOWN_KEYS_MAX);
     }
 
     /// The account is no more: where it came from says nothing of a new one. Guesses go on counting.
@@ -220,9 +276,10 @@ impl Lockout {
             }
             budget.failures.push_back(now);
         }
-        let count = self
-            .counts
-            .entry(self.key(attempt.name, attempt.source), Count::default);
+        let count = self.counts.entry(
+            self.key(attempt.name, attempt.provenance.source),
+            Count::default,
+        );
         count.unresolved = count.unresolved.saturating_sub(1);
         count.failed = count.failed.saturating_add(1);
         if count.failed >= self.config.attempts_max {
@@ -238,12 +295,10 @@ impl Lockout {
         }
     }
 
-    fn is_budgeted(&self, now: Timestamp, name: Name, source: Source) -> bool {
+    fn is_budgeted(&self, now: Timestamp, name: Name, provenance: Provenance) -> bool {
         let is_known = || {
             self.known.get(&name).is_some_and(|known| {
-                known
-                    .iter()
-                    .any(|(known, at)| *known == source && now.since(*at) < KNOWN_FOR)
+                known.sources.has(now, &provenance.source) || known.keys.has(now, &provenance.key)
             })
         };
         self.config.rule == LockoutRule::AccountAndSource && !is_known()

@@ -1,20 +1,20 @@
 //! Logging in and out: from a login's first byte to a session, and how sessions end.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use core::time::Duration;
 
 use super::account::{CredentialsDigest, LatestLogin};
+use super::admission::AccountTag;
 use super::connection::Connection;
 use super::event::{Arrival, Departure, Event};
 use super::handshake::Caller;
 use super::intake::Intake;
 use super::lane::Lane;
-use super::lockout::{Attempt, Denied};
+use super::lockout::{Attempt, Denied, Provenance};
 use super::record::Record;
 use super::recording::{Entrant, Fact, Saying};
 use super::session::{Listener, Origination, Session};
 use super::shutdown::Phase;
-use super::source::Source;
 use super::ticket::Holder;
 use super::{AccountId, Effect, Output, Server, TimerKind, Verdict};
 use crate::channel::Channel;
@@ -22,6 +22,7 @@ use crate::id::{EffectId, LoginNumber};
 use crate::limits::{CLIENT_PORT_MIN, PASSWORD_CHECKS_MAX};
 use crate::machine::ConnId;
 use crate::name::Name;
+use crate::source::Source;
 use crate::text::Password;
 use crate::time::{WallTime, whole_secs_up};
 use crate::wire::EndReason;
@@ -87,11 +88,14 @@ impl Server {
     }
 
     fn judge(&self, ticket: &Ticket, entrant: &Entrant) -> Verdict {
-        let credentials = self.credentials_of(entrant.name).map(|(_, digest)| digest);
+        let account = self.accounts.find(entrant.name);
+        let account = account.map(|account| self.accounts.get(account));
         // Looked at also if there is no such account: the time that it takes must not tell.
-        let holder = Holder::of(entrant, credentials.unwrap_or(CredentialsDigest([0; 32])));
-        let now = self.ticket_time();
-        if self.identity.tickets.is_good(ticket, &holder, now) & credentials.is_some() {
+        let credentials = account.map_or(CredentialsDigest([0; 32]), |account| account.credentials);
+        let holder = Holder::of(entrant, credentials);
+        let period =
+            account.map_or(WallTime(0), |account| account.tickets_from)..self.ticket_time();
+        if self.identity.tickets.is_good(ticket, &holder, period) & account.is_some() {
             Verdict::Right
         } else {
             Verdict::Wrong
@@ -132,7 +136,7 @@ impl Server {
 
     fn check_password(&mut self, caller: Caller, entrant: Entrant, password: Password) {
         let name = entrant.name;
-        let attempt = match self.admit(name, caller.remote) {
+        let attempt = match self.admit(name, caller.provenance()) {
             Ok(attempt) => attempt,
             Err(refusal) => return self.refuse_login(caller, name, refusal),
         };
@@ -150,13 +154,13 @@ impl Server {
     }
 
     /// Whether a password is to be checked at all.
-    fn admit(&mut self, name: Name, remote: SocketAddr) -> Result<Attempt, LoginRefusal> {
+    fn admit(&mut self, name: Name, provenance: Provenance) -> Result<Attempt, LoginRefusal> {
         let seconds = whole_secs_up(BUSY_FOR);
         if self.checks.len() >= PASSWORD_CHECKS_MAX {
             return Err(LoginRefusal::Busy { seconds });
         }
         self.lockout
-            .admit(self.clock.at, name, Source::of(remote.ip()))
+            .admit(self.clock.at, name, provenance)
             .map_err(|denied| match denied {
                 Denied::Locked(rest) => LoginRefusal::Locked {
                     seconds: whole_secs_up(rest),
@@ -193,8 +197,8 @@ impl Server {
             attempt,
         } = pending;
         let now = self.clock.at;
-        // An account that is no more is not continued by a later one of its name.
-        let account = account.filter(|(id, _)| self.accounts.find(entrant.name) == Some(*id));
+        // An account that is no more is not continued by a later one of its name, nor a password by another one.
+        let account = account.filter(|_| self.credentials_of(entrant.name) == account);
         let (Verdict::Right, Some((_, credentials))) = (verdict, account) else {
             let attempts_left = self.lockout.fail(now, attempt);
             self.record_lockout(entrant.name, caller.remote.ip());
@@ -267,6 +271,7 @@ impl Server {
         entrant: Entrant,
         pass: Pass,
     ) {
+        let provenance = caller.provenance();
         let Caller {
             conn,
             remote,
@@ -284,6 +289,7 @@ impl Server {
             key,
         });
         let user = owner.name;
+        self.lockout.note_known(self.clock.at, user, provenance);
         self.records.record(Record::LoggedIn {
             user,
             instance,
@@ -298,6 +304,7 @@ impl Server {
             .confirm_below(entrant.lowest_unanswered);
         let lane = Lane::new(self.config.presence_interval, &owner.mailbox);
         let origination = Origination {
+            since: self.clock.at,
             instance,
             remote,
             local: local.ip().to_canonical(),
@@ -337,7 +344,7 @@ impl Server {
         let tickets = &self.identity.tickets;
         Pass {
             ticket: tickets.issue(holder, now, &mut *self.secrets),
-            cookie: tickets.cookie(now, &mut *self.secrets),
+            cookie: tickets.cookie(AccountTag::of(entrant.name), now, &mut *self.secrets),
         }
     }
 
@@ -383,8 +390,9 @@ impl Server {
             .is_some_and(|latest| latest.instance == entrant.instance);
         let previous = self.detach_session(account);
         if !is_same {
-            // The new client does not have the address book of the old one.
+            // The new client does not have the address book of the old one, and has not agreed to what that one had.
             self.end_introductions(account, EndReason::OtherClient);
+            self.withdraw_consents(account);
             self.accounts.get_mut(account).missed.clear();
         }
         match previous {
@@ -418,7 +426,7 @@ impl Server {
     }
 
     /// Those who may know are told that a user is gone.
-    fn depart(&mut self, account: AccountId, departure: Departure) {
+    pub(super) fn depart(&mut self, account: AccountId, departure: Departure) {
         self.withdraw_questions(account);
         self.alert(account, Presence::Offline);
         let user = self.accounts.get(account).name;

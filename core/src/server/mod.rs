@@ -21,7 +21,6 @@ pub mod lockout;
 pub mod record;
 pub mod recording;
 pub mod sizes;
-pub mod source;
 
 mod account;
 mod addresses;

@@ -1,5 +1,6 @@
-//! Reloading: the operator has other accounts now. New ones are there at once, changed credentials are taken over, and an
-//! account that is gone ends with all that was kept for it.
+//! Reloading: the operator has other accounts now. New ones are there at once. Where the credentials have changed, the session
+//! ends, so that whoever had the old ones is out, and a client that has the new ones comes back with nothing lost. An account
+//! that is gone ends with all that was kept for it.
 //!
 //! A name that comes back is a new account: nothing of the old one is continued, neither its mailbox nor a login that was
 //! being checked. Two things outlive an account, as they belong to others: messages that it sent and that their recipients
@@ -55,13 +56,28 @@ impl Server {
     fn take_entry(&mut self, entry: AccountEntry) {
         let user = entry.name;
         let Some(account) = self.accounts.find(user) else {
+            let now = self.ticket_time();
             self.accounts.add(entry);
+            if let Some(added) = self.accounts.find_mut(user) {
+                added.tickets_from = now;
+            }
+            // One of this name may have been removed while no server ran: what is stored for it is not this one's.
+            self.record(Record::Removed { user });
             return self.event(Event::AccountAdded { user });
         };
         let owner = self.accounts.get_mut(account);
         if owner.credentials != entry.credentials {
             owner.credentials = entry.credentials;
             self.event(Event::CredentialsChanged { user });
+            self.ask_for_credentials(account);
+        }
+    }
+
+    /// Whoever is logged in has shown credentials that hold no more. It may be the owner, who then shows the new ones and goes on.
+    fn ask_for_credentials(&mut self, account: AccountId) {
+        if let Some(session) = self.detach_session(account) {
+            self.say_farewell(account, session, SessionEnd::CredentialsChanged);
+            self.depart(account, Departure::CredentialsChanged);
         }
     }
 

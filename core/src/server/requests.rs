@@ -54,9 +54,11 @@ struct Asked {
 impl Server {
     pub(super) fn on_sealed_request(&mut self, conn: ConnId, sealed: &SealedFrame<'_>) {
         let account = self.sessions.get(&sealed.session).copied();
+        let now = self.clock.at;
         let session = account.and_then(|account| {
             let session = self.accounts.get_mut(account).session.as_mut();
-            session.map(|session| (account, session))
+            let session = session.filter(|session| !session.is_worn_out(now))?;
+            Some((account, session))
         });
         let Some((account, session)) = session else {
             return self.on_unusable(conn, RefusalCode::UnknownSession, Fault::UnknownSession);

@@ -7,11 +7,13 @@ use super::account::LatestLogin;
 use super::intake::Intake;
 use super::introduction::Pair;
 use super::lane::{Notice, push_notice};
+use super::lockout::Provenance;
 use super::mailbox::{Entry, Keeping, Origin, Place};
 use super::record::Record;
-use super::source::Source;
 use super::{AccountId, Server};
+use crate::key::PublicKey;
 use crate::name::Name;
+use crate::source::Source;
 use crate::time::WallTime;
 use crate::wire::item::encode;
 use crate::wire::push::{Delivery, Push};
@@ -67,7 +69,9 @@ impl Server {
                         key,
                     },
                 )?;
-                self.note_known(user, from, at);
+                let owner = self.accounts.find_mut(user)?;
+                owner.tickets_from = owner.tickets_from.min(at);
+                self.note_known(user, from, key, at);
             }
             Record::LockedOut { name, from, until } => self.apply_lock(name, from, until),
             Record::LoggedOut { user } => self.accounts.find_mut(user)?.missed.clear(),
@@ -138,9 +142,11 @@ impl Server {
         Some(())
     }
 
-    fn note_known(&mut self, user: Name, from: IpAddr, at: WallTime) {
+    fn note_known(&mut self, user: Name, from: IpAddr, key: PublicKey, at: WallTime) {
         let at = self.clock.at - self.since(at);
-        self.lockout.note_known(at, user, Source::of(from));
+        let source = Source::of(from);
+        self.lockout
+            .note_known(at, user, Provenance { source, key });
     }
 
     fn apply_lock(&mut self, name: Name, from: Option<IpAddr>, until: WallTime) {
@@ -153,6 +159,8 @@ impl Server {
         // If there is an account of that name it is a later one.
         let account = self.accounts.find(user)?;
         let _ = self.accounts.erase(account);
+        // Until it is known when the later one logged in first.
+        self.accounts.get_mut(account).tickets_from = self.ticket_time();
         Some(())
     }
 

@@ -6,7 +6,9 @@ use core::net::{IpAddr, SocketAddr};
 use super::lane::Lane;
 use crate::channel::Channel;
 use crate::id::InstanceId;
-use crate::limits::{OWN_CANDIDATES_MAX, PROBE_WINDOW, PROBES_PER_WINDOW};
+use crate::limits::{
+    OWN_CANDIDATES_MAX, PROBE_WINDOW, PROBES_PER_WINDOW, SESSION_FRAMES_MAX, SESSION_LIFETIME,
+};
 use crate::machine::ConnId;
 use crate::time::Timestamp;
 use crate::wire::Challenge;
@@ -41,12 +43,14 @@ pub(super) struct Session {
     pub(super) lane: Lane,
     /// The login's connection, while the client waits there for word of its listener.
     pub(super) login_conn: Option<ConnId>,
+    since: Timestamp,
     probes: VecDeque<Timestamp>,
 }
 
 /// What a session starts with.
 #[derive(Debug)]
 pub(super) struct Origination {
+    pub(super) since: Timestamp,
     pub(super) instance: InstanceId,
     pub(super) remote: SocketAddr,
     pub(super) local: IpAddr,
@@ -67,8 +71,16 @@ impl Session {
             listener: Listener::Unknown,
             lane,
             login_conn: Some(origination.login_conn),
+            since: origination.since,
             probes: VecDeque::new(),
         }
+    }
+
+    /// Whether its keys are so old, or have sealed so much, that nothing is opened under them any more. A client renews them long
+    /// before; one that does not has to log in again.
+    pub(super) fn is_worn_out(&self, now: Timestamp) -> bool {
+        now.since(self.since) >= 2 * SESSION_LIFETIME
+            || self.channel.frames() >= 2 * SESSION_FRAMES_MAX
     }
 
     /// The host that the client is on, as seen from here.

@@ -51,6 +51,7 @@ fn server() -> Server {
 /// A session that has begun just now.
 fn session() -> Session {
     let origination = Origination {
+        since: Timestamp::ZERO,
         instance: InstanceId([0; 16]),
         remote: SocketAddr::from(([192, 0, 2, 7], 30_000)),
         local: [192, 0, 2, 1].into(),

@@ -2,16 +2,18 @@
 //!
 //! The server keeps none of them (RFC 5077): what it has to know stands in the ticket, sealed under a key that only the server
 //! has. A ticket is good for one account, client key and client instance, while the account's line in the credentials is what it
-//! was, and for [`TICKET_LIFETIME`].
+//! was, and for [`TICKET_LIFETIME`]. An account that is added is another one than those of its name before, whatever its line.
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 
 use super::account::CredentialsDigest;
+use super::admission::AccountTag;
 use super::recording::Entrant;
 use crate::id::InstanceId;
 use crate::key::{KEY_LEN, PublicKey};
@@ -24,7 +26,7 @@ use crate::wire::login::{Cookie, Ticket};
 const NONCE_LEN: usize = 24;
 /// What is sealed as the one does not open as the other.
 const TICKET_LABEL: &[u8] = b"simplechat ticket 1";
-const COOKIE_LABEL: &[u8] = b"simplechat cookie 1";
+const COOKIE_LABEL: &[u8] = b"simplechat cookie 2";
 
 /// Whom a ticket is for.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,25 +92,43 @@ impl TicketKey {
         bytes
     }
 
-    /// An admission cookie for who has just logged in.
-    pub(super) fn cookie(&self, now: WallTime, secrets: &mut dyn SecretSource) -> Cookie {
-        let bytes = self.seal(&expiry(now).0.to_be_bytes(), COOKIE_LABEL, secrets);
+    /// An admission cookie for who has just logged in. Whose it is only the server can read.
+    pub(super) fn cookie(
+        &self,
+        account: AccountTag,
+        now: WallTime,
+        secrets: &mut dyn SecretSource,
+    ) -> Cookie {
+        let expires = u32::try_from(expiry(now).0 / 1_000).unwrap_or(u32::MAX);
+        let content = [expires.to_be_bytes(), account.0.to_be_bytes()].concat();
+        let bytes = self.seal(&content, COOKIE_LABEL, secrets);
         Cookie::new(bytes.try_into().expect("cookies are all of one length"))
     }
 
-    /// Whether somebody who shows this has logged in lately.
-    pub(super) fn is_good_cookie(&self, bytes: &[u8], now: WallTime) -> bool {
-        let opened = (bytes.len() == COOKIE_LEN).then(|| self.unseal(bytes, COOKIE_LABEL));
-        opened
-            .flatten()
-            .and_then(|expires| Some(u64::from_be_bytes(expires.try_into().ok()?)))
-            .is_some_and(|expires| now.0 < expires)
+    /// Who has logged in lately, if somebody shows this: the account that was given it.
+    pub(super) fn open_cookie(&self, bytes: &[u8], now: WallTime) -> Option<AccountTag> {
+        if bytes.len() != COOKIE_LEN {
+            return None;
+        }
+        let content = self.unseal(bytes, COOKIE_LABEL)?;
+        let (expires, account) = content.split_first_chunk()?;
+        let account = AccountTag(u32::from_be_bytes(account.try_into().ok()?));
+        let is_good = now.0 / 1_000 < u32::from_be_bytes(*expires).into();
+        is_good.then_some(account)
     }
 
-    /// Whether a ticket is good for who shows it.
-    pub(super) fn is_good(&self, ticket: &Ticket, holder: &Holder, now: WallTime) -> bool {
-        self.open(ticket)
-            .is_some_and(|content| content.holder == *holder && now < content.expires)
+    /// Whether a ticket is good for who shows it at the end of a period, and was given to them within it.
+    pub(super) fn is_good(
+        &self,
+        ticket: &Ticket,
+        holder: &Holder,
+        period: Range<WallTime>,
+    ) -> bool {
+        self.open(ticket).is_some_and(|content| {
+            content.holder == *holder
+                && content.expires >= expiry(period.start)
+                && content.expires > period.end
+        })
     }
 
     fn open(&self, ticket: &Ticket) -> Option<Content> {
@@ -144,6 +164,7 @@ mod tests {
     use crate::rng::SeededSecrets;
 
     const NOW: WallTime = WallTime(1_000_000);
+    const ANY: WallTime = WallTime(0);
 
     fn holder() -> Holder {
         Holder {
@@ -164,8 +185,16 @@ mod tests {
     fn a_ticket_is_good_until_it_expires() {
         let (key, ticket) = issued();
         let last = WallTime(NOW.0 + 24 * 60 * 60 * 1_000 - 1);
-        assert!(key.is_good(&ticket, &holder(), last));
-        assert!(!key.is_good(&ticket, &holder(), WallTime(last.0 + 1)));
+        assert!(key.is_good(&ticket, &holder(), ANY..last));
+        assert!(!key.is_good(&ticket, &holder(), ANY..WallTime(last.0 + 1)));
+    }
+
+    #[test]
+    fn a_ticket_from_before_an_account_was_there_is_for_an_earlier_one() {
+        let (key, ticket) = issued();
+        assert!(key.is_good(&ticket, &holder(), NOW..NOW));
+        let next = WallTime(NOW.0 + 1);
+        assert!(!key.is_good(&ticket, &holder(), next..next));
     }
 
     #[test]
@@ -190,35 +219,38 @@ mod tests {
             },
         ];
         for (number, other) in others.iter().enumerate() {
-            assert!(!key.is_good(&ticket, other, NOW), "{number}");
+            assert!(!key.is_good(&ticket, other, ANY..NOW), "{number}");
         }
     }
 
     #[test]
     fn a_cookie_is_good_until_it_expires_and_a_ticket_is_none() {
         let (key, ticket) = issued();
-        let cookie = key.cookie(NOW, &mut SeededSecrets::new(2));
+        let account = AccountTag::of(holder().account);
+        let cookie = key.cookie(account, NOW, &mut SeededSecrets::new(2));
         let last = WallTime(NOW.0 + 24 * 60 * 60 * 1_000 - 1);
-        assert!(key.is_good_cookie(cookie.as_bytes(), last));
-        assert!(!key.is_good_cookie(cookie.as_bytes(), WallTime(last.0 + 1)));
-        assert!(!key.is_good_cookie(ticket.as_bytes(), NOW));
-        assert!(!key.is_good_cookie(&[], NOW));
+        let opened = |key: &TicketKey, bytes: &[u8], now| key.open_cookie(bytes, now);
+        assert_eq!(opened(&key, cookie.as_bytes(), last), Some(account));
+        let expired = WallTime(last.0 + 1);
+        assert_eq!(opened(&key, cookie.as_bytes(), expired), None);
+        assert_eq!(opened(&key, ticket.as_bytes(), NOW), None);
+        assert_eq!(opened(&key, &[], NOW), None);
         let other = TicketKey::new(&[8; KEY_LEN]);
-        assert!(!other.is_good_cookie(cookie.as_bytes(), NOW));
+        assert_eq!(opened(&other, cookie.as_bytes(), NOW), None);
     }
 
     #[test]
     fn only_its_own_tickets_are_good() {
         let (key, ticket) = issued();
         let other = TicketKey::new(&[8; KEY_LEN]);
-        assert!(!other.is_good(&ticket, &holder(), NOW));
+        assert!(!other.is_good(&ticket, &holder(), ANY..NOW));
         let bytes = ticket.as_bytes();
         for place in 0..bytes.len() {
             let mut changed = bytes.to_vec();
             changed[place] ^= 1;
-            assert!(!key.is_good(&Ticket::new(changed).unwrap(), &holder(), NOW));
+            assert!(!key.is_good(&Ticket::new(changed).unwrap(), &holder(), ANY..NOW));
             let cut = Ticket::new(bytes[..place].to_vec()).unwrap();
-            assert!(!key.is_good(&cut, &holder(), NOW));
+            assert!(!key.is_good(&cut, &holder(), ANY..NOW));
         }
     }
 }

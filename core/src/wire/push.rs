@@ -157,6 +157,8 @@ pub enum SessionEnd {
     TimedOut,
     /// The account is no more.
     Removed,
+    /// The account's password is another one now.
+    CredentialsChanged,
 }
 
 /// An item from a client to the server that dialled it.

@@ -219,6 +219,7 @@ fn push_items() {
         })
     };
     let ended = |reason| Push::IntroductionEnded { peer: user, reason };
+    let over = |reason| Push::SessionEnded { reason };
     insta::assert_snapshot!(golden(&[
         Push::Probe {
             challenge: Challenge([0xcc; 16])
@@ -255,15 +256,10 @@ fn push_items() {
         ended(EndReason::LoggedOut),
         ended(EndReason::OtherClient),
         Push::Delivered { seq: SEQ, to: user },
-        Push::SessionEnded {
-            reason: SessionEnd::TakenOver
-        },
-        Push::SessionEnded {
-            reason: SessionEnd::TimedOut
-        },
-        Push::SessionEnded {
-            reason: SessionEnd::Removed
-        },
+        over(SessionEnd::TakenOver),
+        over(SessionEnd::TimedOut),
+        over(SessionEnd::Removed),
+        over(SessionEnd::CredentialsChanged),
         Push::Stopping,
         Push::Undelivered { to: user, count: 3 },
     ]));

@@ -297,6 +297,7 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
                 SessionEnd::TakenOver,
                 SessionEnd::TimedOut,
                 SessionEnd::Removed,
+                SessionEnd::CredentialsChanged,
             ])?,
         },
         13 => Push::Stopping,

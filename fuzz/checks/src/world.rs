@@ -26,7 +26,9 @@ pub fn world(data: &[u8]) {
     let Ok(seed) = u.arbitrary::<u8>() else {
         return;
     };
-    let names = any::NAMES[..3].iter().map(|name| (*name).to_owned());
+    let names = any::NAMES[..3]
+        .iter()
+        .filter_map(|name| Some((name.parse().ok()?, (*name).to_owned())));
     let mut party = Party {
         world: World::with_accounts(seed.into(), Config::default(), names, Secrecy::Quick),
         seats: Vec::new(),

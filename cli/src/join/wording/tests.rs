@@ -179,6 +179,7 @@ fn others() {
                 entry("caroline", PeerReach::Unreachable, 3),
                 entry("dave", PeerReach::Unknown, 0),
                 entry("erin", PeerReach::Elsewhere, 1),
+                entry("frank", PeerReach::OtherKey, 2),
             ],
         },
     ]);
@@ -201,7 +202,16 @@ fn verifying() {
         was,
         undelivered,
     };
+    let mismatch = |mismatch| PeerEvent::KeyMismatch {
+        peer,
+        at: "192.0.2.1".parse().unwrap(),
+        mismatch,
+    };
     insta::assert_snapshot!(said![
+        mismatch(KeyMismatch::Answers),
+        mismatch(KeyMismatch::Calls),
+        mismatch(KeyMismatch::Refuses),
+        PeerEvent::IntroducedUnasked { peer },
         shown(Verification::Unverified),
         PeerEvent::Verified { peer },
         shown(Verification::Verified),

@@ -53,6 +53,11 @@ impl Net {
         self.masks.insert(host, address);
     }
 
+    /// What a host sends comes from its own address again.
+    pub fn unmask(&mut self, host: HostId) {
+        self.masks.remove(&host);
+    }
+
     /// The address that a host has, and the one that others see of it.
     pub(super) fn addresses_of(&self, host: HostId, to: SocketAddr) -> (IpAddr, IpAddr) {
         let mask = self.masks.get(&host).copied();

@@ -3,6 +3,7 @@
 //! Within one connection and direction bytes stay in order and have no gaps, as TCP keeps them: what is lost takes all
 //! behind it along. Connections overtake each other. Everything comes from the world's dice.
 
+mod ear;
 mod hosts;
 mod recording;
 mod weather;
@@ -19,6 +20,7 @@ use simplechat_core::machine::{CloseReason, ConnId, ConnectFailure};
 use simplechat_core::time::Timestamp;
 
 use crate::dice::Dice;
+use ear::Ear;
 pub use hosts::Listening;
 pub use recording::{Recording, Recordings};
 use weather::Forecast;
@@ -101,6 +103,9 @@ pub struct Net {
     queued: u64,
     accepted: u64,
     recorder: Option<(HostId, Recordings)>,
+    ear: Option<Ear>,
+    /// Who gets the connections that are made to an address, whoever listens there.
+    intercepted: BTreeMap<SocketAddr, HostId>,
 }
 
 impl Net {
@@ -156,6 +161,20 @@ impl Net {
         self.recorder.as_ref().map(|(_, recordings)| recordings)
     }
 
+    /// From now on, notes what must never be on a network: what is said in clear of these secrets, and more. These hosts are
+    /// no machines.
+    pub fn overhear(&mut self, outsiders: Vec<HostId>, secrets: Vec<Vec<u8>>) {
+        self.ear = Some(Ear::new(outsiders, secrets));
+    }
+
+    /// Takes out what must not be and was heard.
+    pub fn breaches(&mut self) -> Vec<String> {
+        self.ear
+            .as_mut()
+            .map(Ear::take_breaches)
+            .unwrap_or_default()
+    }
+
     /// Between these two the weather is another one than [`Self::weather`].
     pub fn set_weather_between(&mut self, a: HostId, b: HostId, weather: Weather) {
         self.weather_between.insert((a.min(b), a.max(b)), weather);
@@ -169,8 +188,27 @@ impl Net {
             .unwrap_or(self.weather)
     }
 
-    /// The network is kind again everywhere, and all ways are mended. What was lost stays lost.
+    /// From now on whoever dials an address gets somebody else, who alone still gets whoever listens there.
+    pub fn intercept(&mut self, address: SocketAddr, by: HostId) {
+        self.intercepted.insert(address, by);
+    }
+
+    /// Everybody gets again whoever listens where they dial.
+    pub fn intercept_nobody(&mut self) {
+        self.intercepted.clear();
+    }
+
+    /// Who listens at an address for somebody who dials it.
+    fn reached(&self, from: HostId, address: SocketAddr) -> Option<HostId> {
+        let interceptor = self.intercepted.get(&address).copied();
+        interceptor
+            .filter(|by| *by != from)
+            .or_else(|| self.listener_at(address))
+    }
+
+    /// The network is kind again everywhere, all ways are mended, and nobody is in anybody's place. What was lost stays lost.
     pub fn calm(&mut self) {
+        self.intercept_nobody();
         self.weather = Weather::default();
         self.weather_between.clear();
         self.cut.clear();
@@ -202,7 +240,7 @@ impl Net {
         conn: ConnId,
         to: SocketAddr,
     ) {
-        let callee = self.listeners.get(&to).copied();
+        let callee = self.reached(host, to);
         let weather = callee.map_or(self.weather, |callee| self.weather_for(host, callee));
         let forecast = weather.forecast(dice);
         let accepted_at = now + weather.set_up(dice) + weather.delay(dice);
@@ -292,7 +330,12 @@ impl Net {
             && wire.caller.host != *by
             && wire.end(side).host != *by
         {
-            recordings.note(id, side, wire.listener, &bytes);
+            let listener = wire.listener;
+            let origin = self.homes.get(&host).copied().unwrap_or(listener);
+            recordings.note((id, side), (listener, origin), &bytes);
+        }
+        if let Some(ear) = &mut self.ear {
+            ear.hear(id, host, side, &bytes);
         }
         let toll = wire.take_toll(side, bytes.len());
         if let Toll::BreaksAfter(left) | Toll::LostAfter(left) = toll {
@@ -431,6 +474,9 @@ impl Net {
         }
         if !wire.caller.open && !wire.callee.open {
             self.wires.remove(&id);
+            if let Some(ear) = &mut self.ear {
+                ear.forget(id);
+            }
         }
     }
 

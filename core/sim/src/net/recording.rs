@@ -15,6 +15,8 @@ pub struct Recording {
     sender: Side,
     /// The listener that the connection was made to.
     pub listener: SocketAddr,
+    /// Where the sender listens, as far as can be told: everybody listens somewhere.
+    pub origin: SocketAddr,
     /// What was sent, whether it arrived or not.
     pub bytes: Vec<u8>,
 }
@@ -52,7 +54,12 @@ impl Recordings {
         self.kept.get(index)
     }
 
-    pub(super) fn note(&mut self, wire: u64, sender: Side, listener: SocketAddr, bytes: &[u8]) {
+    pub(super) fn note(
+        &mut self,
+        (wire, sender): (u64, Side),
+        (listener, origin): (SocketAddr, SocketAddr),
+        bytes: &[u8],
+    ) {
         let known = self
             .kept
             .iter()
@@ -65,6 +72,7 @@ impl Recordings {
                 wire,
                 sender,
                 listener,
+                origin,
                 bytes: Vec::new(),
             });
             self.kept.len() - 1

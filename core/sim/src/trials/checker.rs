@@ -4,9 +4,12 @@
     reason = "each part looks at the few things that concern it"
 )]
 
+mod accounts;
 mod addresses;
 mod blocking;
 pub mod bounded;
+mod endings;
+mod genuine;
 mod heartbeat;
 mod letters;
 mod lockout;
@@ -47,6 +50,12 @@ pub enum Promise {
     Consent,
     /// Nobody guesses passwords without end, and nobody is locked out without failures.
     Lockout,
+    /// Who has no account has no session, and a new account has nothing of an earlier one of its name.
+    Accounts,
+    /// Nobody is taken for another, and nobody hears what is not for them.
+    Genuine,
+    /// Nobody's client ends without a reason.
+    Staying,
     /// A login is one login, whoever brings it how often.
     LoginsOnce,
     /// Who falls silent is gone a timeout later, and nobody else.
@@ -147,9 +156,12 @@ impl Checker {
                 Box::new(words::Words),
                 Box::new(blocking::Blocking::default()),
                 Box::new(addresses::Addresses),
+                Box::new(accounts::Accounts),
                 Box::new(verified::Verified::default()),
                 Box::new(lockout::Lockout::default()),
                 Box::new(logins::Logins::default()),
+                Box::new(genuine::Genuine),
+                Box::new(endings::Endings::default()),
                 Box::new(heartbeat::Heartbeat::default()),
                 Box::new(pace::Pace::default()),
                 Box::new(rest::Rest),

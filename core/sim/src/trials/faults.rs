@@ -18,7 +18,8 @@ use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 use crate::observation::{Observation, Observed};
 use crate::store::Honesty;
 use crate::test_channel::Weakness;
-use crate::world::{ClientId, World};
+use crate::weak_channel::Flaw;
+use crate::world::{ClientId, Credulity, World};
 
 /// Something that a machine could do wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +84,16 @@ pub enum Fault {
     OpenReplays,
     /// The channel opens what was changed on the way.
     OpenForgeries,
+    /// The channel seals two frames under one nonce.
+    ReuseNonces,
+    /// The channel opens a frame under the number behind its own, too.
+    OpenOffByOne,
+    /// The channel does not seal at all.
+    SealNothing,
+    /// Whoever answers in the server's place is taken for it.
+    TrustAnyServer,
+    /// Whoever says that a session is unknown is believed.
+    BelieveResets,
 }
 
 /// A fault in a world.
@@ -125,6 +136,11 @@ impl Planted {
             Fault::HastyStore => world.store.honesty = Honesty::Hasty,
             Fault::OpenReplays => world.weaken_channel(Weakness::Replays),
             Fault::OpenForgeries => world.weaken_channel(Weakness::Forgeries),
+            Fault::ReuseNonces => world.flaw_channel(|_| Flaw::ReusedNonces),
+            Fault::OpenOffByOne => world.flaw_channel(|_| Flaw::NumbersOffByOne),
+            Fault::SealNothing => world.flaw_channel(|_| Flaw::NoSeal),
+            Fault::TrustAnyServer => world.flaw_channel(Flaw::AnybodyIs),
+            Fault::BelieveResets => world.deceive_clients(Credulity::Resets),
             _ => {}
         }
     }

@@ -1,11 +1,13 @@
 //! A plan from a seed: who there is, how unkind the world is, and what happens.
 
+use crate::attacker::talk::Claim;
 use crate::dice::Dice;
 use crate::net::Listening;
-use crate::world::Secrecy;
+use crate::world::{Knowledge, Secrecy};
 
 use super::plan::{
-    Action, Guess, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step, Way, Whom, Wish,
+    Action, Change, Guess, Intrusion, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step, Way,
+    Whom, Wish,
 };
 
 /// What is not left to chance.
@@ -96,6 +98,8 @@ impl Generator {
         while steps.len() < length {
             if self.one_in(12) {
                 self.introduction(&mut steps);
+            } else if self.unkindness == Unkindness::All && self.one_in(50) {
+                self.succession(&mut steps);
             } else if self.secrecy.is_attacked() && self.one_in(4) {
                 self.attacks(&mut steps);
             } else {
@@ -222,6 +226,26 @@ impl Generator {
         }
         if self.one_in(3) {
             self.comparison(asked, Whom::Account(self.people[asker.0]), steps);
+            if self.unkindness == Unkindness::All && self.one_in(2) {
+                self.comeback(asked, asker, steps);
+            }
+        }
+    }
+
+    /// Somebody who was compared is gone, comes back with another key, and is introduced again.
+    fn comeback(&mut self, person: Person, peer: Person, steps: &mut Vec<Step>) {
+        let (own, other) = (self.people[person.0], self.people[peer.0]);
+        let actions = [
+            Action::CrashClient(peer),
+            Action::Wish(person, Wish::Private(Whom::Account(other), 1)),
+            Action::SitDown(peer, Guess::Right),
+            Action::Wish(person, Wish::GetAddress(Whom::Account(other))),
+            Action::Wish(peer, Wish::Answer(Whom::Account(own), Reply::Yes)),
+            Action::Wish(person, Wish::Private(Whom::Account(other), 1)),
+        ];
+        for action in actions {
+            let pause = Millis(self.up_to(1_000));
+            steps.push(Step { pause, action });
         }
     }
 
@@ -234,13 +258,57 @@ impl Generator {
         }
     }
 
+    /// An account is removed, and later there is another one of its name, or the same person comes back.
+    fn succession(&mut self, steps: &mut Vec<Step>) {
+        let (person, other) = (self.person(), self.person());
+        let account = self.people[person.0];
+        let whom = Whom::Account(account);
+        let actions = [
+            Action::Wish(other, Wish::Message(whom, 1)),
+            Action::Account(account, Change::Remove),
+            Action::Wish(other, Wish::Message(whom, 1)),
+            Action::Account(account, self.pick(&[Change::Add, Change::Password])),
+            Action::SitDown(person, Guess::Right),
+            Action::Wish(other, Wish::Message(whom, 1)),
+        ];
+        for action in actions {
+            let pause = Millis(self.up_to(3_000));
+            steps.push(Step { pause, action });
+        }
+    }
+
     /// Several in a row: one alone seldom fits.
     fn attacks(&mut self, steps: &mut Vec<Step>) {
         for _ in 0..=self.dice.below(5) {
             let pause = Millis(self.up_to(2_000));
-            let action = Action::Attack;
+            let action = self.attack();
             steps.push(Step { pause, action });
         }
+    }
+
+    fn attack(&mut self) -> Action {
+        let person = self.person();
+        let intrusion = match self.dice.below(20) {
+            0..=2 => Intrusion::Claim(self.people[person.0], self.claim()),
+            3 | 4 => Intrusion::Greet(person, self.pick(&[Knowledge::Key, Knowledge::Nothing])),
+            5 if self.unkindness != Unkindness::None => Intrusion::InterceptServer,
+            6 if self.unkindness != Unkindness::None => Intrusion::Intercept(person),
+            7 | 8 => Intrusion::InterceptNobody,
+            9..=11 => Intrusion::InDisguise,
+            _ => return Action::Attack,
+        };
+        Action::Intrude(intrusion)
+    }
+
+    fn claim(&mut self) -> Claim {
+        self.pick(&[
+            Claim::Password,
+            Claim::Password,
+            Claim::Ticket,
+            Claim::Nonsense,
+            Claim::AnotherHandshake,
+            Claim::Nothing,
+        ])
     }
 
     fn action(&mut self) -> Action {
@@ -261,7 +329,7 @@ impl Generator {
         }
         let other = self.person();
         let crashes = self.unkindness == Unkindness::All;
-        match self.dice.below(44) {
+        match self.dice.below(47) {
             0..3 => Action::CutServer(person),
             3 => Action::CutOneWay(person, self.pick(&[Way::ToServer, Way::FromServer])),
             4..8 => Action::HealServer(person),
@@ -290,6 +358,10 @@ impl Generator {
                 person,
                 self.pick(&[Listening::There, Listening::There, Listening::Nowhere]),
             ),
+            41..44 => {
+                let changes = [Change::Remove, Change::Add, Change::Add, Change::Password];
+                Action::Account(self.people[person.0], self.pick(&changes))
+            }
             _ => Action::StartServer,
         }
     }

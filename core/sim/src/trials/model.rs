@@ -3,6 +3,7 @@
 //! It knows what people wished and were told, never what the machines have in their tables. So where something happens on
 //! the way it only knows bounds: a block counts from when its user was told that it is done, until they wish to end it.
 
+mod accounts;
 pub mod blocks;
 pub mod consents;
 pub mod letters;
@@ -57,8 +58,10 @@ pub struct Client {
     pub life: Life,
     /// When its user first wished to log in.
     pub login_wished: Option<Timestamp>,
-    /// Whether it ever was logged in.
+    /// Whether it is logged in, as far as it can be: since its first login, but for when it asks for the password again.
     pub logged_in: bool,
+    /// Whether it ever was.
+    pub was_logged_in: bool,
     /// What has no final word yet, in order.
     pub open: VecDeque<Op>,
     /// Private texts that have not arrived, in order, for each peer.
@@ -112,6 +115,10 @@ pub struct Model {
     pub settings: Settings,
     /// Who has an account.
     pub accounts: BTreeSet<Name>,
+    /// When an account of each name was last added or removed.
+    pub changed: BTreeMap<Name, Timestamp>,
+    /// When one was last removed.
+    pub removed: BTreeMap<Name, Timestamp>,
     /// All clients that ever were.
     pub clients: BTreeMap<ClientId, Client>,
     /// All texts that were ever written.
@@ -134,6 +141,8 @@ impl Model {
         Self {
             settings,
             accounts: accounts.into_iter().collect(),
+            changed: BTreeMap::new(),
+            removed: BTreeMap::new(),
             clients: BTreeMap::new(),
             letters: Letters::default(),
             blocks: Blocks::default(),
@@ -207,6 +216,9 @@ impl Model {
             | Observation::Woke { .. }
             | Observation::PasswordChecked { .. }
             | Observation::LoginSent { .. }
+            | Observation::AttackerLogsIn { .. }
+            | Observation::Intercepted { .. }
+            | Observation::Breach { .. }
             | Observation::ServerHeard { .. }
             | Observation::Dialled { .. }
             | Observation::Wished { result: Err(_), .. } => {}
@@ -251,6 +263,12 @@ impl Model {
 
     fn apply_operator(&mut self, at: Timestamp, event: &Operator) {
         let (user, from) = match event {
+            Operator::AccountAdded { user } => {
+                self.accounts.insert(*user);
+                self.changed.insert(*user, at);
+                return;
+            }
+            Operator::AccountRemoved { user } => return self.account_is_gone(at, *user),
             Operator::LoggedIn { user, from, .. } => (*user, Some(*from)),
             Operator::LoggedOut { user, .. } => (*user, None),
             Operator::LoginRefused { .. }
@@ -258,8 +276,6 @@ impl Model {
             | Operator::Refused { .. }
             | Operator::StoreFailing
             | Operator::StoreWorking
-            | Operator::AccountAdded { .. }
-            | Operator::AccountRemoved { .. }
             | Operator::CredentialsChanged { .. }
             | Operator::Reloaded
             | Operator::Stopping
@@ -403,7 +419,11 @@ impl Model {
             return;
         };
         match event {
-            Event::Session(SessionEvent::LoggedIn { .. }) => client.logged_in = true,
+            Event::Session(SessionEvent::LoggedIn { .. }) => {
+                client.logged_in = true;
+                client.was_logged_in = true;
+            }
+            Event::Session(SessionEvent::PasswordNeeded) => client.logged_in = false,
             Event::Message(
                 MessageEvent::Message { text, .. } | MessageEvent::Private { text, .. },
             ) => {
@@ -473,6 +493,8 @@ impl Model {
             | PeerEvent::AddressDenied { .. }
             | PeerEvent::NoAnswer { .. }
             | PeerEvent::RefusedFormerPeer { .. }
+            | PeerEvent::KeyMismatch { .. }
+            | PeerEvent::IntroducedUnasked { .. }
             | PeerEvent::RefusedStranger { .. } => {}
         }
     }
@@ -517,6 +539,7 @@ impl Client {
             life: Life::Running,
             login_wished: None,
             logged_in: false,
+            was_logged_in: false,
             open: VecDeque::new(),
             privates: BTreeMap::new(),
             questions: BTreeSet::new(),

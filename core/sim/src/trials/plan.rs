@@ -15,8 +15,9 @@ use simplechat_core::server::allowance::AllowanceConfig;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::LockoutConfig;
 
+use crate::attacker::talk::Claim;
 use crate::net::{Listening, Weather};
-use crate::world::Secrecy;
+use crate::world::{Knowledge, Secrecy};
 
 /// A time in whole milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -141,6 +142,44 @@ pub enum Way {
     FromServer,
 }
 
+/// What becomes of an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// It is removed.
+    Remove,
+    /// It is made if there is none, with the password that the one of this name had.
+    Add,
+    /// It has another password, and is made if there is none.
+    Password,
+}
+
+/// Something that the attacker does beside playing back what they heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Intrusion {
+    /// They play it back from somebody's address.
+    InDisguise,
+    /// They shake hands with the server, and claim something of the account with this number.
+    Claim(usize, Claim),
+    /// They shake hands with somebody's client.
+    Greet(Person, Knowledge),
+    /// Who calls the server gets them.
+    InterceptServer,
+    /// Who calls somebody's client gets them.
+    Intercept(Person),
+    /// Everybody gets again whom they call.
+    InterceptNobody,
+}
+
+impl Intrusion {
+    /// Whether it may keep a client from being heard by the server for a while.
+    const fn is_unkind(self) -> bool {
+        match self {
+            Self::InterceptServer | Self::Intercept(_) | Self::InterceptNobody => true,
+            Self::InDisguise | Self::Claim(..) | Self::Greet(..) => false,
+        }
+    }
+}
+
 /// Something that happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Action {
@@ -184,6 +223,10 @@ pub enum Action {
     Move(Person, Listening),
     /// The attacker does something with what they heard, if there is one.
     Attack,
+    /// The attacker does something else.
+    Intrude(Intrusion),
+    /// The operator changes the account with this number.
+    Account(usize, Change),
     /// The server's host sleeps.
     SleepServer,
     /// It wakes.
@@ -211,6 +254,7 @@ impl Action {
     #[must_use]
     pub const fn is_unkind(self) -> bool {
         match self {
+            Self::Intrude(intrusion) => intrusion.is_unkind(),
             Self::CrashServer
             | Self::ShutDownServer
             | Self::StartServer
@@ -220,6 +264,7 @@ impl Action {
             | Self::Sleep(_)
             | Self::Wake(_)
             | Self::Move(..)
+            | Self::Account(..)
             | Self::SleepServer
             | Self::WakeServer
             | Self::FailStore
@@ -356,10 +401,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The names of all accounts.
-    pub fn accounts(&self) -> impl Iterator<Item = String> {
-        let count = self.people.iter().max().map_or(0, |highest| highest + 1);
-        (0..count).map(account_name)
+    /// How many accounts there are at first.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        self.people.iter().max().map_or(0, |highest| highest + 1)
     }
 
     /// As which account somebody logs in.

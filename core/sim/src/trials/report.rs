@@ -42,6 +42,14 @@ pub fn line(observed: &Observed, model: &Model) -> Option<String> {
         Observation::ServerCrashed => ("server".into(), "crashes".into()),
         Observation::ServerEnded => ("server".into(), "ends".into()),
         Observation::Operator(event) => ("server".into(), format!("{event:?}")),
+        Observation::AttackerLogsIn { name } => {
+            ("attacker".into(), format!("tries a password of {name}"))
+        }
+        Observation::Intercepted { host: whom } => (
+            "attacker".into(),
+            format!("intercepts {}", host(*whom, model)),
+        ),
+        Observation::Breach { what } => ("ear".into(), what.clone()),
         Observation::PasswordChecked { .. }
         | Observation::LoginSent { .. }
         | Observation::ServerHeard { .. } => return None,

@@ -5,7 +5,7 @@
 
 use super::checker::Violation;
 use super::faults::Fault;
-use super::plan::{Action, Millis, Person, Plan, Settings, Sky, Step, Wish};
+use super::plan::{Action, Intrusion, Millis, Person, Plan, Settings, Sky, Step, Wish};
 use super::trial;
 use crate::world::Secrecy;
 
@@ -181,11 +181,19 @@ fn concerns(action: Action, person: Person) -> bool {
         | Action::Sleep(one)
         | Action::Wake(one)
         | Action::Move(one, _)
+        | Action::Intrude(Intrusion::Greet(one, _) | Intrusion::Intercept(one))
         | Action::SetClock(one, _) => one == person,
         Action::CutPeers(one, other) | Action::HealPeers(one, other) => {
             one == person || other == person
         }
         Action::Attack
+        | Action::Intrude(
+            Intrusion::InDisguise
+            | Intrusion::Claim(..)
+            | Intrusion::InterceptServer
+            | Intrusion::InterceptNobody,
+        )
+        | Action::Account(..)
         | Action::CrashServer
         | Action::ShutDownServer
         | Action::StartServer

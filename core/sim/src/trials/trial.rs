@@ -17,7 +17,9 @@ use super::checker::bounded::Occasion;
 use super::checker::{Checker, Promise, Violation};
 use super::faults::{Fault, Planted};
 use super::model::{Climate, Life};
-use super::plan::{Action, Guess, Person, Plan, Reply, Sky, Way, Whom, Wish, account_name};
+use super::plan::{
+    Action, Change, Guess, Intrusion, Person, Plan, Reply, Sky, Way, Whom, Wish, account_name,
+};
 use super::report;
 
 /// What a trial took.
@@ -31,6 +33,11 @@ pub struct Figures {
 
 /// Tables are looked at each so many steps.
 const STEPS_A_MEASURE: u64 = 128;
+
+/// Every text begins like this,
+const LETTER: &str = "letter-";
+/// and every password like this: neither is ever to be heard on the network.
+const SECRET: &str = "secret of ";
 
 /// Where the lines of a trial go.
 pub type Listener<'a> = &'a mut dyn FnMut(&str);
@@ -72,6 +79,8 @@ struct Trial<'a> {
     checker: Checker,
     seats: BTreeMap<Person, ClientId>,
     texts: usize,
+    /// How often the password of each account was changed.
+    passwords: BTreeMap<Name, u32>,
     fault: Option<Planted>,
     listener: Option<Listener<'a>>,
 }
@@ -85,13 +94,14 @@ impl<'a> Trial<'a> {
         if let Some(fault) = &fault {
             fault.misconfigure(&mut config);
         }
-        let names: Vec<String> = plan.accounts().collect();
-        let accounts: Vec<Name> = (0..names.len()).map(name_of).collect();
-        let mut world = World::with_accounts(plan.seed, config, names, plan.secrecy);
-        world.watch();
+        let accounts: Vec<Name> = (0..plan.accounts()).map(name_of).collect();
+        let passwords = accounts.iter().map(|name| (*name, password_of(*name, 0)));
+        let mut world = World::with_accounts(plan.seed, config, passwords, plan.secrecy);
         if let Some(fault) = &fault {
             fault.tamper(&mut world);
         }
+        world.watch();
+        world.overhear(vec![LETTER.into(), SECRET.into()]);
         world.net.weather = plan.sky.into();
         let mut checker = Checker::new(plan.settings, accounts);
         if plan.sky == Sky::CLEAR {
@@ -103,6 +113,7 @@ impl<'a> Trial<'a> {
             checker,
             seats: BTreeMap::new(),
             texts: 0,
+            passwords: BTreeMap::new(),
             fault,
             listener,
         }
@@ -202,6 +213,8 @@ impl<'a> Trial<'a> {
                 self.with(person, |world, client| world.move_client(client, listening));
             }
             Action::Attack => self.world.attack(),
+            Action::Intrude(intrusion) => self.intrude(intrusion),
+            Action::Account(account, change) => self.change_account(name_of(account), change),
             Action::SleepServer => {
                 if self.world.has_server() {
                     self.world.put_to_sleep(SERVER);
@@ -224,6 +237,69 @@ impl<'a> Trial<'a> {
             Action::LoosenScreen(person) => self.with(person, World::loosen_screen),
         }
         self.look()
+    }
+
+    /// An account's password, or the one that it had.
+    fn password(&self, user: Name) -> String {
+        password_of(user, self.passwords.get(&user).copied().unwrap_or_default())
+    }
+
+    /// Whether the operator can have the server read the accounts.
+    fn is_server_there(&self) -> bool {
+        self.world.has_server() && !self.world.is_asleep(SERVER)
+    }
+
+    fn change_account(&mut self, user: Name, change: Change) {
+        if !self.is_server_there() {
+            return;
+        }
+        let before = self.passwords.clone();
+        match change {
+            Change::Remove => self.world.remove_account(user.as_str()),
+            Change::Add => self.world.set_account(user.as_str(), &self.password(user)),
+            Change::Password => {
+                *self.passwords.entry(user).or_default() += 1;
+                self.world.set_account(user.as_str(), &self.password(user));
+            }
+        }
+        if self.world.reload().is_ok() {
+            return self.tell_password(user);
+        }
+        // The server goes on with what it had, and so does the operator.
+        self.passwords = before;
+        if self.checker.model().accounts.contains(&user) {
+            self.world.set_account(user.as_str(), &self.password(user));
+        } else {
+            self.world.remove_account(user.as_str());
+        }
+    }
+
+    /// Every other one of an account's people hears what the password is now.
+    fn tell_password(&mut self, user: Name) {
+        for (person, client) in &self.seats {
+            if name_of(self.plan.account_of(*person)) == user && person.0 % 2 == 0 {
+                let password = Password::new(self.password(user)).expect("it is short");
+                let login = Command::Login { user, password };
+                self.world.remember(*client, login);
+            }
+        }
+    }
+
+    fn intrude(&mut self, intrusion: Intrusion) {
+        match intrusion {
+            Intrusion::InDisguise => self.world.attack_in_disguise(),
+            Intrusion::Claim(account, claim) => {
+                self.world.attacker_calls_server(claim, name_of(account));
+            }
+            Intrusion::Greet(person, knowledge) => self.with(person, |world, client| {
+                world.attacker_greets(client, knowledge);
+            }),
+            Intrusion::InterceptServer => self.world.intercept(None),
+            Intrusion::Intercept(person) => {
+                self.with(person, |world, client| world.intercept(Some(client)));
+            }
+            Intrusion::InterceptNobody => self.world.net.intercept_nobody(),
+        }
     }
 
     fn start_server(&mut self) {
@@ -282,13 +358,13 @@ impl<'a> Trial<'a> {
         };
         match wish {
             Wish::LogIn(guess) => {
-                let user = account_name(self.plan.account_of(person));
+                let user = name_of(self.plan.account_of(person));
                 let password = match guess {
-                    Guess::Right => user.clone(),
-                    Guess::Wrong => format!("not {user}"),
+                    Guess::Right => self.password(user),
+                    Guess::Wrong => format!("{SECRET}nobody"),
                 };
                 Command::Login {
-                    user: user.parse().expect("it is a name"),
+                    user,
                     password: Password::new(password).expect("it is short"),
                 }
             }
@@ -357,7 +433,7 @@ impl<'a> Trial<'a> {
     /// A text like no other, of at least so many bytes.
     fn text(&mut self, len: usize) -> Text {
         self.texts += 1;
-        let number = format!("t{}", self.texts);
+        let number = format!("{LETTER}{}", self.texts);
         format!("{number:.<len$}").parse().expect("it fits a frame")
     }
 
@@ -464,6 +540,11 @@ impl<'a> Trial<'a> {
         }
         Ok(())
     }
+}
+
+/// A password like no other, which can be told when it is seen.
+fn password_of(user: Name, changes: u32) -> String {
+    format!("{SECRET}{user} {changes}")
 }
 
 fn name_of(account: usize) -> Name {

@@ -35,8 +35,8 @@ impl World {
                 .trusting(self.identity.0.public())
                 .known_as(key.clone());
         }
-        if let Some(channel) = &self.channel {
-            machine = machine.protected_by(Arc::new(channel.clone()));
+        if let Some(protection) = &self.protection {
+            machine = machine.protected_by(Arc::clone(protection));
         }
         self.net.place(id.host(), listener);
         self.seats.push(Seat {
@@ -168,6 +168,11 @@ impl World {
             password: Password::new("alice".to_owned()).expect("a password"),
         };
         self.command(id, command).expect_err("the client refuses")
+    }
+
+    /// What somebody will type who is asked for their password again.
+    pub fn remember(&mut self, id: ClientId, login: Command) {
+        self.seat_mut(id).typed = Some(login);
     }
 
     /// The screen of a client takes nothing until [`Self::loosen_screen`].

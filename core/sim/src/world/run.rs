@@ -158,6 +158,9 @@ impl World {
             let id = ClientId(host.0 - 1);
             if !self.seat(id).ended {
                 hand_in(&mut self.seat_mut(id).machine, moment, conn, &delivery);
+                if let (ConnId::Dialled(_), Delivery::Bytes(bytes)) = (conn, &delivery) {
+                    self.obey(id, bytes);
+                }
                 self.drain_client(id);
             }
         }

@@ -42,8 +42,8 @@ impl World {
         let (key, ticket_key) = &self.identity;
         let key = self.impostor.as_ref().unwrap_or(key);
         server = server.known_as(Identity::new(key.clone(), Zeroizing::new(*ticket_key)));
-        if let Some(channel) = &self.channel {
-            server = server.protected_by(Arc::new(channel.clone()));
+        if let Some(protection) = &self.protection {
+            server = server.protected_by(Arc::clone(protection));
         }
         self.server = Some(server.restore(self.store.records()));
         self.net.place(SERVER, server_address());

@@ -1,6 +1,6 @@
 //! Watching a world: what happens is given to an onlooker.
 
-use super::World;
+use super::{ATTACKER, STRANGER, World};
 use crate::observation::{Observation, Observed};
 
 impl World {
@@ -10,8 +10,15 @@ impl World {
         self.observed = Some(Vec::new());
     }
 
+    /// From now on it is also heard what is on the network and must not be: these secrets, and whatever shows that a channel
+    /// is bad.
+    pub fn overhear(&mut self, secrets: Vec<Vec<u8>>) {
+        self.net.overhear(vec![ATTACKER, STRANGER], secrets);
+    }
+
     /// What happened since the last look, if it is being watched.
     pub fn observed(&mut self) -> Vec<Observed> {
+        self.observe_breaches();
         self.observed
             .as_mut()
             .map(std::mem::take)

@@ -10,6 +10,7 @@ use crate::machine::ConnId;
 use crate::server::lane::Lane;
 use crate::server::mailbox::Mailbox;
 use crate::server::session::Origination;
+use crate::time::Timestamp;
 
 const PORT: u16 = 40_000;
 
@@ -17,6 +18,7 @@ const PORT: u16 = 40_000;
 fn session(remote: &str, local: &str, own: &[&str]) -> Session {
     let lane = Lane::new(Duration::ZERO, &Mailbox::default());
     let origination = Origination {
+        since: Timestamp::ZERO,
         instance: InstanceId([0; 16]),
         remote: SocketAddr::new(remote.parse().unwrap(), 30_000),
         local: local.parse().unwrap(),

@@ -1,6 +1,7 @@
 //! Tests of the admission.
 
 use alloc::vec::Vec;
+use core::mem::discriminant;
 use core::net::Ipv4Addr;
 
 use proptest::prelude::*;
@@ -10,6 +11,9 @@ use super::*;
 fn source(number: u32) -> Source {
     Source::of(Ipv4Addr::from_bits(number).into())
 }
+
+/// Somebody who shows a cookie of some account.
+const RETURNING: Budget = Budget::Returning(AccountTag(1));
 
 fn admission() -> Admission {
     Admission::new(AdmissionConfig::default())
@@ -38,7 +42,7 @@ fn a_stranger_has_240_a_minute_and_who_returns_5000() {
     let (count, denied) = call_until_denied(&mut admission, now, source(1), Budget::Strangers);
     assert_eq!(count, 240);
     assert_eq!(denied, Denied::TooOften(Duration::from_millis(250)));
-    let (count, denied) = call_until_denied(&mut admission, now, source(1), Budget::Returning);
+    let (count, denied) = call_until_denied(&mut admission, now, source(1), RETURNING);
     assert_eq!(count, 5_000);
     assert_eq!(denied, Denied::TooOften(Duration::from_millis(12)));
     let next = now + Duration::from_millis(250);
@@ -77,7 +81,7 @@ fn strangers_cannot_take_the_places_of_those_who_return() {
         admission.admit(now, source(1 << 20), Budget::Strangers),
         Err(Denied::TooMany)
     );
-    let returning = admission.admit(now, source(1), Budget::Returning).unwrap();
+    let returning = admission.admit(now, source(1), RETURNING).unwrap();
     assert_eq!(admission.under_way(), HANDSHAKES_MAX + 1);
     admission.finish(returning);
     for admitted in under_way {
@@ -85,6 +89,30 @@ fn strangers_cannot_take_the_places_of_those_who_return() {
     }
     assert_eq!(admission.under_way(), 0);
     assert!(admission.strangers.of_source.is_empty());
+}
+
+#[test]
+fn the_cookies_of_one_account_take_few_places_from_wherever_they_are_used() {
+    let mut admission = admission();
+    let now = Timestamp::ZERO;
+    let mut under_way: Vec<_> = (0..)
+        .map_while(|number| admission.admit(now, source(number), RETURNING).ok())
+        .collect();
+    assert_eq!(under_way.len(), HANDSHAKES_PER_ACCOUNT_MAX);
+    assert_eq!(
+        admission.admit(now, source(1 << 20), RETURNING),
+        Err(Denied::TooManyOfAccount)
+    );
+    let [bob, alice] = ["bob", "alice"].map(|name| AccountTag::of(name.parse().unwrap()));
+    assert_ne!(alice, bob);
+    let other = admission.admit(now, source(1), Budget::Returning(bob));
+    admission.finish(other.unwrap());
+    admission.finish(under_way.pop().unwrap());
+    under_way.extend(admission.admit(now, source(1), RETURNING));
+    for admitted in under_way {
+        admission.finish(admitted);
+    }
+    assert!(admission.of_account.is_empty());
 }
 
 #[test]
@@ -110,7 +138,10 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let budget = prop_oneof![Just(Budget::Strangers), Just(Budget::Returning)];
+    let budget = prop_oneof![
+        Just(Budget::Strangers),
+        any::<u32>().prop_map(|tag| Budget::Returning(AccountTag(tag)))
+    ];
     prop_oneof![
         1 => (0u64..40).prop_map(Step::Pass),
         6 => (0u32..3, budget).prop_map(|(from, budget)| Step::Begin(from, budget)),
@@ -153,9 +184,10 @@ proptest! {
             match step {
                 Step::Pass(secs) => now = now + Duration::from_secs(secs),
                 Step::Begin(from, budget) => {
-                    let own = begun.iter().filter(|(f, b, _)| (*f, *b) == (from, budget));
+                    let is_own = |f: u32, b: Budget| f == from && discriminant(&b) == discriminant(&budget);
+                    let own = begun.iter().filter(|(f, b, _)| is_own(*f, *b));
                     let has_tokens = tokens(own.map(|(_, _, at)| *at), now) >= 1.0;
-                    let open = under_way.iter().filter(|(f, b, _)| (*f, *b) == (from, budget)).count();
+                    let open = under_way.iter().filter(|(f, b, _)| is_own(*f, *b)).count();
                     let may = has_tokens && open < HANDSHAKES_PER_SOURCE_MAX;
                     match admission.admit(now, source(from), budget) {
                         Ok(admitted) => {

@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use proptest::prelude::*;
 
 use super::*;
+use crate::key::KEY_LEN;
 
 fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs)
@@ -14,6 +15,14 @@ fn at(secs: u64) -> Timestamp {
 
 fn source(last: u8) -> Source {
     Source::of(IpAddr::from([192, 0, 2, last]))
+}
+
+/// A place, with a device of its own.
+fn provenance(last: u8) -> Provenance {
+    Provenance {
+        source: source(last),
+        key: PublicKey([last; KEY_LEN]),
+    }
 }
 
 fn name(text: &str) -> Name {
@@ -24,7 +33,7 @@ fn lockout() -> Lockout {
     Lockout::new(LockoutConfig::default())
 }
 
-fn fail(lockout: &mut Lockout, now: Timestamp, who: &str, from: Source) -> Result<u32, Denied> {
+fn fail(lockout: &mut Lockout, now: Timestamp, who: &str, from: Provenance) -> Result<u32, Denied> {
     let attempt = lockout.admit(now, name(who), from)?;
     Ok(lockout.fail(now, attempt))
 }
@@ -32,10 +41,11 @@ fn fail(lockout: &mut Lockout, now: Timestamp, who: &str, from: Source) -> Resul
 #[test]
 fn three_failures_lock_for_a_minute_the_right_password_too() {
     let mut lockout = lockout();
-    assert_eq!(fail(&mut lockout, at(0), "alice", source(1)), Ok(2));
-    assert_eq!(fail(&mut lockout, at(1), "alice", source(1)), Ok(1));
-    assert_eq!(fail(&mut lockout, at(2), "alice", source(1)), Ok(0));
-    let denied = |lockout: &mut Lockout, now| lockout.admit(now, name("alice"), source(1)).err();
+    assert_eq!(fail(&mut lockout, at(0), "alice", provenance(1)), Ok(2));
+    assert_eq!(fail(&mut lockout, at(1), "alice", provenance(1)), Ok(1));
+    assert_eq!(fail(&mut lockout, at(2), "alice", provenance(1)), Ok(0));
+    let denied =
+        |lockout: &mut Lockout, now| lockout.admit(now, name("alice"), provenance(1)).err();
     assert_eq!(
         denied(&mut lockout, at(3)),
         Some(Denied::Locked(Duration::from_secs(59)))
@@ -52,7 +62,7 @@ fn three_failures_lock_for_a_minute_the_right_password_too() {
 fn a_lock_is_told_until_the_moment_in_which_it_ends() {
     let mut lockout = lockout();
     for _ in 0..3 {
-        let _ = fail(&mut lockout, at(0), "alice", source(1));
+        let _ = fail(&mut lockout, at(0), "alice", provenance(1));
     }
     let told = |now| lockout.locked(now, name("alice"), source(1));
     let last_moment = at(60) - Duration::from_micros(1);
@@ -64,36 +74,36 @@ fn a_lock_is_told_until_the_moment_in_which_it_ends() {
 fn after_the_lock_there_are_three_attempts_again() {
     let mut lockout = lockout();
     for _ in 0..3 {
-        let _ = fail(&mut lockout, at(0), "alice", source(1));
+        let _ = fail(&mut lockout, at(0), "alice", provenance(1));
     }
-    assert_eq!(fail(&mut lockout, at(60), "alice", source(1)), Ok(2));
+    assert_eq!(fail(&mut lockout, at(60), "alice", provenance(1)), Ok(2));
 }
 
 #[test]
 fn success_starts_the_count_anew() {
     let mut lockout = lockout();
-    let _ = fail(&mut lockout, at(0), "alice", source(1));
-    let _ = fail(&mut lockout, at(0), "alice", source(1));
-    let attempt = lockout.admit(at(1), name("alice"), source(1)).unwrap();
+    let _ = fail(&mut lockout, at(0), "alice", provenance(1));
+    let _ = fail(&mut lockout, at(0), "alice", provenance(1));
+    let attempt = lockout.admit(at(1), name("alice"), provenance(1)).unwrap();
     lockout.succeed(at(1), attempt);
-    assert_eq!(fail(&mut lockout, at(2), "alice", source(1)), Ok(2));
+    assert_eq!(fail(&mut lockout, at(2), "alice", provenance(1)), Ok(2));
 }
 
 #[test]
 fn attempts_at_once_get_no_more_tries() {
     let mut lockout = lockout();
     let attempts: Vec<_> = (0..3)
-        .map(|_| lockout.admit(at(0), name("alice"), source(1)).unwrap())
+        .map(|_| lockout.admit(at(0), name("alice"), provenance(1)).unwrap())
         .collect();
     assert_eq!(
-        lockout.admit(at(0), name("alice"), source(1)),
+        lockout.admit(at(0), name("alice"), provenance(1)),
         Err(Denied::Busy)
     );
     for attempt in attempts {
         let _ = lockout.fail(at(1), attempt);
     }
     assert_eq!(
-        lockout.admit(at(1), name("alice"), source(1)),
+        lockout.admit(at(1), name("alice"), provenance(1)),
         Err(Denied::Locked(Duration::from_secs(60)))
     );
 }
@@ -102,9 +112,9 @@ fn attempts_at_once_get_no_more_tries() {
 fn a_stranger_elsewhere_does_not_lock_out_the_owner() {
     let mut lockout = lockout();
     for _ in 0..3 {
-        let _ = fail(&mut lockout, at(0), "alice", source(66));
+        let _ = fail(&mut lockout, at(0), "alice", provenance(66));
     }
-    assert!(lockout.admit(at(1), name("alice"), source(1)).is_ok());
+    assert!(lockout.admit(at(1), name("alice"), provenance(1)).is_ok());
 }
 
 #[test]
@@ -114,10 +124,10 @@ fn the_plain_rule_locks_the_account_everywhere() {
         ..LockoutConfig::default()
     });
     for last in 1..=3 {
-        let _ = fail(&mut lockout, at(0), "alice", source(last));
+        let _ = fail(&mut lockout, at(0), "alice", provenance(last));
     }
     assert_eq!(
-        lockout.admit(at(0), name("alice"), source(4)),
+        lockout.admit(at(0), name("alice"), provenance(4)),
         Err(Denied::Locked(Duration::from_secs(60)))
     );
 }
@@ -125,25 +135,66 @@ fn the_plain_rule_locks_the_account_everywhere() {
 #[test]
 fn guessing_from_many_sources_uses_up_the_budget_but_not_for_known_ones() {
     let mut lockout = lockout();
-    let home = source(200);
+    let home = provenance(200);
     let attempt = lockout.admit(at(0), name("alice"), home).unwrap();
     lockout.succeed(at(0), attempt);
     for last in 0..30 {
-        assert!(fail(&mut lockout, at(10), "alice", source(last)).is_ok());
+        assert!(fail(&mut lockout, at(10), "alice", provenance(last)).is_ok());
     }
     assert_eq!(
-        lockout.admit(at(11), name("alice"), source(99)),
+        lockout.admit(at(11), name("alice"), provenance(99)),
         Err(Denied::Locked(Duration::from_secs(599)))
     );
     assert!(lockout.admit(at(11), name("alice"), home).is_ok());
-    assert!(lockout.admit(at(610), name("alice"), source(99)).is_ok());
+    assert!(
+        lockout
+            .admit(at(610), name("alice"), provenance(99))
+            .is_ok()
+    );
+}
+
+#[test]
+fn who_comes_from_a_new_place_with_a_key_of_before_is_known() {
+    let mut lockout = lockout();
+    let home = provenance(200);
+    let attempt = lockout.admit(at(0), name("alice"), home).unwrap();
+    lockout.succeed(at(0), attempt);
+    for last in 0..30 {
+        assert!(fail(&mut lockout, at(10), "alice", provenance(last)).is_ok());
+    }
+    let travelling = Provenance {
+        source: source(99),
+        ..home
+    };
+    assert!(lockout.admit(at(11), name("bob"), travelling).is_ok());
+    assert!(lockout.admit(at(11), name("alice"), travelling).is_ok());
+    assert!(
+        lockout
+            .admit(at(11), name("alice"), provenance(99))
+            .is_err()
+    );
+}
+
+#[test]
+fn places_and_keys_that_are_known_are_bounded() {
+    let mut lockout = lockout();
+    for last in 0..=u8::MAX {
+        lockout.note_known(at(0), name("alice"), provenance(last));
+    }
+    let known = &lockout.known[&name("alice")];
+    let lens = (known.sources.seen.len(), known.keys.seen.len());
+    assert_eq!(lens, (KNOWN_SOURCES_MAX, KNOWN_KEYS_MAX));
 }
 
 #[test]
 fn attempts_at_once_from_many_sources_get_no_more_than_the_budget() {
     let mut lockout = lockout();
     let admitted = (0..40)
-        .filter(|last| lockout.admit(at(0), name("alice"), source(*last)).is_ok())
+        .filter(|last| {
+            lockout
+                .admit(at(0), name("alice"), provenance(*last))
+                .is_ok()
+        })
         .count();
     assert_eq!(admitted, 30);
 }
@@ -151,15 +202,17 @@ fn attempts_at_once_from_many_sources_get_no_more_than_the_budget() {
 #[test]
 fn a_source_is_known_for_thirty_days() {
     let mut lockout = lockout();
-    let attempt = lockout.admit(at(0), name("alice"), source(1)).unwrap();
+    let attempt = lockout.admit(at(0), name("alice"), provenance(1)).unwrap();
     lockout.succeed(at(0), attempt);
     let days = |days: u64| at(days * 86_400);
     for (day, known) in [(29, true), (30, false)] {
         for last in 2..32 {
-            let _ = fail(&mut lockout, days(day), "alice", source(last));
+            let _ = fail(&mut lockout, days(day), "alice", provenance(last));
         }
         assert_eq!(
-            lockout.admit(days(day), name("alice"), source(1)).is_ok(),
+            lockout
+                .admit(days(day), name("alice"), provenance(1))
+                .is_ok(),
             known,
             "day {day}"
         );
@@ -171,7 +224,7 @@ fn a_flood_of_names_does_not_grow_the_tables() {
     let mut lockout = lockout();
     for number in 0..LOCKOUT_ENTRIES_MAX + 10 {
         let name = alloc::format!("n{number}").parse().unwrap();
-        let attempt = lockout.admit(at(0), name, source(1)).unwrap();
+        let attempt = lockout.admit(at(0), name, provenance(1)).unwrap();
         let _ = lockout.fail(at(0), attempt);
     }
     assert_eq!(lockout.len(), LOCKOUT_ENTRIES_MAX);
@@ -201,7 +254,7 @@ proptest! {
                     failed.remove(&from);
                 }
                 let tries = failed.get(&from).copied().unwrap_or(0) + u32::try_from(unresolved).unwrap();
-                match lockout.admit(now, name("alice"), source(from)) {
+                match lockout.admit(now, name("alice"), provenance(from)) {
                     Ok(attempt) => {
                         prop_assert!(!locked.contains_key(&from) && tries < attempts_max);
                         open.push((from, attempt));

@@ -61,11 +61,18 @@ impl Watcher for Addresses {
                     "{user} is told that {by} asks for the address, who does not"
                 );
             }
-            Event::Peer(PeerEvent::AddressDenied { by } | PeerEvent::NoAnswer { from: by }) => {
+            Event::Peer(PeerEvent::AddressDenied { by }) => {
                 promise!(
                     model.consents.has_asked(user, *by),
                     Consent,
-                    "{user} is told that {by} did not say yes, and has not asked"
+                    "{user} is told that {by} said no, and has not asked"
+                );
+            }
+            Event::Peer(PeerEvent::NoAnswer { from }) => {
+                promise!(
+                    model.consents.has_agreed(user, *from),
+                    Consent,
+                    "{user} is told that {from} did not answer, and has neither asked nor said yes"
                 );
             }
             Event::AddressBook { entries } => {

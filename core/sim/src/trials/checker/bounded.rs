@@ -79,7 +79,9 @@ pub(super) fn check_client(sizes: client::sizes::Sizes, occasion: Occasion) -> C
         &[
             ("outbox", sizes.outbox, limits::OUTBOX_MAX),
             ("parked", sizes.parked, limits::PARKED_MAX),
+            ("callers", sizes.callers, limits::GREETING_SOURCES_MAX),
             ("questions", sizes.questions, limits::QUESTIONS_MAX),
+            ("consents", sizes.consents, limits::CONSENTS_MAX),
             ("peers", sizes.peers, limits::ADDRESS_BOOK_MAX),
             ("waiting", sizes.waiting, limits::OUTBOX_MAX),
             ("former", sizes.former, limits::FORMER_PEERS_MAX),

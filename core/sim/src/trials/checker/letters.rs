@@ -122,12 +122,19 @@ fn check_once(letter: &Letter, sight: &Sight<'_>, model: &Model) -> Check {
     );
     if let Some((_, Outcome::Refused(refusal))) = letter.word {
         promise!(
-            model.was_done_before(letter),
+            model.was_done_before(letter) || was_for_another(letter, model),
             Once,
             "{user} is shown {title}, which was refused ({refusal})"
         );
     }
     Ok(())
+}
+
+/// Whether a text was on its way to an account that is no more: it may be on a screen, and nobody was left to say so.
+fn was_for_another(letter: &Letter, model: &Model) -> bool {
+    letter
+        .to
+        .is_some_and(|to| model.was_changed_since(to, letter.wished))
 }
 
 /// What its author was told to be accepted is shown to whom it is for, if they are there.
@@ -136,14 +143,11 @@ fn check_kept(letter: &Letter, model: &Model) -> Check {
         return Ok(());
     };
     let title = title(letter);
-    let may_have_blocked = |user: Name| {
-        model
-            .blocks
-            .was_possible_since(user, letter.from, letter.wished)
-    };
+    let may_have_blocked = |user| model.may_have_dropped(user, letter.from, letter.wished);
     match (outcome, letter.to) {
         (Outcome::Delivered | Outcome::Stored, Some(to)) => {
-            let is_excused = may_have_blocked(to) || !is_there(to, model);
+            let is_excused =
+                may_have_blocked(to) || !is_there(to, model) || was_for_another(letter, model);
             promise!(
                 is_excused || letter.read,
                 Kept,
@@ -165,15 +169,17 @@ fn check_kept(letter: &Letter, model: &Model) -> Check {
             let all_there = others().all(|name| is_there(*name, model) && !may_have_blocked(*name));
             let promised = usize::try_from(delivered + stored).unwrap_or(usize::MAX);
             let shown = readers.len();
+            // What was for an account that is no more is gone with it.
+            let are_others_the_same = !model.was_any_changed_since(letter.wished);
             // What is on a screen when its reader's block is done counts as refused.
             let sure = readers.iter().filter(|user| !may_have_blocked(**user));
             promise!(
-                sure.count() <= promised || model.was_done_before(letter),
+                sure.count() <= promised || model.was_done_before(letter) || !are_others_the_same,
                 Kept,
                 "{title} was accepted for {promised}, and is shown to {shown}"
             );
             promise!(
-                !all_there || shown >= promised,
+                !all_there || shown >= promised || !are_others_the_same,
                 Kept,
                 "{title} was accepted for {promised}, and is shown to {shown}"
             );
@@ -181,7 +187,9 @@ fn check_kept(letter: &Letter, model: &Model) -> Check {
         (Outcome::Refused(Refusal::Blocked), Some(_)) => {}
         (Outcome::Refused(refusal), _) => {
             promise!(
-                letter.shown.is_empty() || model.was_done_before(letter),
+                letter.shown.is_empty()
+                    || model.was_done_before(letter)
+                    || was_for_another(letter, model),
                 Once,
                 "{title} was refused ({refusal}), and is shown"
             );

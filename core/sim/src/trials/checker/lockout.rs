@@ -41,8 +41,9 @@ impl Watcher for Lockout {
                 refusal,
             }) => {
                 self.check_refusal(at, *user, from.ip(), *refusal, model)?;
-                // Who knew the password, and is not let in for another reason.
-                if right == Some(*user) {
+                // Who knew the password, and is not let in for another reason than that the account was removed meanwhile.
+                let is_wrong = matches!(refusal, LoginRefusal::WrongCredentials { .. });
+                if right == Some(*user) && !is_wrong {
                     self.failures.remove(&(*user, from.ip()));
                     return Ok(());
                 }
@@ -59,11 +60,15 @@ impl Watcher for Lockout {
             _ => {}
         }
         // Who knew the password was gone before they could be told: their failures are forgotten all the same.
-        if let Some(name) = right {
+        if let Some(name) = right.filter(|_| !is_refusal(&observed.what)) {
             self.failures.retain(|(user, _), _| *user != name);
         }
         Ok(())
     }
+}
+
+const fn is_refusal(what: &Observation) -> bool {
+    matches!(what, Observation::Operator(Operator::LoginRefused { .. }))
 }
 
 impl Lockout {

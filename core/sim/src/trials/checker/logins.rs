@@ -22,6 +22,7 @@ impl Watcher for Logins {
                     *self.untried.entry(user).or_default() += 1;
                 }
             }
+            Observation::AttackerLogsIn { name } => *self.untried.entry(*name).or_default() += 1,
             Observation::PasswordChecked { name, .. } => {
                 let untried = self.untried.get_mut(name).filter(|untried| **untried > 0);
                 promise!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use simplechat_core::client::event::Event;
+use simplechat_core::server::event::Event as Operator;
 use simplechat_core::time::Timestamp;
 
 use super::{Check, Watcher, promise};
@@ -14,14 +15,16 @@ use crate::world::ClientId;
 pub(super) struct Pace {
     /// When each client's user wished what has its final word by now.
     done: BTreeMap<ClientId, Vec<Timestamp>>,
-    /// A server that starts has full buckets.
+    /// A server that starts has full buckets, and a new account has.
     starts: Vec<Timestamp>,
 }
 
 impl Watcher for Pace {
     fn on(&mut self, observed: &Observed, model: &Model) -> Check {
         match &observed.what {
-            Observation::ServerStarted => self.starts.push(observed.at),
+            Observation::ServerStarted | Observation::Operator(Operator::AccountAdded { .. }) => {
+                self.starts.push(observed.at)
+            }
             Observation::Told {
                 client,
                 event: Event::Outcome { .. },

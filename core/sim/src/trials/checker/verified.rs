@@ -81,6 +81,15 @@ impl Watcher for Verified {
                 self.codes.remove(&(sight.client, *peer));
                 Ok(())
             }
+            Event::Peer(PeerEvent::KeyMismatch { peer, .. }) => {
+                promise!(
+                    false,
+                    Verified,
+                    "{} is told that {peer} has another key, and all have the one that was introduced",
+                    sight.user
+                );
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

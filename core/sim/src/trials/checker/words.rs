@@ -1,6 +1,6 @@
 //! Each wish gets one final word, in order, and a true one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
 use simplechat_core::name::Name;
@@ -105,7 +105,7 @@ fn check_word(sight: &Sight<'_>, op: &Op, outcome: Outcome, model: &Model) -> Ch
         (_, Outcome::Refused(refusal)) => check_refusal(user, op, refusal, model),
         (Operation::Message { to, .. }, Outcome::Delivered | Outcome::Stored) => {
             promise!(
-                model.accounts.contains(to),
+                model.existed_since(*to, op.wished),
                 OneFinalWord,
                 "{user} is told {outcome:?} of a text to {to}, who does not exist"
             );
@@ -120,7 +120,7 @@ fn check_word(sight: &Sight<'_>, op: &Op, outcome: Outcome, model: &Model) -> Ch
             );
             let letter = op.letter.map(|id| model.letters.get(id));
             let is_read = letter.is_some_and(|letter| letter.read);
-            let is_hidden = model.blocks.was_possible_since(*to, user, op.wished);
+            let is_hidden = model.may_have_dropped(*to, user, op.wished);
             promise!(
                 outcome == Outcome::Stored || is_read || is_hidden,
                 OneFinalWord,
@@ -157,7 +157,11 @@ fn check_word(sight: &Sight<'_>, op: &Op, outcome: Outcome, model: &Model) -> Ch
 
 /// A broadcast goes to all who were online all the time and have not blocked its author, and to nobody who was away.
 fn check_reached(user: Name, op: &Op, reached: usize, model: &Model) -> Check {
-    let others = || model.accounts.iter().filter(|other| **other != user);
+    let others = || {
+        let names = model.accounts.iter().chain(model.changed.keys());
+        let names: BTreeSet<_> = names.filter(|other| **other != user).collect();
+        names.into_iter()
+    };
     let presence = |other: &Name| model.presence.get(other);
     let was_constant = |other: &Name| presence(other).is_none_or(|p| p.since < op.wished);
     let is_online = |other: &Name| presence(other).is_some_and(|presence| presence.online);
@@ -168,6 +172,7 @@ fn check_reached(user: Name, op: &Op, reached: usize, model: &Model) -> Check {
     };
     let least = others()
         .filter(|other| was_constant(other) && is_online(other) && !may_block(other))
+        .filter(|other| !model.was_changed_since(**other, op.wished))
         .count();
     let most = others()
         .filter(|other| (!was_constant(other) || is_online(other)) && !blocks(other))
@@ -185,11 +190,12 @@ fn check_refusal(user: Name, op: &Op, refusal: Refusal, model: &Model) -> Check 
     let (operation, wished) = (&op.operation, op.wished);
     let other = other(operation);
     let exists = other.is_some_and(|other| model.accounts.contains(&other));
+    let is_new = other.is_some_and(|other| model.was_changed_since(other, wished));
     let possibly_blocks = |one, other| model.blocks.was_possible_since(one, other, wished);
     let by_them = other.is_some_and(|other| possibly_blocks(other, user));
     let by_user = other.is_some_and(|other| possibly_blocks(user, other));
     let has_reason = match refusal {
-        Refusal::NoSuchUser => !exists,
+        Refusal::NoSuchUser => !exists || is_new,
         Refusal::Blocked => by_them,
         Refusal::AlreadyBlocked => by_user,
         Refusal::BlockedByYou => by_user,

@@ -54,6 +54,15 @@ impl Blocks {
         self.all.get(&(user, other))?.sure()
     }
 
+    /// An account is no more, and nor is its blacklist. Its name stays in those of others.
+    pub(super) fn account_is_gone(&mut self, at: Timestamp, user: Name) {
+        for ((by, _), block) in &mut self.all {
+            if *by == user && block.sure.take().is_some() {
+                block.possible_until = at;
+            }
+        }
+    }
+
     pub(super) fn wish_block(&mut self, user: Name, other: Name) {
         self.entry(user, other).wishes += 1;
     }

@@ -174,6 +174,17 @@ impl Consents {
         self.servers_gone += 1;
     }
 
+    /// An account is no more: what it asked and was asked is over.
+    pub(super) fn account_is_gone(&mut self, at: Timestamp, user: Name) {
+        for ((by, other), said) in &mut self.said {
+            if *by == user || *other == user {
+                for yes in said.iter_mut().filter(|yes| yes.put.is_some()) {
+                    yes.until = yes.until.map(|until| until.min(at));
+                }
+            }
+        }
+    }
+
     /// Whether there ever was a time at which both agreed.
     #[must_use]
     pub fn agreed(&self, user: Name, other: Name) -> bool {
@@ -186,6 +197,12 @@ impl Consents {
         self.said(user, other)
             .iter()
             .any(|yes| yes.kind == Kind::Question)
+    }
+
+    /// Whether `user` ever asked `other` or said yes to them, and was not refused.
+    #[must_use]
+    pub fn has_agreed(&self, user: Name, other: Name) -> bool {
+        !self.said(user, other).is_empty()
     }
 
     /// Whether a client may be told of an introduction once more: each needs a question of its own.
