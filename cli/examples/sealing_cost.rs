@@ -32,7 +32,7 @@ use simplechat_core::machine::Host;
 use simplechat_core::rng::{SecretSource, SeededSecrets};
 use simplechat_core::server::{self, AccountEntry, CredentialsDigest, Server, Verdict};
 use simplechat_core::text::Password;
-use simplechat_transport_std::{Clock, Driver, Handle, Listener, Options};
+use simplechat_transport_std::{Clock, Drive, Driver, Handle, Listener, Options};
 
 const CLIENTS: u8 = 16;
 const ROUNDS: usize = 7;

@@ -13,7 +13,7 @@ fn root() -> PathBuf {
 
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for member in ["core", "transport-std", "cli", "fuzz"] {
+    for member in ["core", "transport-async", "transport-std", "cli", "fuzz"] {
         collect(&root().join(member), &mut found);
     }
     assert!(found.len() > 50, "the sources are found");

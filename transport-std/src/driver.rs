@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -67,11 +67,7 @@ where
 
     fn wait(mut self) -> io::Result<()> {
         self.join();
-        match self.shared.net.take_failure() {
-            None => Ok(()),
-            Some(Failure::Poll(error)) => Err(error),
-            Some(Failure::Panic(payload)) => resume_unwind(payload),
-        }
+        self.shared.net.outcome()
     }
 }
 

@@ -7,17 +7,17 @@
 //!
 //! A transport, of whoever, runs it all with a file `tests/conformance.rs`:
 //!
-//! ```ignore
+//! ```text
 //! simplechat_conformance::suite!(my_transport::Driver<simplechat_conformance::Toy>);
 //! ```
 //!
 //! and, as running out of descriptors is the whole process's matter, one more file `tests/descriptors.rs`:
 //!
-//! ```ignore
+//! ```text
 //! simplechat_conformance::descriptors!(my_transport::Driver<simplechat_conformance::Toy>);
 //! ```
 //!
-//! Reading order: [`toy`], [`world`], then any file of [`suite`].
+//! Reading order: [`toy`], [`world`], then any file of [`mod@suite`].
 
 pub mod contract;
 pub mod peer;
@@ -148,7 +148,7 @@ macro_rules! suite {
     };
 }
 
-/// Makes tests of what a driver has to do when the process has no descriptors left. For a test binary of their own, in
+/// Makes tests of what a driver has to do when the process has very many descriptors open, or none left. For a test binary of their own, in
 /// which they take turns.
 #[macro_export]
 macro_rules! descriptors {
@@ -156,6 +156,7 @@ macro_rules! descriptors {
         $crate::tests! {
             $driver;
             descriptors: [
+                thousands_that_say_nothing_keep_nobody_waiting,
                 peers_wait_while_there_are_no_descriptors_and_nothing_spins_or_dies,
                 a_dial_without_a_descriptor_fails_and_the_next_with_one_does_not,
                 #[cfg(target_os = "linux")] no_descriptor_is_lost,
@@ -164,7 +165,7 @@ macro_rules! descriptors {
     };
 }
 
-/// Makes tests of functions of [`suite`].
+/// Makes tests of functions of [`mod@suite`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! tests {

@@ -278,6 +278,12 @@ impl<W: Waiting> State<W> {
         0
     }
 
+    /// Whether there is room for more of what the peer sends.
+    #[must_use]
+    pub fn has_room(&self, inbox_max: usize) -> bool {
+        self.room(inbox_max) > 0
+    }
+
     fn room(&self, inbox_max: usize) -> usize {
         match self.closing {
             Closing::No => inbox_max.saturating_sub(self.inbox.len()),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -152,6 +153,7 @@ impl<W: Waiting> Net<W> {
         let id = ConnId::Accepted(self.next_accepted.fetch_add(1, Ordering::Relaxed));
         let conn = Connection::new(id, key, state(socket));
         self.table().insert(Arc::clone(&conn), role, due);
+        self.alarm.ring_by(due);
         conn.touch(self, |_| {});
         Ok(())
     }
@@ -279,9 +281,22 @@ impl<W: Waiting> Net<W> {
         self.end(Ending::Abrupt);
     }
 
-    /// Why it had to end, if so.
-    pub fn take_failure(&self) -> Option<Failure> {
-        lock(&self.failure).take()
+    /// How the driver ended, for [`crate::Drive::wait`].
+    ///
+    /// # Errors
+    ///
+    /// If the system could no longer say which sockets are ready.
+    ///
+    /// # Panics
+    ///
+    /// With the panic that ended it, if one did.
+    pub fn outcome(&self) -> io::Result<()> {
+        let failure = lock(&self.failure).take();
+        match failure {
+            None => Ok(()),
+            Some(Failure::Poll(error)) => Err(error),
+            Some(Failure::Panic(payload)) => resume_unwind(payload),
+        }
     }
 
     /// Begins the end of all connections: everybody gets what is queued for him, but no later than `until`.

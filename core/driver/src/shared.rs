@@ -100,11 +100,13 @@ impl<M: Machine, W: Waiting> Shared<M, W> {
     /// If it panicked, now or before; that is the end of the driver.
     pub fn run<R>(&self, work: impl FnOnce(&mut Run<'_, M, W>) -> R) -> Result<R, Panicked> {
         self.refuse_nesting();
-        self.run_locked(lock(&self.engine), work)
+        let result = self.run_locked(lock(&self.engine), work);
+        self.net.waiting.released();
+        result
     }
 
-    /// Runs the machine, unless somebody else does. Whoever that is calls [`Waiting::released`] afterwards, unless it is
-    /// the transport itself.
+    /// Runs the machine, unless somebody else does. If that is by [`Shared::run`], [`Waiting::released`] is called after
+    /// it.
     ///
     /// # Errors
     ///
@@ -205,9 +207,7 @@ where
     W: Waiting,
 {
     fn command(&self, command: M::Command) -> Result<(), M::Rejected> {
-        let answer = self.run(|run| run.engine.command(&self.net, run.now, command));
-        self.net.waiting.released();
-        match answer {
+        match self.run(|run| run.engine.command(&self.net, run.now, command)) {
             Ok(answer) => answer,
             Err(Panicked) => panic!("the machine has panicked; `Drive::wait` tells with what"),
         }

@@ -29,13 +29,13 @@ pub trait Waiting: fmt::Debug + Send + Sync + Sized + 'static {
     /// Has whoever minds the time look around at once, though there seemed to be nothing to do yet.
     fn ring(&self);
 
-    /// Results of effects wait in [`crate::Shared::effects_done`]. Called once until they are taken out there.
+    /// Results of effects wait in [`crate::Run::effects_done`]. Called once until they are handed in there.
     fn call_for_effects(&self);
 
     /// A connection has gone after accepting had to wait: accepting may go on.
     fn accept_again(&self);
 
-    /// The machine was run from outside, by a handle. Who found it locked meanwhile may try again.
+    /// The machine was run by [`crate::Shared::run`]. Who could not by [`crate::Shared::try_run`] may try again.
     fn released(&self) {}
 }
 

@@ -118,7 +118,11 @@ fn outputs(client: &mut Client) -> (Vec<(ConnId, Vec<u8>)>, Vec<Event>) {
         match output {
             Output::Send { conn, bytes } => frames.push((conn, bytes)),
             Output::Event(event) => events.push(event),
-            Output::Connect { .. } | Output::Close { .. } | Output::Effect(_) | Output::Stop => {}
+            Output::Connect { .. }
+            | Output::Close { .. }
+            | Output::Keep { .. }
+            | Output::Effect(_)
+            | Output::Stop => {}
         }
     }
     (frames, events)

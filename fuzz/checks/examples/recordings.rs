@@ -32,7 +32,8 @@ fn main() {
 
 /// A short recording, with another thing in it for each number.
 fn a_day(number: u8) -> Vec<u8> {
-    let names = ["alice", "bob", "carol"].map(str::to_owned);
+    let names = ["alice", "bob", "carol"]
+        .map(|name| (name.parse().expect("it is a name"), name.to_owned()));
     let seed = number.into();
     let mut w = World::with_accounts(seed, Config::default(), names, Secrecy::Quick);
     let tape = w.record(if number % 2 == 1 {

@@ -1,5 +1,5 @@
-//! Running out of descriptors, and losing none. The limit is the whole process's, so these take turns, and want a test
-//! binary of their own.
+//! Having thousands of descriptors, running out of them, and losing none. The limit is the whole process's, so these
+//! take turns, and want a test binary of their own.
 
 use std::fs::File;
 use std::hint::black_box;
@@ -72,6 +72,29 @@ impl Drop for Scarcity {
     }
 }
 
+/// Allows this process more descriptors for a while, as far as the system lets it.
+struct Plenty {
+    limit: Rlimit,
+}
+
+impl Plenty {
+    /// How many there are then.
+    fn begin(wanted: u64) -> (Self, u64) {
+        let limit = getrlimit(Resource::Nofile);
+        let allowed = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        let allowed = limit.current.map_or(wanted, |current| current.max(allowed));
+        let current = Some(allowed);
+        setrlimit(Resource::Nofile, Rlimit { current, ..limit }).expect("the limit can be raised");
+        (Self { limit }, allowed)
+    }
+}
+
+impl Drop for Plenty {
+    fn drop(&mut self) {
+        let _ = setrlimit(Resource::Nofile, self.limit);
+    }
+}
+
 fn filler() -> Option<File> {
     File::open("/dev/null").ok()
 }
@@ -114,6 +137,45 @@ pub fn peers_wait_while_there_are_no_descriptors_and_nothing_spins_or_dies<D: Tr
     let took = started.elapsed();
     assert!(took < Duration::from_secs(3), "it took {took:?}");
     drop(scarcity);
+    world.stop();
+}
+
+pub fn thousands_that_say_nothing_keep_nobody_waiting<D: Transport>() {
+    const SILENT: u64 = 3_000;
+    const TALKING: u64 = 50;
+    let _turn = take_turn();
+    // Both ends of each are in this process.
+    let (_plenty, allowed) = Plenty::begin(2 * (SILENT + 100));
+    let silent = SILENT.min(allowed / 2 - 100);
+    let options = Options {
+        connection_deadline: Duration::MAX,
+        ..Options::default()
+    };
+    let world = World::<D>::start(options, echo());
+    let counters = || world.handle.counters();
+    let streams: Vec<_> = (0..silent).map(|_| peer::connect(world.address)).collect();
+    // What is looked at once when it is accepted was looked at when the machine has heard of it.
+    for _ in 0..silent {
+        world.accepted();
+    }
+    let before = counters();
+    for _ in 0..TALKING {
+        let talking = peer::connect(world.address);
+        peer::write(&talking, b"ping");
+        assert_eq!(peer::read_exactly(&talking, 4), b"ping");
+        talking.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(peer::read_to_end(&talking), b"");
+    }
+    let turns = counters().turns - before.turns;
+    assert!(turns < 20 * TALKING, "{turns} turns, though most had none");
+    for stream in &streams {
+        peer::write(stream, b"!");
+    }
+    for stream in &streams {
+        assert_eq!(peer::read_exactly(stream, 1), b"!");
+    }
+    assert_eq!(counters().accepted, silent + TALKING);
+    drop(streams);
     world.stop();
 }
 
