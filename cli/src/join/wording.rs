@@ -90,6 +90,10 @@ fn session(event: &SessionEvent) -> String {
         SessionEvent::ListenerUnreachable { port } => format!(
             "! The server cannot reach this client at port {port}: is there a firewall? Messages are kept until it can."
         ),
+        SessionEvent::LinkHeld { port } => format!(
+            "* The server cannot call this client at port {port}, so the connection to it stays open. Messages come as ever; \
+             peers who cannot call either are out of reach."
+        ),
         SessionEvent::ServerAway { cause, peers } => server_away(*cause, *peers),
         SessionEvent::ServerBack => "! The server answers again.".into(),
         SessionEvent::Slowed => {

@@ -338,7 +338,12 @@ impl Server {
         if arrival == Arrival::New && !returns_after_restart {
             self.alert(account, Presence::Online);
         }
-        match entrant.link {
+        self.find_way(account, entrant.link);
+    }
+
+    /// Settles how a client is reached.
+    fn find_way(&mut self, account: AccountId, link: LinkChoice) {
+        match link {
             LinkChoice::Auto | LinkChoice::PerMessage => self.probe(account),
             LinkChoice::Held => {
                 self.hold_link(account);

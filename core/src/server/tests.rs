@@ -15,7 +15,9 @@ use crate::limits::{INTRODUCTIONS_MAX, PROBE_WITHIN};
 use crate::rng::SeededSecrets;
 use crate::time::{Timestamp, WallTime};
 use crate::wire::item::Bounded;
+use crate::wire::login::LinkChoice;
 use crate::wire::request::Refusal;
+use core::net::SocketAddr;
 
 const ALICE: AccountId = AccountId(0);
 const BOB: AccountId = AccountId(1);
@@ -51,6 +53,7 @@ fn server() -> Server {
 /// A session that has begun just now.
 fn session() -> Session {
     let origination = Origination {
+        link: LinkChoice::Auto,
         since: Timestamp::ZERO,
         instance: InstanceId([0; 16]),
         remote: SocketAddr::from(([192, 0, 2, 7], 30_000)),

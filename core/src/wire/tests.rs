@@ -8,7 +8,8 @@ use core::fmt::Write as _;
 
 use super::item::{Bounded, Item, ItemError, decode, encode};
 use super::login::{
-    Cookie, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
+    Cookie, LinkChoice, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket,
+    Welcome,
 };
 use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use super::push::{Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd};
@@ -73,6 +74,7 @@ fn login_items() {
             "192.0.2.1:40000".parse().unwrap(),
             "[2001:db8::1]:40000".parse().unwrap(),
         ]),
+        link: LinkChoice::Held,
     };
     let again = Login {
         proof: Proof::Ticket(ticket()),
@@ -194,6 +196,7 @@ fn answer_items() {
         Answer::ListenerChecked {
             reach: Reach::Unreachable,
         },
+        Answer::ListenerChecked { reach: Reach::Held },
         Answer::LoggedOut,
         Answer::Stopping,
         Answer::Unsupported,

@@ -13,7 +13,8 @@ use simplechat_core::text::{Password, Text};
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::item::Bounded;
 use simplechat_core::wire::login::{
-    Cookie, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
+    Cookie, LinkChoice, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket,
+    Welcome,
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::push::{

@@ -476,6 +476,9 @@ impl Party {
                     self.calls.push(Call { conn, said });
                 }
             }
+            Frame::Stream(_) | Frame::End(_) => {
+                unreachable!("the rig takes streams off their links")
+            }
             Frame::Refusal(_) => {
                 assert!(
                     matches!(conn, ConnId::Accepted(_)),

@@ -17,6 +17,7 @@ mod recording;
 mod rig;
 mod sealed;
 mod server;
+mod streams;
 mod wire;
 mod world;
 

@@ -14,6 +14,8 @@ use simplechat_core::time::{Moment, Timestamp, WallTime};
 use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::Frame;
 
+use crate::streams::Streams;
+
 const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(15);
 /// More outputs of one input, and more turns at once, than any healthy machine has with the few that a fuzzer brings.
@@ -29,6 +31,8 @@ pub(crate) struct Wire {
     pub(crate) to: Option<SocketAddr>,
     /// Not yet, of one that is being dialled.
     pub(crate) stands: bool,
+    /// It is to last.
+    kept: bool,
     /// What the machine sent and nobody took out.
     pub(crate) sent: Vec<u8>,
 }
@@ -39,6 +43,7 @@ pub(crate) struct Rig<M: Machine> {
     now: Timestamp,
     accepted: u64,
     pub(crate) wires: BTreeMap<ConnId, Wire>,
+    streams: Streams,
     /// Sent on connections that the machine has ended since.
     pub(crate) last_words: Vec<(ConnId, Vec<u8>)>,
     /// Asked for, and not done yet.
@@ -54,14 +59,18 @@ impl<M: Machine> Rig<M> {
             now,
             accepted: 0,
             wires: BTreeMap::new(),
+            streams: Streams::default(),
             last_words: Vec::new(),
             effects: Vec::new(),
             stopped: false,
         }
     }
 
-    /// Somebody calls.
+    /// Somebody calls, on a connection or a stream of one.
     pub(crate) fn accept(&mut self, remote: SocketAddr, local: SocketAddr) -> ConnId {
+        if let Some(stream) = self.streams.open() {
+            return stream;
+        }
         let conn = ConnId::Accepted(self.accepted);
         self.accepted += 1;
         self.wires.insert(conn, self.new_wire(None));
@@ -75,6 +84,7 @@ impl<M: Machine> Rig<M> {
 
     /// Bytes come, in two pieces.
     pub(crate) fn receive(&mut self, conn: ConnId, bytes: &[u8], cut: usize) {
+        let (conn, bytes) = self.streams.wrap(conn, bytes);
         let (head, tail) = bytes.split_at(cut.min(bytes.len()));
         for bytes in [head, tail] {
             if !bytes.is_empty() {
@@ -95,6 +105,7 @@ impl<M: Machine> Rig<M> {
 
     /// A connection ends as it may in its state.
     pub(crate) fn break_off(&mut self, conn: ConnId) {
+        self.streams.forget(conn);
         match self.wires.remove(&conn) {
             Some(wire) if wire.stands => self.hand_in(Input::Closed {
                 conn,
@@ -145,7 +156,7 @@ impl<M: Machine> Rig<M> {
 
     fn next_due(&self) -> Option<Timestamp> {
         let timeout = self.machine.poll_timeout().filter(|_| !self.stopped);
-        let ends = self.wires.values().map(Wire::ends_at).min();
+        let ends = self.wires.values().filter_map(Wire::ends_at).min();
         timeout
             .map(|deadline| deadline.at)
             .into_iter()
@@ -157,7 +168,7 @@ impl<M: Machine> Rig<M> {
         let now = self.now;
         let overdue: Vec<_> = self
             .wires
-            .extract_if(.., |_, wire| wire.ends_at() <= now)
+            .extract_if(.., |_, wire| wire.ends_at().is_some_and(|at| at <= now))
             .collect();
         for (conn, wire) in overdue {
             self.hand_in(if wire.stands {
@@ -214,7 +225,13 @@ impl<M: Machine> Rig<M> {
                     }
                 }
                 Output::Effect(effect) => self.effects.push(effect),
-                Output::Keep { .. } | Output::Event(_) => {}
+                Output::Keep { conn } => {
+                    if let Some(wire) = self.wires.get_mut(&conn) {
+                        wire.kept = true;
+                        self.streams.hold(conn);
+                    }
+                }
+                Output::Event(_) => {}
                 Output::Stop => self.stopped = true,
             }
         }
@@ -225,19 +242,19 @@ impl<M: Machine> Rig<M> {
             made: self.now,
             to,
             stands: to.is_none(),
+            kept: false,
             sent: Vec::new(),
         }
     }
 }
 
 impl Wire {
-    fn ends_at(&self) -> Timestamp {
-        self.made
-            + if self.stands {
-                CONNECTION_DEADLINE
-            } else {
-                DIAL_TIMEOUT
-            }
+    fn ends_at(&self) -> Option<Timestamp> {
+        match (self.stands, self.kept) {
+            (false, _) => Some(self.made + DIAL_TIMEOUT),
+            (true, false) => Some(self.made + CONNECTION_DEADLINE),
+            (true, true) => None,
+        }
     }
 }
 
@@ -259,8 +276,13 @@ impl<M: Machine> Rig<M> {
         for (conn, bytes) in taken {
             let mut deframer = Deframer::default();
             deframer.push(&bytes);
+            let mut on = conn;
             while let Some(frame) = deframer.next_frame().expect("a machine sends frames") {
-                frames.push((conn, frame));
+                match Frame::parse(&frame) {
+                    Ok(Frame::Stream(number)) => on = self.streams.named(conn, number),
+                    Ok(Frame::End(_)) => {}
+                    _ => frames.push((std::mem::replace(&mut on, conn), frame)),
+                }
             }
             assert!(deframer.is_empty(), "a machine sends whole frames");
         }

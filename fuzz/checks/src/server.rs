@@ -397,6 +397,9 @@ impl Party {
                     self.calls.push((conn, session, payload));
                 }
             }
+            Frame::Stream(_) | Frame::End(_) => {
+                unreachable!("the rig takes streams off their links")
+            }
             Frame::Refusal(_) => {
                 assert!(
                     matches!(conn, ConnId::Accepted(_)),

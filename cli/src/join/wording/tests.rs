@@ -246,6 +246,7 @@ fn the_session() {
         refused(LoginRefusal::Busy { seconds: 1 }),
         refused(LoginRefusal::Stopping),
         SessionEvent::ListenerUnreachable { port: 40_000 },
+        SessionEvent::LinkHeld { port: 40_000 },
         away(no_listener, 0),
         away(AwayCause::Silent, 2),
         away(AwayCause::Stopping, 0),

@@ -11,6 +11,7 @@ use crate::server::lane::Lane;
 use crate::server::mailbox::Mailbox;
 use crate::server::session::Origination;
 use crate::time::Timestamp;
+use crate::wire::login::LinkChoice;
 
 const PORT: u16 = 40_000;
 
@@ -18,6 +19,7 @@ const PORT: u16 = 40_000;
 fn session(remote: &str, local: &str, own: &[&str]) -> Session {
     let lane = Lane::new(Duration::ZERO, &Mailbox::default());
     let origination = Origination {
+        link: LinkChoice::Auto,
         since: Timestamp::ZERO,
         instance: InstanceId([0; 16]),
         remote: SocketAddr::new(remote.parse().unwrap(), 30_000),
