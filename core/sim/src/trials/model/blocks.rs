@@ -20,6 +20,8 @@ struct Block {
     sure: Option<Sure>,
     /// Wishes without a final word.
     wishes: usize,
+    /// So many of them may have been done for an account of that name which is no more.
+    wishes_before: usize,
     /// Wishes to end it without a final word.
     wishes_to_end: usize,
     /// When it was last possible.
@@ -57,7 +59,11 @@ impl Blocks {
     /// An account is no more, and nor is its blacklist. Its name stays in those of others.
     pub(super) fn account_is_gone(&mut self, at: Timestamp, user: Name) {
         for ((by, _), block) in &mut self.all {
-            if *by == user && block.sure.take().is_some() {
+            if *by != user {
+                continue;
+            }
+            block.wishes_before = block.wishes;
+            if block.sure.take().is_some() {
                 block.possible_until = at;
             }
         }
@@ -82,7 +88,9 @@ impl Blocks {
         let block = self.entry(user, other);
         block.possible_until = at;
         block.wishes = block.wishes.saturating_sub(1);
-        if matches!(
+        if block.wishes_before > 0 {
+            block.wishes_before -= 1;
+        } else if matches!(
             outcome,
             Outcome::Done | Outcome::Refused(Refusal::AlreadyBlocked)
         ) {
