@@ -250,6 +250,9 @@ fn at_a_hang_up_the_accounts_are_read_again() {
     let mut server = Server::start_for(path.clone());
     let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
     alice.sees("* bob is online");
+    // Whoever the server can reach is told at once.
+    alice.types("message bob hi");
+    bob.sees("alice: hi");
     fs::write(&path, "bob new-pw\ncarol c-pw\ndave d-pw\n").unwrap();
     server.process.signal(Signal::HUP);
     server.process.sees_all(&[

@@ -199,21 +199,23 @@ fn a_client_listens_where_it_is_told() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_unreachable_listener_is_said_and_messages_wait() {
-    let server = Server::start(&["store_after=1ms"]);
+fn who_cannot_be_called_is_told_and_has_a_held_link() {
+    let mut server = Server::start(&[]);
     let mut alice = server.join("alice");
     // The server sees bob come from 127.0.0.1, and nothing listens there.
     let mut bob = server.client("bob", &["--user", "bob", "--listen", "127.0.0.2:0"]);
     bob.types("b-pw");
-    bob.sees("! The server cannot reach this client at port ");
+    bob.sees("* The server cannot call this client at port ");
     alice.types("message bob hi");
-    alice.sees("  kept for bob");
-    // What bob does himself needs no listener.
-    bob.types("message alice I can write all the same");
-    alice.sees("bob: I can write all the same");
-    drop(bob);
-    let mut bob = server.join("bob");
     bob.sees("alice: hi");
+    bob.types("message alice I hear you");
+    alice.sees("bob: I hear you");
+    // A new server has no link, so there is a new one.
+    server.process.kill();
+    server.start_again();
+    bob.sees("Logged in again as bob.");
+    alice.types("message bob still there?");
+    bob.sees("alice: still there?");
 }
 
 #[test]

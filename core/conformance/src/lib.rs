@@ -78,6 +78,7 @@ macro_rules! suite {
                 a_slow_reader_gets_everything_all_the_same,
                 a_peer_is_not_read_faster_than_the_machine_takes,
                 the_deadline_is_for_the_whole_connection_though_bytes_trickle,
+                no_source_takes_all_places,
                 too_many_are_refused_so_that_they_can_read_why,
                 one_who_lingers_forever_is_let_go,
                 a_reader_that_stops_is_let_go_though_it_was_being_closed,

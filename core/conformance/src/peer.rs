@@ -1,7 +1,7 @@
 //! Plain blocking sockets for the other side, and what the system says about a connection.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -12,6 +12,16 @@ use crate::{PATIENCE, eventually};
 pub fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).expect("the driver listens");
     patient(stream)
+}
+
+/// A connection to a driver, from one of this host's addresses.
+pub fn connect_from(from: IpAddr, to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).expect("a socket");
+    socket
+        .bind(&SocketAddr::new(from, 0).into())
+        .expect("the address is this host's");
+    socket.connect(&to.into()).expect("the driver listens");
+    patient(socket.into())
 }
 
 /// A listener of the other side's.

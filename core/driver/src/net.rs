@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use simplechat_core::machine::{ConnId, ConnectFailure};
+use simplechat_core::source::Source;
 use simplechat_core::time::Timestamp;
 
 use crate::advance::Change;
@@ -102,7 +103,8 @@ impl<W: Waiting> Net<W> {
 
     /// Takes a peer in, or refuses it. An error means that this machine has run out of something.
     fn take_in(self: &Arc<Self>, socket: TcpStream, remote: SocketAddr) -> io::Result<()> {
-        let admission = self.table().admission(&self.options);
+        let source = Source::of(remote.ip());
+        let admission = self.table().admission(&self.options, source);
         match admission {
             Admission::Accept => self.tally.accepted(),
             Admission::Refuse | Admission::Drop => self.tally.refused(),
@@ -116,7 +118,7 @@ impl<W: Waiting> Net<W> {
             local: canonical(local),
         };
         let added = match admission {
-            Admission::Accept => self.accept(socket, opening),
+            Admission::Accept => self.accept(socket, source, opening),
             Admission::Refuse => self.refuse(socket),
             Admission::Drop => Ok(()),
         };
@@ -126,9 +128,14 @@ impl<W: Waiting> Net<W> {
         }
     }
 
-    fn accept(self: &Arc<Self>, socket: TcpStream, opening: Opening) -> io::Result<()> {
+    fn accept(
+        self: &Arc<Self>,
+        socket: TcpStream,
+        source: Source,
+        opening: Opening,
+    ) -> io::Result<()> {
         let deadline = self.clock.timestamp() + self.options.connection_deadline;
-        self.add(socket, Role::Accepted, deadline, |socket| {
+        self.add(socket, Role::Accepted(source), deadline, |socket| {
             State::accepted(socket, opening, deadline)
         })
     }

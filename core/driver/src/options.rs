@@ -12,9 +12,12 @@ pub struct Options {
     pub worker_threads: usize,
     /// Accepted connections at once, those that are only being closed included. Further ones are refused.
     pub connections_max: usize,
+    /// How many of them may come from one source: an IPv4 address, or an IPv6 network of 64 bits. Further ones are refused, so that
+    /// no single host takes all places.
+    pub connections_per_source_max: usize,
     /// Refused connections at once that are still being told so. Further ones are closed without a word.
     pub refusals_max: usize,
-    /// What a peer is sent that is refused because `connections_max` is reached. Best effort, so keep it short.
+    /// What a peer is sent that is refused because there is no place for it. Best effort, so keep it short.
     pub refusal: Vec<u8>,
     /// Dials under way at once. Further ones wait in line.
     pub dials_max: usize,
@@ -47,6 +50,7 @@ impl Default for Options {
         Self {
             worker_threads: 16,
             connections_max: 4_096,
+            connections_per_source_max: 2_048,
             refusals_max: 64,
             refusal: Vec::new(),
             dials_max: 256,

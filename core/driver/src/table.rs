@@ -2,9 +2,10 @@
 //!
 //! Pure bookkeeping, guarded by one lock in [`crate::net`]. The counts are what the bounds of [`Options`] are held by.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use simplechat_core::source::Source;
 use simplechat_core::time::Timestamp;
 
 use crate::connection::Connection;
@@ -19,6 +20,7 @@ pub(crate) struct Table<W: Waiting> {
     /// Dials that wait for a place, first come first served: keys are given out in ascending order.
     waiting: BTreeSet<usize>,
     accepted: usize,
+    by_source: BTreeMap<Source, usize>,
     refused: usize,
     dialling: usize,
     dialled: usize,
@@ -39,7 +41,7 @@ struct Entry<W: Waiting> {
 /// What a connection counts as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
-    Accepted,
+    Accepted(Source),
     Refused,
     /// A dial that has no place yet.
     Waiting,
@@ -65,6 +67,7 @@ impl<W: Waiting> Table<W> {
             dues: BTreeSet::new(),
             waiting: BTreeSet::new(),
             accepted: 0,
+            by_source: BTreeMap::new(),
             refused: 0,
             dialling: 0,
             dialled: 0,
@@ -89,8 +92,11 @@ impl<W: Waiting> Table<W> {
         }
     }
 
-    pub(crate) fn admission(&self, options: &Options) -> Admission {
-        if self.accepted < options.connections_max {
+    pub(crate) fn admission(&self, options: &Options, source: Source) -> Admission {
+        let from_there = self.by_source.get(&source).copied().unwrap_or_default();
+        if self.accepted < options.connections_max
+            && from_there < options.connections_per_source_max
+        {
             Admission::Accept
         } else if self.refused < options.refusals_max {
             Admission::Refuse
@@ -188,7 +194,10 @@ impl<W: Waiting> Table<W> {
 
     fn count(&mut self, role: Role, key: usize, step: Step) {
         let count = match role {
-            Role::Accepted => &mut self.accepted,
+            Role::Accepted(source) => {
+                self.count_source(source, step);
+                &mut self.accepted
+            }
             Role::Refused => &mut self.refused,
             Role::Dialling => &mut self.dialling,
             Role::Dialled => &mut self.dialled,
@@ -203,6 +212,19 @@ impl<W: Waiting> Table<W> {
         match step {
             Step::In => *count += 1,
             Step::Out => *count -= 1,
+        }
+    }
+}
+
+impl<W: Waiting> Table<W> {
+    fn count_source(&mut self, source: Source, step: Step) {
+        let count = self.by_source.entry(source).or_default();
+        match step {
+            Step::In => *count += 1,
+            Step::Out => *count -= 1,
+        }
+        if *count == 0 {
+            self.by_source.remove(&source);
         }
     }
 }

@@ -126,6 +126,39 @@ pub fn the_deadline_is_for_the_whole_connection_though_bytes_trickle<D: Transpor
     assert_eq!(world.stop(), []);
 }
 
+pub fn no_source_takes_all_places<D: Transport>() {
+    let options = Options {
+        connections_max: 3,
+        connections_per_source_max: 2,
+        refusal: b"full".to_vec(),
+        ..Options::default()
+    };
+    let world = World::<D>::start(options, echo());
+    let guests = [(); 2].map(|()| peer::connect(world.address));
+    let _ = [world.accepted(), world.accepted()];
+    let refused = peer::connect(world.address);
+    assert_eq!(peer::read_exactly(&refused, 4), b"full");
+    // All of 127.0.0.0/8 is this host on Linux.
+    #[cfg(target_os = "linux")]
+    {
+        let other = peer::connect_from([127, 0, 0, 2].into(), world.address);
+        peer::write(&other, b"ping");
+        assert_eq!(peer::read_exactly(&other, 4), b"ping");
+        drop(other);
+    }
+    let [first, second] = guests;
+    drop((first, refused));
+    eventually("a place is free", || {
+        world.handle.counters().connections == 1
+    });
+    let again = peer::connect(world.address);
+    peer::write(&again, b"ping");
+    assert_eq!(peer::read_exactly(&again, 4), b"ping");
+    peer::write(&second, b"ping");
+    assert_eq!(peer::read_exactly(&second, 4), b"ping");
+    world.stop();
+}
+
 pub fn too_many_are_refused_so_that_they_can_read_why<D: Transport>() {
     let options = Options {
         connections_max: 2,

@@ -22,6 +22,8 @@ struct Block {
     wishes: usize,
     /// So many of them may have been done for an account of that name which is no more.
     wishes_before: usize,
+    /// Some of those were done since, for the one or the other; or it was in force for one that is no more.
+    is_doubtful: bool,
     /// Wishes to end it without a final word.
     wishes_to_end: usize,
     /// When it was last possible.
@@ -30,7 +32,7 @@ struct Block {
 
 impl Block {
     const fn is_possible(&self) -> bool {
-        self.sure.is_some() || self.wishes > 0
+        self.sure.is_some() || self.is_doubtful || self.wishes > 0
     }
 
     const fn sure(&self) -> Option<Sure> {
@@ -64,6 +66,8 @@ impl Blocks {
             }
             block.wishes_before = block.wishes;
             if block.sure.take().is_some() {
+                // A server that goes before it could store the removal brings it back.
+                block.is_doubtful = true;
                 block.possible_until = at;
             }
         }
@@ -90,6 +94,7 @@ impl Blocks {
         block.wishes = block.wishes.saturating_sub(1);
         if block.wishes_before > 0 {
             block.wishes_before -= 1;
+            block.is_doubtful = true;
         } else if matches!(
             outcome,
             Outcome::Done | Outcome::Refused(Refusal::AlreadyBlocked)
@@ -113,6 +118,7 @@ impl Blocks {
             Outcome::Done | Outcome::Refused(Refusal::NotBlocked)
         ) {
             block.sure = None;
+            block.is_doubtful = false;
         }
     }
 
