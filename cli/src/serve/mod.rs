@@ -210,6 +210,7 @@ fn options(settings: &ServeSettings) -> Options {
     Options {
         worker_threads: settings.worker_threads,
         connections_max,
+        connections_per_source_max: settings.connections_per_source_max,
         dialled_max: connections_max,
         dials_max: settings.dials_max,
         dial_queue_max: DIAL_QUEUE_MAX,

@@ -32,7 +32,7 @@ fn call_server(u: &mut Unstructured<'_>) {
     while !u.is_empty() && act_on_server(&mut party, u).is_ok() {
         party.listen();
         let sizes = party.rig.machine.sizes();
-        assert!(sizes.connections <= party.rig.wires.len(), "{sizes:?}");
+        assert!(sizes.connections <= party.rig.connections(), "{sizes:?}");
         assert!(sizes.checks <= PASSWORD_CHECKS_MAX, "{sizes:?}");
         assert!(sizes.sessions <= sizes.accounts, "{sizes:?}");
     }
@@ -57,7 +57,7 @@ fn call_client(u: &mut Unstructured<'_>) {
     while !u.is_empty() && !party.rig.stopped && act_on_client(&mut party, u).is_ok() {
         party.listen();
         let sizes = party.rig.machine.sizes();
-        assert!(sizes.connections <= party.rig.wires.len(), "{sizes:?}");
+        assert!(sizes.connections <= party.rig.connections(), "{sizes:?}");
         assert!(sizes.parked <= PARKED_MAX, "{sizes:?}");
         assert!(sizes.peer_sessions <= PEER_SESSIONS_MAX, "{sizes:?}");
         assert!(sizes.former <= FORMER_PEERS_MAX, "{sizes:?}");

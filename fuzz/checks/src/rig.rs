@@ -280,13 +280,18 @@ impl<M: Machine> Rig<M> {
             while let Some(frame) = deframer.next_frame().expect("a machine sends frames") {
                 match Frame::parse(&frame) {
                     Ok(Frame::Stream(number)) => on = self.streams.named(conn, number),
-                    Ok(Frame::End(_)) => {}
+                    Ok(Frame::End(number)) => self.streams.end(conn, number),
                     _ => frames.push((std::mem::replace(&mut on, conn), frame)),
                 }
             }
             assert!(deframer.is_empty(), "a machine sends whole frames");
         }
         frames
+    }
+
+    /// How many connections and streams the machine may know of.
+    pub(crate) fn connections(&self) -> usize {
+        self.wires.len() + self.streams.len()
     }
 
     /// One of the connections there are.

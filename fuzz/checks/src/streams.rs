@@ -58,6 +58,15 @@ impl Streams {
         }
     }
 
+    /// The machine ends a stream.
+    pub(crate) fn end(&mut self, link: ConnId, number: StreamNumber) {
+        self.streams.retain(|_, at| *at != (link, number));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.streams.len()
+    }
+
     /// Which stream of a link the machine means.
     pub(crate) fn named(&mut self, link: ConnId, number: StreamNumber) -> ConnId {
         let known = self.streams.iter().find(|(_, at)| **at == (link, number));
