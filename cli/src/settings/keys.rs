@@ -129,8 +129,8 @@ settings! {
         /// How many connections may be open at a time, in each direction.
         connections_max: usize = "4096" in 1..=1_000_000;
 
-        /// How many of those that others make may come from one source, an IPv4 address or an IPv6 /64, so that no single
-        /// host takes all. Raise it where many users share one address and have held links.
+        /// How many of those that others make may come from one source, an IPv4 address or an IPv6 /64, so that no
+        /// single host takes all. Raise it where many users share one address and have held links.
         connections_per_source_max: usize = "2048" in 1..=1_000_000;
 
         /// How many connections to clients may be in the making at a time.
