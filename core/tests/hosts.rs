@@ -95,19 +95,55 @@ fn peers_go_on_without_a_server_that_sleeps() {
 }
 
 #[test]
-fn who_moves_is_heard_from_the_new_address_and_reached_there_after_the_next_login() {
+fn who_moves_is_heard_from_the_new_address_and_soon_reached_there() {
     let (mut w, alice, bob) = two(6);
+    w.run(Duration::from_secs(10));
     w.move_client(bob, Listening::There);
+    w.look_away();
     w.types(bob, "message alice on the train");
     w.settle();
-    assert_eq!(w.saw(alice), ["bob: on the train"]);
-    w.crash_server();
-    w.start_server();
-    w.run(Duration::from_secs(60));
-    w.look_away();
-    w.types(alice, "message bob welcome back");
+    assert_eq!(w.saw(alice), ["bob: on the train"], "and no alerts");
+    w.types(alice, "message bob have a good journey");
     w.settle();
-    assert_eq!(w.saw(bob), ["alice: welcome back"]);
+    assert_eq!(
+        w.saw(bob),
+        [
+            "message alice on the train: delivered",
+            "alice: have a good journey"
+        ]
+    );
+}
+
+#[test]
+fn who_moves_and_says_nothing_is_found_by_the_next_heartbeat() {
+    let (mut w, alice, bob) = two(8);
+    w.run(Duration::from_secs(10));
+    w.move_client(bob, Listening::There);
+    w.look_away();
+    w.types(alice, "message bob where are you?");
+    w.run(Duration::from_secs(60));
+    assert_eq!(
+        w.saw(alice),
+        [
+            "message bob where are you?: stored",
+            "delivered later to bob"
+        ]
+    );
+    w.run(Duration::from_secs(600));
+    assert_eq!(w.server().sizes().connections, 0, "and it is settled");
+}
+
+#[test]
+fn who_moves_behind_a_router_has_a_held_link_at_once() {
+    let (mut w, alice, bob) = two(9);
+    w.run(Duration::from_secs(10));
+    w.move_client(bob, Listening::Nowhere);
+    w.types(bob, "message alice from behind a wall");
+    w.run(Duration::from_secs(10));
+    w.look_away();
+    w.types(alice, "message bob I hear you");
+    w.settle();
+    assert_eq!(w.saw(bob), ["alice: I hear you"]);
 }
 
 #[test]

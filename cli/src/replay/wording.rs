@@ -185,6 +185,7 @@ pub(super) fn answers(items: &Items) -> Words {
         Answer::LoggedOut => Words::new("logged out"),
         Answer::Stopping => Words::new("shutting down, nothing was taken"),
         Answer::Unsupported => Words::new("not supported"),
+        Answer::Moved => Words::new("this comes from elsewhere: log in again"),
         Answer::OnlineLater { milliseconds, .. } => {
             Words::new(format!("who is online: in {milliseconds} ms"))
         }

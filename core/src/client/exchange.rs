@@ -24,6 +24,8 @@ use crate::wire::request::{Answer, Operation, Outcome, Refusal, Request};
 const UNANSWERED_REST: Duration = Duration::from_secs(1);
 /// Anybody on the way can say that the server does not know the session. A login finds out; there is not one for each time.
 const RELOGIN_INTERVAL: Duration = Duration::from_secs(1);
+/// The least time between two logins because this client was seen at another address.
+const MOVE_INTERVAL: Duration = Duration::from_secs(10);
 /// However soon a server says that it will take something, it is not asked in a circle.
 const LATER_MIN: Duration = Duration::from_millis(10);
 /// Names that a list of who is online may have; a server that sends more is not believed.
@@ -131,7 +133,7 @@ impl Client {
         };
         self.close(conn);
         self.on_server_heard();
-        let mut stopping = false;
+        let (mut stopping, mut moved) = (false, false);
         for item in Items::new(&opened.payload).flatten() {
             match decode(item) {
                 Ok(Answer::Outcome {
@@ -155,6 +157,7 @@ impl Client {
                     milliseconds,
                 }) => self.on_online_page_put_off(query, milliseconds),
                 Ok(Answer::Stopping) => stopping = true,
+                Ok(Answer::Moved) => moved = true,
                 Ok(
                     Answer::Alive
                     | Answer::ListenerChecked { .. }
@@ -169,12 +172,20 @@ impl Client {
         self.query_lost_on(conn);
         if stopping {
             self.on_server_stopping();
+        } else if moved && self.has_stayed() {
+            self.log_in_again();
         } else if left_open && self.is_ready() {
             // Asking again at once would be asking in a circle.
             self.rest(UNANSWERED_REST);
         } else {
             self.flush();
         }
+    }
+
+    /// Whether the session is old enough for another login to make sense: addresses that change all the time are not followed.
+    fn has_stayed(&self) -> bool {
+        let session = self.link.session.as_ref();
+        session.is_some_and(|session| self.clock.at.since(session.since) >= MOVE_INTERVAL)
     }
 
     /// The server has no such session, or no time.

@@ -8,6 +8,7 @@ use super::intake::{Fate, Submitted};
 use super::mailbox::Origin;
 use super::record_queue::Waiting;
 use super::recording::{Account, Fact, Items as RecordedItems, Saying};
+use super::session::Listener;
 use super::shutdown::Phase;
 use super::{AccountId, Server, TimerKind};
 use crate::id::{InstanceId, QueryNumber, Seq, SessionId};
@@ -83,6 +84,7 @@ impl Server {
         };
         let (instance, session) = (session.instance, session.channel.id());
         self.on_sign_of_life(account);
+        let has_moved = self.has_moved(conn, account);
         let exchange = Exchange {
             account,
             session,
@@ -94,6 +96,9 @@ impl Server {
             Ok(asked) => asked,
             Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
         };
+        if has_moved {
+            self.answer(conn, &Answer::Moved);
+        }
         self.answer_asked(conn, account, &asked);
         self.run_intake(account, instance);
         if asked.logout {
@@ -108,6 +113,21 @@ impl Server {
         } else if self.exchange(conn).is_some() {
             let answer_at = self.clock.at + ANSWER_WITHIN;
             self.timers.set(TimerKind::Answer(conn), answer_at);
+        }
+    }
+
+    /// Whether a request comes from elsewhere than the server looks for its client. That is not believed: who is on the way can
+    /// bring a request from their own address. The client is told, and a new login, with its probe, shows where it is.
+    fn has_moved(&self, conn: ConnId, account: AccountId) -> bool {
+        match (
+            self.connections.get(&conn),
+            &self.accounts.get(account).session,
+        ) {
+            (Some(Connection::Fresh { remote, .. }), Some(session)) => {
+                session.listener == Listener::Reachable
+                    && remote.ip().to_canonical() != session.host()
+            }
+            _ => false,
         }
     }
 

@@ -145,10 +145,13 @@ pub enum Answer {
         /// When: in so many milliseconds.
         milliseconds: u32,
     },
+    /// The request came from another address than the login, where the server looks for the client: a new login tells it where
+    /// the client is now.
+    Moved,
 }
 
 impl Item for Answer {
-    const KINDS: u32 = 8;
+    const KINDS: u32 = 9;
 }
 
 /// Whether a listener could be reached.

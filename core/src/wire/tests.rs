@@ -204,6 +204,7 @@ fn answer_items() {
             query: QueryNumber(1),
             milliseconds: 300,
         },
+        Answer::Moved,
     ]);
     insta::assert_snapshot!(golden(&answers));
 }

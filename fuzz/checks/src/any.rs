@@ -225,6 +225,7 @@ pub(crate) fn answer(u: &mut Unstructured<'_>) -> Result<Answer> {
         3 => Answer::LoggedOut,
         4 => Answer::Stopping,
         5 => Answer::Unsupported,
+        6 => Answer::Moved,
         _ => Answer::Outcome {
             seq: seq(u)?,
             outcome: outcome(u)?,
