@@ -11,6 +11,11 @@ use simplechat_core::name::Name;
 use crate::exit::{Exit, Failure};
 use crate::settings::{Override, Settings};
 
+/// The words of the setting `transport`.
+const TRANSPORTS: [&str; 2] = ["std", "async"];
+/// The words of the setting `link`.
+const LINKS: [&str; 3] = ["auto", "per-message", "held"];
+
 /// A self-hosted chat: server, terminal client and direct messages between peers, in one program.
 #[derive(Debug, Parser)]
 #[command(version, disable_help_subcommand = true)]
@@ -68,6 +73,9 @@ pub struct Serve {
     /// `simplechat account harden`
     #[arg(long)]
     pub allow_plain_passwords: bool,
+    /// What waits for connections: a few threads, or tasks of async-std [default: std]
+    #[arg(long, value_parser = TRANSPORTS)]
+    pub transport: Option<String>,
     /// Write what the server gets and does to this new file, for `simplechat replay`: names and addresses are in it,
     /// texts only as their length, passwords and keys not at all
     #[arg(long, value_name = "FILE")]
@@ -200,6 +208,13 @@ pub struct Join {
     /// Listen on this address and port for the server and for peers [default: any free port]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// How the server reaches you: by calling this client for each exchange, or on a connection that this client holds
+    /// open. auto holds one if the server cannot call [default: auto]
+    #[arg(long, value_parser = LINKS)]
+    pub link: Option<String>,
+    /// What waits for connections: a few threads, or tasks of async-std [default: std]
+    #[arg(long, value_parser = TRANSPORTS)]
+    pub transport: Option<String>,
     /// Keep your keys and the servers that you trust in this directory [default: simplechat/client in your data
     /// directory]
     #[arg(long, value_name = "DIR")]

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
-use simplechat_transport_std::{BindError, Listener};
+use simplechat_driver::{BindError, Listener};
 
 use crate::exit::{Exit, Failure};
 use crate::place::Place;

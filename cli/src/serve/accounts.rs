@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use simplechat_core::key::KEY_LEN;
 use simplechat_core::server::{AccountEntry, Command, Rejected, Server};
-use simplechat_transport_std::Handle;
+use simplechat_driver::Handle;
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 

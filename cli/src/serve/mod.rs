@@ -20,7 +20,7 @@ use simplechat_core::server::identity::Identity;
 use simplechat_core::server::recording::{Header, RecordedAccount, Texts};
 use simplechat_core::server::{AccountEntry, Command, Done, Effect, Server, Verdict};
 use simplechat_core::wire::frame::{Frame, RefusalCode};
-use simplechat_transport_std::{Clock, Drive, Driver, Handle, Listener, Options};
+use simplechat_driver::{Clock, Handle, Listener, Options};
 
 use crate::args::Serve;
 use crate::credentials::Credentials;
@@ -29,6 +29,7 @@ use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
 use crate::settings::ServeSettings;
 use crate::signals::{self, Signal};
+use crate::transport::Driver;
 use accounts::Accounts;
 use checking::{Check, Checking};
 use log::Log;
@@ -101,7 +102,8 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     let (log, logging) = log::start(settings.log).map_err(|error| failed(&error))?;
     accounts.warn_of(&credentials);
     let checking = Checking::start(settings.hash_threads).map_err(|error| failed(&error))?;
-    let driver = Driver::start(machine, vec![listener], options(&settings), |handle| {
+    let (transport, options) = (settings.transport, options(&settings));
+    let driver = Driver::start(transport, machine, vec![listener], options, |handle| {
         Operator {
             accounts: Arc::clone(&accounts),
             credentials,
@@ -151,6 +153,7 @@ fn settings(args: &Serve) -> Result<ServeSettings, Failure> {
                 .map(|path| path.display().to_string()),
         ),
         ("--data", "serve.data", args.data.clone()),
+        ("--transport", "serve.transport", args.transport.clone()),
         (
             "--allow-plain-passwords",
             "serve.plain_passwords",

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
 use simplechat_core::server::lockout::LockoutRule;
+use simplechat_core::wire::login::LinkChoice;
 
 use crate::clean::clean_start;
 
-use super::{LogLevel, PlainPasswords};
+use super::{LogLevel, PlainPasswords, Transport};
 
 /// So much of a wrong value is repeated.
 const ECHO_CHARS_MAX: usize = 40;
@@ -280,6 +281,10 @@ word!(LockoutRule: "account_and_source or account",
     "account_and_source" = Self::AccountAndSource, "account" = Self::Account);
 word!(PlainPasswords: "loopback or anywhere",
     "loopback" = Self::Loopback, "anywhere" = Self::Anywhere);
+word!(LinkChoice: "auto, per_message or held",
+    "auto" = Self::Auto, "per_message" = Self::PerMessage, "held" = Self::Held);
+word!(Transport: "std or async",
+    "std" = Self::Std, "async" = Self::Async);
 word!(LogLevel: "error, warn, info or debug",
     "error" = Self::Error, "warn" = Self::Warn, "info" = Self::Info, "debug" = Self::Debug);
 

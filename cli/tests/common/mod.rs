@@ -28,6 +28,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const ACCOUNTS: &str = "alice a-pw\nbob b-pw\ncarol c-pw\ndave d-pw\n";
 
+/// The transport of servers and clients in this test program, unless they are told otherwise: a program such as
+/// `chat_async` runs the tests of `chat` on the other one.
+fn transport() -> &'static str {
+    if env!("CARGO_CRATE_NAME").ends_with("_async") {
+        "async"
+    } else {
+        "std"
+    }
+}
+
 /// An empty folder of its own for each caller, that later runs may use again.
 pub(crate) fn folder() -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -53,6 +63,8 @@ pub(crate) fn program(args: &[&str]) -> Command {
         .args(args)
         .env("TZ", "UTC")
         .env("XDG_DATA_HOME", folder())
+        .env("SIMPLECHAT_SERVE_TRANSPORT", transport())
+        .env("SIMPLECHAT_JOIN_TRANSPORT", transport())
         .env_remove("NO_COLOR");
     command
 }
