@@ -60,9 +60,10 @@ pub struct Common {
 #[command(after_help = "\
 Exit codes: 0 ended in order, 1 something went wrong, 2 wrong command line, settings or accounts.")]
 pub struct Serve {
-    /// Listen on this address and port [default: 127.0.0.1:5150]; port 0 takes any free one
+    /// Listen on this address and port [default: 127.0.0.1:5150]; port 0 takes any free one. Can be given several times,
+    /// such as once for IPv4 and once for IPv6
     #[arg(long, value_name = "ADDRESS")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Vec<SocketAddr>,
     /// The file with the accounts: on each line a name and a password or its hash [default: credentials.txt]
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
@@ -274,6 +275,14 @@ pub struct ShowFingerprint {
     pub common: Common,
 }
 
+impl Serve {
+    /// Where to listen, as the setting is written.
+    pub(crate) fn listen(&self) -> Option<String> {
+        let addresses: Vec<_> = self.listen.iter().map(ToString::to_string).collect();
+        (!addresses.is_empty()).then(|| addresses.join(","))
+    }
+}
+
 impl Common {
     /// Reads the settings in all their layers. `flags` are those with an option of their own: its name, the setting's
     /// key and the value that was given.
@@ -320,17 +329,19 @@ mod tests {
             "serve.listen=127.0.0.1:1",
             "--listen",
             "127.0.0.1:2",
+            "--listen",
+            "[::1]:2",
         ])
         .command
         else {
             panic!("that is serve");
         };
-        let listen = serve.listen.map(|listen| listen.to_string());
         let settings = serve
             .common
-            .settings(&[("--listen", "serve.listen", listen)], [])
+            .settings(&[("--listen", "serve.listen", serve.listen())], [])
             .unwrap();
-        assert_eq!(settings.serve.listen, "127.0.0.1:2".parse().unwrap());
+        let both = ["127.0.0.1:2", "[::1]:2"].map(|address| address.parse().unwrap());
+        assert_eq!(settings.serve.listen, both);
     }
 
     #[test]

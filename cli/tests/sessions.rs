@@ -198,8 +198,38 @@ fn a_client_listens_where_it_is_told() {
 }
 
 #[test]
+fn a_server_listens_at_several_places() {
+    // A port that is free for one is most often free for the other.
+    let port = loop {
+        let v4 = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = v4.local_addr().unwrap().port();
+        if std::net::TcpListener::bind(("::1", port)).is_ok() {
+            break port;
+        }
+    };
+    let (v4, v6) = (format!("127.0.0.1:{port}"), format!("[::1]:{port}"));
+    let mut server = Server::start_on(&[&v4, &v6]);
+    let fingerprint = server.place.split('#').nth(1).unwrap().to_owned();
+    server.process.sees(&format!("join {v4}#{fingerprint}"));
+    server.process.sees(&format!("join {v6}#{fingerprint}"));
+    let mut clients = Vec::new();
+    for (name, host) in [
+        ("alice", "127.0.0.1"),
+        ("bob", "[::1]"),
+        ("carol", "localhost"),
+    ] {
+        server.place = format!("{host}:{port}#{fingerprint}");
+        clients.push(server.join(name));
+    }
+    clients[0].types("broadcast everybody there?");
+    for client in &mut clients[1..] {
+        client.sees("alice to all: everybody there?");
+    }
+}
+
+#[test]
 fn ipv6_and_names_work() {
-    let server = Server::start_on("[::1]:0");
+    let server = Server::start_on(&["[::1]:0"]);
     assert!(server.address.is_ipv6());
     let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
     introduce(&mut alice, "alice", &mut bob, "bob");

@@ -277,25 +277,29 @@ impl Server {
             .chain(settings)
             .map(|setting| (*setting).into())
             .collect();
-        Self::start_at("127.0.0.1:0", folder(), credentials, settings, &[])
+        Self::start_at(&["127.0.0.1:0"], folder(), credentials, settings, &[])
     }
 
     /// A server with further arguments.
     pub(crate) fn start_with(args: &[&str]) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
         let settings = vec!["store_after=10s".into()];
-        Self::start_at("127.0.0.1:0", folder(), credentials, settings, args)
+        Self::start_at(&["127.0.0.1:0"], folder(), credentials, settings, args)
     }
 
     fn start_at(
-        listen: &str,
+        listen: &[&str],
         data: PathBuf,
         credentials: PathBuf,
         settings: Vec<String>,
         args: &[&str],
     ) -> Self {
-        let mut command = program(&["serve", "--listen", listen, "--credentials"]);
+        let mut command = program(&["serve"]);
+        for address in listen {
+            command.args(["--listen", address]);
+        }
         command
+            .arg("--credentials")
             .arg(&credentials)
             .arg("--data")
             .arg(&data)
@@ -307,7 +311,7 @@ impl Server {
         let line = process.sees("Listening on ");
         let address = line
             .strip_prefix("Listening on ")
-            .and_then(|rest| rest.split(',').next())
+            .and_then(|rest| rest.split([',', ' ']).next())
             .unwrap()
             .parse()
             .unwrap();
@@ -325,10 +329,10 @@ impl Server {
 
     /// A server with these accounts.
     pub(crate) fn start_for(credentials: PathBuf) -> Self {
-        Self::start_at("127.0.0.1:0", folder(), credentials, Vec::new(), &[])
+        Self::start_at(&["127.0.0.1:0"], folder(), credentials, Vec::new(), &[])
     }
 
-    pub(crate) fn start_on(listen: &str) -> Self {
+    pub(crate) fn start_on(listen: &[&str]) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
         Self::start_at(listen, folder(), credentials, Vec::new(), &[])
     }
@@ -336,7 +340,7 @@ impl Server {
     /// The server starts again at the same port, and has nothing left of before but its keys.
     pub(crate) fn start_again(&mut self) {
         let again = Self::start_at(
-            &self.address.to_string(),
+            &[&self.address.to_string()],
             self.data.clone(),
             self.credentials.clone(),
             self.settings.clone(),
