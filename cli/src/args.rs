@@ -11,6 +11,11 @@ use simplechat_core::name::Name;
 use crate::exit::{Exit, Failure};
 use crate::settings::{Override, Settings};
 
+/// The words of the setting `transport`.
+const TRANSPORTS: [&str; 2] = ["std", "async"];
+/// The words of the setting `link`.
+const LINKS: [&str; 3] = ["auto", "per-message", "held"];
+
 /// A self-hosted chat: server, terminal client and direct messages between peers, in one program.
 #[derive(Debug, Parser)]
 #[command(version, disable_help_subcommand = true)]
@@ -55,9 +60,10 @@ pub struct Common {
 #[command(after_help = "\
 Exit codes: 0 ended in order, 1 something went wrong, 2 wrong command line, settings or accounts.")]
 pub struct Serve {
-    /// Listen on this address and port [default: 127.0.0.1:5150]; port 0 takes any free one
+    /// Listen on this address and port [default: 127.0.0.1:5150]; port 0 takes any free one. Can be given several times,
+    /// such as once for IPv4 and once for IPv6
     #[arg(long, value_name = "ADDRESS")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Vec<SocketAddr>,
     /// The file with the accounts: on each line a name and a password or its hash [default: credentials.txt]
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
@@ -68,6 +74,9 @@ pub struct Serve {
     /// `simplechat account harden`
     #[arg(long)]
     pub allow_plain_passwords: bool,
+    /// What waits for connections: a few threads, or tasks of async-std [default: std]
+    #[arg(long, value_parser = TRANSPORTS)]
+    pub transport: Option<String>,
     /// Write what the server gets and does to this new file, for `simplechat replay`: names and addresses are in it,
     /// texts only as their length, passwords and keys not at all
     #[arg(long, value_name = "FILE")]
@@ -200,6 +209,13 @@ pub struct Join {
     /// Listen on this address and port for the server and for peers [default: any free port]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// How the server reaches you: by calling this client for each exchange, or on a connection that this client holds
+    /// open. auto holds one if the server cannot call [default: auto]
+    #[arg(long, value_parser = LINKS)]
+    pub link: Option<String>,
+    /// What waits for connections: a few threads, or tasks of async-std [default: std]
+    #[arg(long, value_parser = TRANSPORTS)]
+    pub transport: Option<String>,
     /// Keep your keys and the servers that you trust in this directory [default: simplechat/client in your data
     /// directory]
     #[arg(long, value_name = "DIR")]
@@ -259,6 +275,14 @@ pub struct ShowFingerprint {
     pub common: Common,
 }
 
+impl Serve {
+    /// Where to listen, as the setting is written.
+    pub(crate) fn listen(&self) -> Option<String> {
+        let addresses: Vec<_> = self.listen.iter().map(ToString::to_string).collect();
+        (!addresses.is_empty()).then(|| addresses.join(","))
+    }
+}
+
 impl Common {
     /// Reads the settings in all their layers. `flags` are those with an option of their own: its name, the setting's
     /// key and the value that was given.
@@ -305,17 +329,19 @@ mod tests {
             "serve.listen=127.0.0.1:1",
             "--listen",
             "127.0.0.1:2",
+            "--listen",
+            "[::1]:2",
         ])
         .command
         else {
             panic!("that is serve");
         };
-        let listen = serve.listen.map(|listen| listen.to_string());
         let settings = serve
             .common
-            .settings(&[("--listen", "serve.listen", listen)], [])
+            .settings(&[("--listen", "serve.listen", serve.listen())], [])
             .unwrap();
-        assert_eq!(settings.serve.listen, "127.0.0.1:2".parse().unwrap());
+        let both = ["127.0.0.1:2", "[::1]:2"].map(|address| address.parse().unwrap());
+        assert_eq!(settings.serve.listen, both);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Here is what touches files and people. [`settings`] and [`credentials`] are read when it starts; [`data`] keeps keys and
 //! known servers, each found by its [`place`]; [`bounded_lines`] and [`command_line`] take in what somebody types;
 //! [`clean`] stands between other people's text and the terminal. `serve` and `join` put the machines, the transport and
-//! the people together; `account` edits the accounts; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded.
+//! the people together, on the `transport` that was chosen; `account` edits the accounts; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -27,6 +27,7 @@ mod quiet;
 mod replay;
 mod serve;
 mod signals;
+mod transport;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -26,7 +26,7 @@ use simplechat_core::name::Name;
 use simplechat_core::text::Password;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_core::wire::login::LoginRefusal;
-use simplechat_transport_std::{Clock, Drive, Driver, Handle, Listener, Options};
+use simplechat_driver::{Clock, Handle, Listener, Options};
 
 use crate::args::Join;
 use crate::command_line::{self, Line};
@@ -34,6 +34,7 @@ use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
 use crate::settings::JoinSettings;
 use crate::signals;
+use crate::transport::Driver;
 use console::{Entered, Input, Screen};
 use trust::Trust;
 
@@ -73,9 +74,13 @@ impl Host<Client> for Reporter {
 /// Chats until the user leaves or the session ends.
 pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
     let listen = args.listen.map(|listen| listen.to_string());
+    // Settings have words that RON can read.
+    let link = args.link.as_ref().map(|link| link.replace('-', "_"));
     let flags = [
         ("--listen", "join.listen", listen),
         ("--data", "join.data", args.data.clone()),
+        ("--transport", "join.transport", args.transport.clone()),
+        ("--link", "join.link", link),
     ];
     let settings = args.common.settings(&flags, std::env::vars_os())?.join;
     let trust = Trust::new(args, &settings)?;
@@ -89,11 +94,15 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
     let user = name(args, &mut input)?;
     let password = password(args, &mut input)?;
 
-    let config = Config::new(servers, listener);
+    let config = Config {
+        link: settings.link,
+        ..Config::new(servers, listener)
+    };
     let machine = Client::new(config, seed()?, Box::new(OsSecrets), Clock.now());
     let (sender, items) = channel();
     let reporter = Reporter(sender.clone());
-    let driver = Driver::start(machine, listeners, options(&settings), |_| reporter)
+    let (transport, options) = (settings.transport, options(&settings));
+    let driver = Driver::start(transport, machine, listeners, options, |_| reporter)
         .map_err(|error| Failure::new(Exit::Failed, error))?;
     let handle = driver.handle();
     let leaving = handle.clone();

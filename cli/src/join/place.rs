@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
-use simplechat_transport_std::{BindError, Listener};
+use simplechat_driver::{BindError, Listener};
 
 use crate::exit::{Exit, Failure};
 use crate::place::Place;
@@ -18,7 +18,7 @@ pub(super) fn resolve(place: &Place) -> Result<Vec<SocketAddr>, Failure> {
 
 fn resolved(place: &Place, found: io::Result<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, Failure> {
     match found {
-        Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+        Ok(addresses) if !addresses.is_empty() => Ok(interleave(&addresses)),
         Ok(_) => Err(Failure::new(
             Exit::Unreachable,
             format!("{place}: this host has no address"),
@@ -28,6 +28,22 @@ fn resolved(place: &Place, found: io::Result<Vec<SocketAddr>>) -> Result<Vec<Soc
             format!("{place}: this host cannot be found: {error}"),
         )),
     }
+}
+
+/// IPv6 and IPv4 in turn, as RFC 8305 (section 4) has it, beginning with what the system puts first: if one of them does
+/// not work at all, no more than one address is tried in vain.
+fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let is_first_kind =
+        |at: &&SocketAddr| addresses.first().map(SocketAddr::is_ipv6) == Some(at.is_ipv6());
+    let (preferred, others): (Vec<_>, Vec<_>) = addresses.iter().partition(is_first_kind);
+    let (mut preferred, mut others) = (preferred.into_iter(), others.into_iter());
+    let in_turn = std::iter::repeat_with(|| [preferred.next(), others.next()]);
+    in_turn
+        .take(addresses.len())
+        .flatten()
+        .flatten()
+        .copied()
+        .collect()
 }
 
 /// Listens where the user said, or else where the server can reach this client: at any free port; with the server on
@@ -100,6 +116,26 @@ mod tests {
         assert_eq!(
             resolve(&place("[::1]:5150")),
             Ok(vec!["[::1]:5150".parse().unwrap()])
+        );
+    }
+
+    #[test]
+    fn both_kinds_of_addresses_are_tried_in_turn() {
+        let order = |addresses: [&str; 5]| {
+            let addresses: Vec<SocketAddr> = addresses.map(|at| at.parse().unwrap()).into();
+            let shown: Vec<_> = interleave(&addresses)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            shown.join(" ")
+        };
+        assert_eq!(
+            order(["[::1]:1", "[::2]:1", "[::3]:1", "0.0.0.1:1", "0.0.0.2:1"]),
+            "[::1]:1 0.0.0.1:1 [::2]:1 0.0.0.2:1 [::3]:1"
+        );
+        assert_eq!(
+            order(["0.0.0.1:1", "[::1]:1", "[::2]:1", "[::3]:1", "[::4]:1"]),
+            "0.0.0.1:1 [::1]:1 [::2]:1 [::3]:1 [::4]:1"
         );
     }
 

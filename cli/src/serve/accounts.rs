@@ -4,11 +4,12 @@
 //! what becomes of those that are gone. From the moment at which it has said that it has the new ones, and not before,
 //! passwords are checked against them.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use simplechat_core::key::KEY_LEN;
 use simplechat_core::server::{AccountEntry, Command, Rejected, Server};
-use simplechat_transport_std::Handle;
+use simplechat_driver::Handle;
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
@@ -87,12 +88,14 @@ impl Accounts {
     /// Passwords in plain text are for trying things out: whoever gets hold of the file has them all.
     fn check_plain(&self, credentials: &Credentials) -> Result<(), Failure> {
         let settings = &self.settings;
-        let is_near = settings.listen.ip().to_canonical().is_loopback();
-        let is_allowed = settings.plain_passwords == PlainPasswords::Anywhere;
-        if credentials.plain() == 0 || is_near || is_allowed {
+        let is_near = |at: &&SocketAddr| at.ip().to_canonical().is_loopback();
+        let Some(listen) = settings.listen.iter().find(|at| !is_near(at)) else {
+            return Ok(());
+        };
+        if credentials.plain() == 0 || settings.plain_passwords == PlainPasswords::Anywhere {
             return Ok(());
         }
-        let (listen, file) = (settings.listen, settings.credentials.display());
+        let file = settings.credentials.display();
         let message = format!(
             "{file} holds passwords in plain text, so the server does not listen at {listen}, where other machines \
              reach it. This replaces them by hashes:\n    simplechat account harden --credentials {file}\nOr take the \

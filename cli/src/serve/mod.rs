@@ -5,22 +5,21 @@
 mod accounts;
 mod checking;
 mod descriptors;
+mod listening;
 mod log;
 mod record;
 
 use std::fmt;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use simplechat_core::key::Fingerprint;
 use simplechat_core::machine::Host;
 use simplechat_core::server::event::Event;
 use simplechat_core::server::identity::Identity;
 use simplechat_core::server::recording::{Header, RecordedAccount, Texts};
 use simplechat_core::server::{AccountEntry, Command, Done, Effect, Server, Verdict};
 use simplechat_core::wire::frame::{Frame, RefusalCode};
-use simplechat_transport_std::{Clock, Drive, Driver, Handle, Listener, Options};
+use simplechat_driver::{Clock, Handle, Listener, Options};
 
 use crate::args::Serve;
 use crate::credentials::Credentials;
@@ -29,6 +28,7 @@ use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
 use crate::settings::ServeSettings;
 use crate::signals::{self, Signal};
+use crate::transport::Driver;
 use accounts::Accounts;
 use checking::{Check, Checking};
 use log::Log;
@@ -92,8 +92,8 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     let accounts = Arc::new(Accounts::new(settings.clone(), identity.digest_key()));
     let credentials = accounts.read()?;
     let fingerprint = identity.key.public().fingerprint();
-    let listener = Listener::bind(settings.listen).map_err(|error| failed(&error))?;
-    let address = listener.local_addr();
+    let listeners = listening::bind(&settings.listen).map_err(|error| failed(&error))?;
+    let addresses: Vec<_> = listeners.iter().map(Listener::local_addr).collect();
     let entries = accounts.entries(&credentials);
     let count = entries.len();
     let (machine, recording) = machine(args, &settings, entries, seed)?;
@@ -101,14 +101,13 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     let (log, logging) = log::start(settings.log).map_err(|error| failed(&error))?;
     accounts.warn_of(&credentials);
     let checking = Checking::start(settings.hash_threads).map_err(|error| failed(&error))?;
-    let driver = Driver::start(machine, vec![listener], options(&settings), |handle| {
-        Operator {
-            accounts: Arc::clone(&accounts),
-            credentials,
-            checking,
-            handle: handle.clone(),
-            log,
-        }
+    let (transport, options) = (settings.transport, options(&settings));
+    let driver = Driver::start(transport, machine, listeners, options, |handle| Operator {
+        accounts: Arc::clone(&accounts),
+        credentials,
+        checking,
+        handle: handle.clone(),
+        log,
     })
     .map_err(|error| failed(&error))?;
     let handle = driver.handle();
@@ -121,10 +120,7 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
         Signal::HangUp => accounts.reload(&handle),
     })
     .map_err(|error| failed(&error))?;
-    say(&format!(
-        "Listening on {address}, with {count} accounts. Ctrl-C ends the server.\nFingerprint:  {fingerprint}\nJoin with:  {}",
-        join_line(address, fingerprint)
-    ));
+    say(&listening::announce(&addresses, count, fingerprint));
     driver.wait().map_err(|error| failed(&error))?;
     if let Some(recording) = recording {
         recording.finish();
@@ -138,11 +134,7 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
 fn settings(args: &Serve) -> Result<ServeSettings, Failure> {
     let allows_plain = args.allow_plain_passwords.then(|| "anywhere".into());
     let flags = [
-        (
-            "--listen",
-            "serve.listen",
-            args.listen.map(|listen| listen.to_string()),
-        ),
+        ("--listen", "serve.listen", args.listen()),
         (
             "--credentials",
             "serve.credentials",
@@ -151,6 +143,7 @@ fn settings(args: &Serve) -> Result<ServeSettings, Failure> {
                 .map(|path| path.display().to_string()),
         ),
         ("--data", "serve.data", args.data.clone()),
+        ("--transport", "serve.transport", args.transport.clone()),
         (
             "--allow-plain-passwords",
             "serve.plain_passwords",
@@ -230,26 +223,6 @@ fn end(handle: &Handle<Server>, before: usize) {
     };
     // It is refused only when the server is ending anyway.
     let _ = handle.command(command);
-}
-
-/// What a user types to join, as this program was called.
-fn join_line(address: SocketAddr, fingerprint: Fingerprint) -> String {
-    let program = std::env::args().next().unwrap_or_default();
-    let program = if program.is_empty() {
-        "simplechat".into()
-    } else {
-        program
-    };
-    let place = if address.ip().is_unspecified() {
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        format!("{host}:{}", address.port())
-    } else {
-        address.to_string()
-    };
-    format!("{program} join {place}#{fingerprint}")
 }
 
 fn stopped(undelivered: u64) -> String {

@@ -12,10 +12,11 @@ use simplechat_core::server::admission::AdmissionConfig;
 use simplechat_core::server::allowance::AllowanceConfig;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::{LockoutConfig, LockoutRule};
+use simplechat_core::wire::login::LinkChoice;
 
 use super::declare::{Key, Section, settings};
 use super::value::{self, Value};
-use super::{LogLevel, PlainPasswords};
+use super::{LogLevel, PlainPasswords, Transport};
 use crate::credentials::{Cost, MEMORY_KIB_MAX, PASSES_MAX};
 
 /// What a time can be: none can be zero, and what travels as milliseconds must fit 32 bits.
@@ -25,9 +26,9 @@ const TIMES: RangeInclusive<Duration> =
 settings! {
     /// The server: `simplechat serve`.
     serve: ServeSettings {
-        /// Where the server listens: an address and a port. At 0.0.0.0 it can be reached from other machines; port 0
-        /// takes any free one.
-        listen: SocketAddr = "127.0.0.1:5150";
+        /// Where the server listens: an address and a port, or a list of them, such as one for IPv4 and one for IPv6:
+        /// ["0.0.0.0:5150", "[::]:5150"]. At 0.0.0.0 it can be reached from other machines; port 0 takes any free one.
+        listen: Vec<SocketAddr> = "127.0.0.1:5150";
 
         /// The file with the accounts: on each line a name and a password or its hash. A relative path starts where the
         /// server is started.
@@ -123,7 +124,10 @@ settings! {
         /// What is logged: error, warn, info or debug, each with all before it.
         log: LogLevel = "info";
 
-        /// How many threads work on connections.
+        /// What waits for connections: std is a few threads, async is tasks of async-std, one for each connection.
+        transport: Transport = "std";
+
+        /// How many threads work on connections, with the transport std.
         worker_threads: usize = "16" in 1..=1_024;
 
         /// How many connections may be open at a time, in each direction.
@@ -152,7 +156,14 @@ settings! {
         /// None is simplechat/client in the user's data directory ($XDG_DATA_HOME, or ~/.local/share).
         data: Option<PathBuf> = "none";
 
-        /// How many threads work on connections.
+        /// How the server reaches the client: per_message is by calling it, with a connection for each exchange; held is
+        /// on one connection that the client holds open; auto holds one only if the server cannot call.
+        link: LinkChoice = "auto";
+
+        /// What waits for connections: std is a few threads, async is tasks of async-std, one for each connection.
+        transport: Transport = "std";
+
+        /// How many threads work on connections, with the transport std.
         worker_threads: usize = "4" in 1..=1_024;
 
         /// How many connections may be open at a time.

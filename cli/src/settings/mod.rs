@@ -39,6 +39,15 @@ pub enum LogLevel {
     Debug,
 }
 
+/// What waits for connections, and hands in what came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// A fixed number of threads, on std's sockets.
+    Std,
+    /// Tasks, on async-std.
+    Async,
+}
+
 /// Where a server may listen whose accounts file holds passwords in plain text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PlainPasswords {

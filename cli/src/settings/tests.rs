@@ -106,7 +106,7 @@ fn each_layer_overrules_the_one_before() {
     assert_eq!(settings.serve.max_text, 2_000);
     assert_eq!(settings.serve.worker_threads, 3);
     assert_eq!(settings.serve.lockout, LockoutRule::Account);
-    assert_eq!(settings.serve.listen.to_string(), "0.0.0.0:0");
+    assert_eq!(settings.serve.listen, ["0.0.0.0:0".parse().unwrap()]);
     assert_eq!(settings.serve.credentials, Path::new("a b=c.txt"));
     assert_eq!(settings.join.listen, None);
     assert_eq!(
@@ -266,7 +266,7 @@ fn wrong_and_impossible_values_say_what_would_be_possible() {
   join: (listen: "5150", connections_max: many),
 )"#;
     insta::assert_snapshot!(wrong(file, &[], &[]), @r#"
-    simplechat.ron:3:13: serve.listen must be an IP address with its port, such as "127.0.0.1:5150" or "[::1]:5150", not "localhost:5150"
+    simplechat.ron:3:13: serve.listen must be an IP address with its port, such as "127.0.0.1:5150" or "[::1]:5150", or a list of them in brackets, not "localhost:5150"
     simplechat.ron:4:18: serve.credentials must be a path, such as "credentials.txt", not ""
     simplechat.ron:5:25: serve.max_login_attempts must be between 1 and 10000, not 0
     simplechat.ron:6:17: serve.block_time must be a time with its unit, such as "30s", "250ms" or "10m", not "60"
@@ -296,7 +296,7 @@ fn wrong_and_impossible_values_say_what_would_be_possible() {
         "serve.timeout=1d",
     ];
     insta::assert_snapshot!(wrong("", &environment, &flags), @r#"
-    SIMPLECHAT_SERVE_LISTEN: serve.listen must be an IP address with its port, such as 127.0.0.1:5150 or [::1]:5150, not 5150
+    SIMPLECHAT_SERVE_LISTEN: serve.listen must be an IP address with its port, such as 127.0.0.1:5150 or [::1]:5150, or several with commas between them, not 5150
     SIMPLECHAT_SERVE_LOCKOUT: serve.lockout must be account_and_source or account, not a�[2J�
     SIMPLECHAT_SERVE_MAX_TEXT: serve.max_text must be a whole number in plain digits, not an empty value
     SIMPLECHAT_SERVE_TIMEOUT: serve.timeout must be a time with its unit, such as 30s, 250ms or 10m, not "95s"

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
+use ron::value::RawValue;
 use simplechat_core::server::lockout::LockoutRule;
+use simplechat_core::wire::login::LinkChoice;
 
 use crate::clean::clean_start;
 
-use super::{LogLevel, PlainPasswords};
+use super::{LogLevel, PlainPasswords, Transport};
 
 /// So much of a wrong value is repeated.
 const ECHO_CHARS_MAX: usize = 40;
@@ -197,6 +199,49 @@ impl Value for SocketAddr {
     }
 }
 
+/// One or a list of them: in brackets in the file, with commas between them elsewhere.
+impl<T: Value> Value for Vec<T> {
+    const IS_QUOTED: bool = T::IS_QUOTED;
+
+    fn expected(quotes: Quotes) -> String {
+        let list = match quotes {
+            Quotes::Needed => "a list of them in brackets",
+            Quotes::None => "several with commas between them",
+        };
+        format!("{}, or {list}", T::expected(quotes))
+    }
+
+    fn parse(plain: &str) -> Option<Self> {
+        plain.split(',').map(|one| T::parse(one.trim())).collect()
+    }
+
+    fn show(&self) -> String {
+        let shown: Vec<_> = self.iter().map(T::show).collect();
+        shown.join(",")
+    }
+
+    fn parse_ron(ron: &str) -> Option<Self> {
+        if !ron.starts_with('[') {
+            return Some(vec![T::parse_ron(ron)?]);
+        }
+        let values = ron::from_str::<Vec<&RawValue>>(ron).ok()?;
+        let values = values
+            .iter()
+            .map(|value| T::parse_ron(value.trim().get_ron()));
+        values
+            .collect::<Option<Self>>()
+            .filter(|values| !values.is_empty())
+    }
+
+    fn to_ron(&self) -> String {
+        let written: Vec<_> = self.iter().map(T::to_ron).collect();
+        match written.as_slice() {
+            [one] => one.clone(),
+            several => format!("[{}]", several.join(", ")),
+        }
+    }
+}
+
 /// Absent is written `None`, on a command line in any case.
 impl<T: Value> Value for Option<T> {
     const IS_QUOTED: bool = T::IS_QUOTED;
@@ -280,6 +325,10 @@ word!(LockoutRule: "account_and_source or account",
     "account_and_source" = Self::AccountAndSource, "account" = Self::Account);
 word!(PlainPasswords: "loopback or anywhere",
     "loopback" = Self::Loopback, "anywhere" = Self::Anywhere);
+word!(LinkChoice: "auto, per_message or held",
+    "auto" = Self::Auto, "per_message" = Self::PerMessage, "held" = Self::Held);
+word!(Transport: "std or async",
+    "std" = Self::Std, "async" = Self::Async);
 word!(LogLevel: "error, warn, info or debug",
     "error" = Self::Error, "warn" = Self::Warn, "info" = Self::Info, "debug" = Self::Debug);
 
@@ -334,6 +383,32 @@ mod tests {
         assert_eq!(Listen::parse_ron("None"), Some(None));
         assert_eq!(Listen::parse_ron("\"None\""), None);
         assert_eq!(Listen::parse("None"), Some(None));
+    }
+
+    #[test]
+    fn a_list_is_read_from_one_or_several() {
+        type Listen = Vec<SocketAddr>;
+        let [v4, v6]: [SocketAddr; 2] =
+            ["127.0.0.1:5", "[::1]:5"].map(|text| text.parse().unwrap());
+        assert_eq!(Listen::parse("127.0.0.1:5"), Some(vec![v4]));
+        assert_eq!(Listen::parse("127.0.0.1:5, [::1]:5"), Some(vec![v4, v6]));
+        assert_eq!(Listen::parse_ron("\"127.0.0.1:5\""), Some(vec![v4]));
+        for ron in [
+            "[\"127.0.0.1:5\",\"[::1]:5\"]",
+            "[ \"127.0.0.1:5\" , \"[::1]:5\", ]",
+        ] {
+            assert_eq!(Listen::parse_ron(ron), Some(vec![v4, v6]), "{ron}");
+        }
+        assert_eq!(
+            Listen::parse_ron(&vec![v4, v6].to_ron()),
+            Some(vec![v4, v6])
+        );
+        for wrong in ["", ",", "127.0.0.1:5,", "127.0.0.1:5 [::1]:5"] {
+            assert_eq!(Listen::parse(wrong), None, "{wrong}");
+        }
+        for wrong in ["[]", "[", "[127.0.0.1:5]", "\"127.0.0.1:5,[::1]\""] {
+            assert_eq!(Listen::parse_ron(wrong), None, "{wrong}");
+        }
     }
 
     proptest! {

@@ -28,6 +28,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const ACCOUNTS: &str = "alice a-pw\nbob b-pw\ncarol c-pw\ndave d-pw\n";
 
+/// The transport of servers and clients in this test program, unless they are told otherwise: a program such as
+/// `chat_async` runs the tests of `chat` on the other one.
+fn transport() -> &'static str {
+    if env!("CARGO_CRATE_NAME").ends_with("_async") {
+        "async"
+    } else {
+        "std"
+    }
+}
+
 /// An empty folder of its own for each caller, that later runs may use again.
 pub(crate) fn folder() -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -53,6 +63,8 @@ pub(crate) fn program(args: &[&str]) -> Command {
         .args(args)
         .env("TZ", "UTC")
         .env("XDG_DATA_HOME", folder())
+        .env("SIMPLECHAT_SERVE_TRANSPORT", transport())
+        .env("SIMPLECHAT_JOIN_TRANSPORT", transport())
         .env_remove("NO_COLOR");
     command
 }
@@ -265,25 +277,29 @@ impl Server {
             .chain(settings)
             .map(|setting| (*setting).into())
             .collect();
-        Self::start_at("127.0.0.1:0", folder(), credentials, settings, &[])
+        Self::start_at(&["127.0.0.1:0"], folder(), credentials, settings, &[])
     }
 
     /// A server with further arguments.
     pub(crate) fn start_with(args: &[&str]) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
         let settings = vec!["store_after=10s".into()];
-        Self::start_at("127.0.0.1:0", folder(), credentials, settings, args)
+        Self::start_at(&["127.0.0.1:0"], folder(), credentials, settings, args)
     }
 
     fn start_at(
-        listen: &str,
+        listen: &[&str],
         data: PathBuf,
         credentials: PathBuf,
         settings: Vec<String>,
         args: &[&str],
     ) -> Self {
-        let mut command = program(&["serve", "--listen", listen, "--credentials"]);
+        let mut command = program(&["serve"]);
+        for address in listen {
+            command.args(["--listen", address]);
+        }
         command
+            .arg("--credentials")
             .arg(&credentials)
             .arg("--data")
             .arg(&data)
@@ -295,7 +311,7 @@ impl Server {
         let line = process.sees("Listening on ");
         let address = line
             .strip_prefix("Listening on ")
-            .and_then(|rest| rest.split(',').next())
+            .and_then(|rest| rest.split([',', ' ']).next())
             .unwrap()
             .parse()
             .unwrap();
@@ -313,10 +329,10 @@ impl Server {
 
     /// A server with these accounts.
     pub(crate) fn start_for(credentials: PathBuf) -> Self {
-        Self::start_at("127.0.0.1:0", folder(), credentials, Vec::new(), &[])
+        Self::start_at(&["127.0.0.1:0"], folder(), credentials, Vec::new(), &[])
     }
 
-    pub(crate) fn start_on(listen: &str) -> Self {
+    pub(crate) fn start_on(listen: &[&str]) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
         Self::start_at(listen, folder(), credentials, Vec::new(), &[])
     }
@@ -324,7 +340,7 @@ impl Server {
     /// The server starts again at the same port, and has nothing left of before but its keys.
     pub(crate) fn start_again(&mut self) {
         let again = Self::start_at(
-            &self.address.to_string(),
+            &[&self.address.to_string()],
             self.data.clone(),
             self.credentials.clone(),
             self.settings.clone(),

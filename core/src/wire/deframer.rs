@@ -34,6 +34,12 @@ impl Deframer {
         Ok(Some(core::mem::replace(&mut self.buffer, rest)))
     }
 
+    /// What has come behind the last frame that was taken out.
+    #[must_use]
+    pub fn into_rest(self) -> Vec<u8> {
+        self.buffer
+    }
+
     /// The session of the frame that is arriving, known long before it is whole.
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {

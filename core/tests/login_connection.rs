@@ -1,4 +1,5 @@
-//! A forged *busy* on the connection of a login that was granted: anybody on the way can say it, and it means nothing.
+//! What comes on the connection of a login that was granted: a *busy*, which anybody on the way can forge, means nothing; and
+//! what travels on it once it is held may come right behind the word that it is.
 #![allow(
     clippy::missing_assert_message,
     clippy::unwrap_used,
@@ -13,16 +14,19 @@ use simplechat_core::client::command::Command;
 use simplechat_core::client::config::Config;
 use simplechat_core::client::event::{Event, SessionEvent};
 use simplechat_core::client::{Client, Done, Effect, Trust};
-use simplechat_core::id::LoginNumber;
+use simplechat_core::id::{LoginNumber, StreamNumber};
 use simplechat_core::key::StaticKey;
 use simplechat_core::limits::COOKIE_LEN;
 use simplechat_core::machine::{ConnId, Input, Machine as _, Output};
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
+use simplechat_core::wire::Challenge;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
-use simplechat_core::wire::item::encode;
+use simplechat_core::wire::item::{encode, payload_of};
 use simplechat_core::wire::login::{Cookie, LoginAnswer, Ticket, Welcome};
+use simplechat_core::wire::push::Push;
+use simplechat_core::wire::request::{Answer, Reach};
 
 /// A client, and a server that is played by hand.
 struct Stage {
@@ -90,6 +94,31 @@ impl Stage {
         answering
     }
 
+    /// The client begins a login, and trusts the server: the connection on which it says who it is.
+    fn log_in(&mut self) -> ConnId {
+        let login = Command::Login {
+            user: "alice".parse().unwrap(),
+            password: Password::new("pw".into()).unwrap(),
+        };
+        self.client.handle_command(self.now, login).unwrap();
+        let looking = self.dialled();
+        self.shake_hands(looking);
+        let judged = Done::ServerJudged {
+            id: self
+                .outputs()
+                .into_iter()
+                .find_map(|output| match output {
+                    Output::Effect(Effect::JudgeServer { id, .. }) => Some(id),
+                    _ => None,
+                })
+                .unwrap(),
+            trust: Trust::Trusted(StaticKey::generate(&mut SeededSecrets::new(3))),
+        };
+        self.client
+            .handle_input(self.now, Input::EffectDone(judged));
+        self.dialled()
+    }
+
     /// The client logs in on a connection, and is welcome.
     fn let_in(&mut self, conn: ConnId) -> Channel {
         let answering = self.shake_hands(conn);
@@ -123,30 +152,9 @@ fn body(frame: &[u8]) -> &[u8] {
 }
 
 #[test]
-fn it_does_not_disturb_the_login_that_follows() {
+fn a_forged_busy_does_not_disturb_the_login_that_follows() {
     let mut stage = Stage::new();
-    let login = Command::Login {
-        user: "alice".parse().unwrap(),
-        password: Password::new("pw".into()).unwrap(),
-    };
-    stage.client.handle_command(stage.now, login).unwrap();
-    let looking = stage.dialled();
-    stage.shake_hands(looking);
-    let judged = Done::ServerJudged {
-        id: stage
-            .outputs()
-            .into_iter()
-            .find_map(|output| match output {
-                Output::Effect(Effect::JudgeServer { id, .. }) => Some(id),
-                _ => None,
-            })
-            .unwrap(),
-        trust: Trust::Trusted(StaticKey::generate(&mut SeededSecrets::new(3))),
-    };
-    stage
-        .client
-        .handle_input(stage.now, Input::EffectDone(judged));
-    let first = stage.dialled();
+    let first = stage.log_in();
     stage.let_in(first);
     stage.outputs();
     // While it waits for word of its listener the server loses its session.
@@ -169,4 +177,32 @@ fn it_does_not_disturb_the_login_that_follows() {
         )
     });
     assert!(is_in, "{seen:?}");
+}
+
+#[test]
+fn what_comes_right_behind_the_word_of_a_held_link_is_not_lost() {
+    let mut stage = Stage::new();
+    let link = stage.log_in();
+    let mut channel = stage.let_in(link);
+    stage.outputs();
+    let held = Answer::ListenerChecked { reach: Reach::Held };
+    let challenge = Challenge([7; 16]);
+    let probe = payload_of(&Push::Probe { challenge });
+    let bytes = [
+        channel.seal_answer(&payload_of(&held)),
+        Frame::Stream(StreamNumber(1)).to_bytes(),
+        channel.seal_call(&probe),
+    ]
+    .concat();
+    // One read may bring any part of it.
+    let (now, later) = bytes.split_at(bytes.len() - 5);
+    stage.receive(link, now);
+    stage.receive(link, later);
+    let is_answered = stage.outputs().into_iter().any(|output| match output {
+        Output::Send { conn, bytes } => {
+            conn == link && bytes.starts_with(&Frame::Stream(StreamNumber(1)).to_bytes())
+        }
+        _ => false,
+    });
+    assert!(is_answered);
 }
