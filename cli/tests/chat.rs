@@ -34,12 +34,20 @@ fn messages_to_somebody_away_wait_for_them() {
         alice.types(&format!("message bob {text}"));
         alice.sees("  kept for bob");
     }
+    alice.types("why");
+    alice.sees("  message 2 to bob: kept by the server");
+    alice.sees(" by the server: not delivered yet, kept there");
     let mut bob = server.join("bob");
     bob.sees("--- 2 messages while you were away ---");
     assert!(bob.sees("alice: ").ends_with("alice: one"));
     assert!(bob.sees("alice: ").ends_with("alice: two"));
     bob.sees("--- that is all that was kept ---");
-    alice.sees("bob has your message now");
+    alice.sees("bob has your message now (message 1)");
+    alice.sees("bob has your message now (message 2)");
+    alice.types("why 1");
+    alice.sees("  message 1 to bob: delivered");
+    alice.types("why 3");
+    alice.sees("! there is no such message: your last one is 2");
 }
 
 #[test]

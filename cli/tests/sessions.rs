@@ -129,7 +129,7 @@ fn a_script_is_carried_out_to_its_end() {
         between,
         [
             "  delivered to alice",
-            "  not sent to nobody: there is no such user",
+            "  not sent to nobody: there is no such user (message 2)",
             "  online (1): alice",
             "No messages while you were away.",
         ]

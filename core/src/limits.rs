@@ -106,6 +106,10 @@ pub const LATER_MAX: Duration = Duration::from_secs(60);
 
 /// Texts that wait in a client for the server, and for each peer.
 pub const OUTBOX_MAX: usize = 1_000;
+/// Messages of the user's own that a client can tell of.
+pub const LEDGER_MAX: usize = 100;
+/// Attempts to send each of them that it can list; those before are counted.
+pub const LEDGER_ATTEMPTS_MAX: usize = 16;
 /// Connections on which a client has commands under way at once; more go together in the next one.
 pub const COMMAND_CONNECTIONS_MAX: usize = 8;
 /// People in an address book.

@@ -49,6 +49,11 @@ impl<K: Ord + Copy> Timers<K> {
         self.by_key.contains_key(&key)
     }
 
+    /// The deadline of `key`.
+    pub(crate) fn deadline(&self, key: K) -> Option<Timestamp> {
+        self.by_key.get(&key).copied()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()
     }

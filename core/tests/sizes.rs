@@ -32,6 +32,7 @@ fn a_client_counts_what_it_has() {
     let sizes = w.client(alice).sizes();
     let expected = client::sizes::Sizes {
         outbox: 2,
+        ledger: 3,
         callers: 2,
         questions: 1,
         peers: 1,

@@ -11,6 +11,7 @@ pub enum Command {
     Message,
     Broadcast,
     Private,
+    Why,
     Block,
     Unblock,
     Online,
@@ -36,7 +37,7 @@ struct Entry {
     details: &'static str,
 }
 
-const TABLE: [Entry; 15] = [
+const TABLE: [Entry; 16] = [
     Entry {
         command: Command::Message,
         word: "message",
@@ -62,6 +63,16 @@ It goes to all who are online now, except those who have blocked you.",
         details: "\
 It goes straight to USER without passing through the server, and works while
 the server is away. USER has to be in your address book: see getaddress.",
+    },
+    Entry {
+        command: Command::Why,
+        word: "why",
+        arguments: "[NUMBER]",
+        summary: "what became of your message, and why",
+        details: "\
+Your messages have numbers: 1 is the first one since this client was started.
+Without a number it is about the last one. You see each attempt to send it,
+which way it went, what came of that, and when it is tried again.",
     },
     Entry {
         command: Command::Block,

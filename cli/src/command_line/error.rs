@@ -45,6 +45,9 @@ pub enum LineError {
         /// Why it is none.
         why: InvalidName,
     },
+    /// Messages have numbers, and this is none.
+    #[error("no message has the number {0}: say why 3, or why alone for the last one")]
+    NoNumber(Echo),
     /// The text cannot be sent.
     #[error("{0}")]
     BadText(InvalidText),

@@ -9,6 +9,7 @@ mod error;
 
 use std::fmt;
 
+use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
 use simplechat_core::text::{InvalidText, Text};
 
@@ -39,6 +40,11 @@ pub enum Line {
         to: Name,
         /// What.
         text: Text,
+    },
+    /// What became of a message?
+    Why {
+        /// Which; without a number the last one.
+        message: Option<MessageNumber>,
     },
     /// Hear nothing of a user and be hidden from them.
     Block {
@@ -139,6 +145,10 @@ fn read(command: Command, rest: &str) -> Result<Line, LineError> {
             let (to, text) = user_and_text(command, rest)?;
             Line::Private { to, text }
         }
+        Command::Why => {
+            let message = message_number(rest)?;
+            Line::Why { message }
+        }
         Command::Block => {
             let user = user_alone(command, rest)?;
             Line::Block { user }
@@ -196,6 +206,18 @@ fn verify(rest: &str) -> Result<Line, LineError> {
     }
     nothing_more(Command::Verify, rest)?;
     Ok(Line::Verify { user })
+}
+
+/// Which message is meant, if not the last one.
+fn message_number(rest: &str) -> Result<Option<MessageNumber>, LineError> {
+    let (given, rest) = split_word(rest);
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let number = given.parse().map(MessageNumber);
+    let number = number.map_err(|_| LineError::NoNumber(Echo::new(given)))?;
+    nothing_more(Command::Why, rest)?;
+    Ok(Some(number))
 }
 
 /// The first word of a text, and what comes after the white space behind it.
@@ -289,6 +311,10 @@ impl fmt::Display for Line {
             Self::Message { to, text } => write_with(f, Command::Message, Some(to), text.as_str()),
             Self::Broadcast { text } => write_with(f, Command::Broadcast, None, text.as_str()),
             Self::Private { to, text } => write_with(f, Command::Private, Some(to), text.as_str()),
+            Self::Why { message } => {
+                let number = message.map(|number| number.to_string());
+                write_with(f, Command::Why, None, number.as_deref().unwrap_or(""))
+            }
             Self::Block { user } => write_with(f, Command::Block, Some(user), ""),
             Self::Unblock { user } => write_with(f, Command::Unblock, Some(user), ""),
             Self::Online => write_with(f, Command::Online, None, ""),

@@ -26,6 +26,8 @@ fn every_command_is_read() {
             line("message bob hi"),
             line("broadcast hi all"),
             line("private bob hi"),
+            line("why"),
+            line("why 3"),
             line("block bob"),
             line("unblock bob"),
             line("online"),
@@ -52,6 +54,10 @@ fn every_command_is_read() {
             Line::Private {
                 to: user,
                 text: text("hi")
+            },
+            Line::Why { message: None },
+            Line::Why {
+                message: Some(MessageNumber(3))
             },
             Line::Block { user },
             Line::Unblock { user },
@@ -139,6 +145,7 @@ fn the_help_fits_a_narrow_terminal() {
       message USER TEXT   tell USER something
       broadcast TEXT      tell everybody online something
       private USER TEXT   tell somebody in your address book, directly
+      why [NUMBER]        what became of your message, and why
       block USER          hear nothing from USER, and hide from them
       unblock USER        take a block back
       online              list who is online
@@ -153,6 +160,11 @@ fn the_help_fits_a_narrow_terminal() {
       logout              leave the chat
       y, n                say yes or no to the only question that is open
     "#);
+    assert!(help().lines().all(|line| line.len() <= 80));
+}
+
+#[test]
+fn the_help_of_each_command_fits_too() {
     let details: Vec<_> = Command::all().map(help_for).collect();
     insta::assert_snapshot!(details.join("\n\n"), @r#"
     message USER TEXT: tell USER something.
@@ -165,6 +177,11 @@ fn the_help_fits_a_narrow_terminal() {
     private USER TEXT: tell somebody in your address book, directly.
       It goes straight to USER without passing through the server, and works while
       the server is away. USER has to be in your address book: see getaddress.
+
+    why [NUMBER]: what became of your message, and why.
+      Your messages have numbers: 1 is the first one since this client was started.
+      Without a number it is about the last one. You see each attempt to send it,
+      which way it went, what came of that, and when it is tried again.
 
     block USER: hear nothing from USER, and hide from them.
       Nothing that USER writes or asks reaches you, and you look offline to USER.
@@ -211,10 +228,7 @@ fn the_help_fits_a_narrow_terminal() {
       What still waits is sent, then the server and the people in your address book
       are told that you leave.
     "#);
-    for line in help()
-        .lines()
-        .chain(details.iter().flat_map(|help| help.lines()))
-    {
+    for line in details.iter().flat_map(|help| help.lines()) {
         assert!(line.len() <= 80, "{line}");
     }
 }
@@ -286,6 +300,25 @@ fn errors_say_what_would_be_right() {
     "#);
 }
 
+#[test]
+fn messages_have_numbers() {
+    let shown = [
+        "why bob",
+        "why -1",
+        "why 99999999999999999999",
+        "why 3 4",
+        "wyh",
+    ]
+    .map(|typed| parse(typed).unwrap_err().to_string());
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    no message has the number "bob": say why 3, or why alone for the last one
+    no message has the number "-1": say why 3, or why alone for the last one
+    no message has the number "99999999999999999999": say why 3, or why alone for the last one
+    "4" is too much: the whole command is "why [NUMBER]"
+    there is no command "wyh": did you mean "why"?
+    "#);
+}
+
 fn any_line() -> impl Strategy<Value = Line> {
     let user = || "[a-z0-9][a-z0-9._-]{0,31}".prop_map(|text| name(&text));
     let sent = || {
@@ -298,6 +331,9 @@ fn any_line() -> impl Strategy<Value = Line> {
         (user(), sent()).prop_map(|(to, text)| Line::Message { to, text }),
         sent().prop_map(|text| Line::Broadcast { text }),
         (user(), sent()).prop_map(|(to, text)| Line::Private { to, text }),
+        prop::option::of(any::<u64>()).prop_map(|number| Line::Why {
+            message: number.map(MessageNumber)
+        }),
         user().prop_map(|user| Line::Block { user }),
         user().prop_map(|user| Line::Unblock { user }),
         Just(Line::Online),
@@ -342,7 +378,7 @@ proptest! {
 
     #[test]
     fn any_arguments_are_taken_or_explained(
-        place in 0usize..15,
+        place in 0usize..16,
         rest in "[ \t]{0,2}[a-z/:\u{1b}\u{202e}\u{301}\n]{0,40}[ ]?\\PC{0,40}",
     ) {
         let word = Command::all().nth(place).unwrap().word();

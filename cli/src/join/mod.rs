@@ -418,6 +418,7 @@ fn command(line: Line) -> Option<Command> {
         Line::GetAddress { user } => Command::GetAddress { user },
         Line::RemoveAddress { user } => Command::RemoveAddress { user },
         Line::AddressBook => Command::AddressBook,
+        Line::Why { message } => Command::Why { message },
         Line::Verify { user } => Command::Verify { user },
         Line::MarkVerified { user } => Command::MarkVerified { user },
         Line::Accept { user } => Command::Answer {

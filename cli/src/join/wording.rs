@@ -3,6 +3,8 @@
 //! Lines that start with a time are what people wrote; with `*` what happened to others; with `!` what went wrong; with
 //! two blanks what came of the user's own commands. What others wrote is cleaned here, and nowhere else.
 
+mod ledger;
+
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -13,6 +15,7 @@ use simplechat_core::client::event::{
     AwayCause, BookEntry, End, Event, GoneCause, KeyMismatch, MessageEvent, Occasion, PeerEvent,
     PeerReach, SessionEvent, Verification,
 };
+use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
 use simplechat_core::safety_code::SafetyCode;
 use simplechat_core::text::Text;
@@ -45,13 +48,25 @@ impl Clock {
 
     /// The time of day, with the date unless it is today.
     fn show(&self, time: WallTime) -> String {
+        self.show_as(time, "%H:%M")
+    }
+
+    /// The same to the second, for what follows closely.
+    fn show_exactly(&self, time: WallTime) -> String {
+        self.show_as(time, "%H:%M:%S")
+    }
+
+    fn show_as(&self, time: WallTime, time_of_day: &str) -> String {
         let moment = i64::try_from(time.0)
             .ok()
             .and_then(|millis| Timestamp::from_millisecond(millis).ok())
             .map(|moment| moment.to_zoned(self.zone.clone()));
         match moment {
-            Some(moment) if moment.date() == self.today => moment.strftime("%H:%M").to_string(),
-            Some(moment) => moment.strftime("%Y-%m-%d %H:%M").to_string(),
+            Some(moment) if moment.date() == self.today => moment.strftime(time_of_day).to_string(),
+            Some(moment) => {
+                let day = moment.date();
+                format!("{day} {}", moment.strftime(time_of_day))
+            }
             None => "at some time".into(),
         }
     }
@@ -63,13 +78,21 @@ pub(super) fn say(event: &Event, clock: &Clock) -> Option<String> {
         Event::Session(event) => session(event),
         Event::Message(event) => message(event, clock),
         Event::Peer(event) => peer(event),
-        Event::Outcome { operation, outcome } => return outcome_of(operation, *outcome),
+        Event::Outcome {
+            number,
+            operation,
+            outcome,
+        } => {
+            let number = number.filter(|_| leaves_open(*outcome));
+            outcome_of(operation, *outcome).map(|said| numbered(said, number))?
+        }
         Event::Presence { user, presence } => match presence {
             Presence::Online => format!("* {user} is online"),
             Presence::Offline => format!("* {user} is offline"),
         },
         Event::Online { users } => online(users),
         Event::AddressBook { entries } => address_book(entries),
+        Event::Ledger(entry) => ledger::say(entry, clock),
         Event::SafetyCode {
             peer,
             code,
@@ -146,7 +169,9 @@ fn message(event: &MessageEvent, clock: &Clock) -> String {
         MessageEvent::PrivateWaiting { to } => {
             format!("  {to} cannot be reached now: private messages to {to} wait")
         }
-        MessageEvent::Delivered { to } => format!("  {to} has your message now"),
+        MessageEvent::Delivered { to, number } => {
+            numbered(format!("  {to} has your message now"), *number)
+        }
         MessageEvent::Undelivered { to, count } => format!(
             "! The server ends before it could deliver {} to {to}.",
             messages(*count)
@@ -261,6 +286,25 @@ fn written(clock: &Clock, sent: WallTime, from: Name, how: &str, text: &Text) ->
     let time = clock.show(sent);
     let text = clean_block(text.as_str(), INDENT);
     format!("[{time}] {from}{how}: {text}")
+}
+
+/// Whether a user may want to ask for more, and so is told the number of their message.
+const fn leaves_open(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Stored | Outcome::Refused(_) => true,
+        Outcome::Broadcast {
+            stored, refused, ..
+        } => stored > 0 || refused > 0,
+        Outcome::Delivered | Outcome::Asked | Outcome::Done => false,
+    }
+}
+
+/// What is said of a message, with its number.
+fn numbered(said: String, number: Option<MessageNumber>) -> String {
+    match number {
+        Some(number) => format!("{said} (message {number})"),
+        None => said,
+    }
 }
 
 fn outcome_of(operation: &Operation, outcome: Outcome) -> Option<String> {

@@ -5,6 +5,9 @@ use simplechat_core::client::event::{
     AwayCause, BookEntry, End, Event, GoneCause, KeyMismatch, MessageEvent, Occasion, PeerEvent,
     PeerReach, SessionEvent, Verification,
 };
+use simplechat_core::client::ledger::{
+    Addressee, AttemptResult, Entry, MessageNumber, MessageState, NextTry, Route,
+};
 use simplechat_core::wire::EndReason;
 use simplechat_core::wire::push::{Audience, Presence};
 use simplechat_core::wire::request::{Operation, Outcome};
@@ -38,6 +41,9 @@ pub fn parse(line: &str) -> Command {
         "getaddress" => Command::GetAddress { user: user() },
         "removeaddress" => Command::RemoveAddress { user: user() },
         "addressbook" => Command::AddressBook,
+        "why" => Command::Why {
+            message: (!rest.is_empty()).then(|| MessageNumber(rest.parse().expect("a number"))),
+        },
         "verify" if text == "ok" => Command::MarkVerified { user: user() },
         "verify" => Command::Verify { user: user() },
         "accept" | "deny" => Command::Answer {
@@ -70,6 +76,10 @@ pub fn show_command(command: &Command) -> String {
         Command::GetAddress { user } => format!("getaddress {user}"),
         Command::RemoveAddress { user } => format!("removeaddress {user}"),
         Command::AddressBook => "addressbook".into(),
+        Command::Why { message: None } => "why".into(),
+        Command::Why {
+            message: Some(number),
+        } => format!("why {number}"),
         Command::Verify { user } => format!("verify {user}"),
         Command::MarkVerified { user } => format!("verify {user} ok"),
         Command::Answer {
@@ -94,7 +104,9 @@ pub fn show_event(event: &Event) -> String {
         Event::Session(event) => show_session(event),
         Event::Message(event) => show_message(event),
         Event::Peer(event) => show_peer(event),
-        Event::Outcome { operation, outcome } => {
+        Event::Outcome {
+            operation, outcome, ..
+        } => {
             format!("{}: {}", show_operation(operation), show_outcome(outcome))
         }
         Event::Presence { user, presence } => match presence {
@@ -109,11 +121,69 @@ pub fn show_event(event: &Event) -> String {
             let entries: Vec<_> = entries.iter().map(show_entry).collect();
             format!("book: {}", entries.join(", "))
         }
+        Event::Ledger(entry) => show_ledger(entry),
         Event::SafetyCode {
             peer,
             code,
             verification,
         } => format!("code with {peer}{}: {code}", show_mark(*verification)),
+    }
+}
+
+fn show_ledger(entry: &Entry) -> String {
+    let to = match entry.to {
+        Addressee::User(to) => to.to_string(),
+        Addressee::Everyone => "all".into(),
+        Addressee::Peer(to) => format!("{to} privately"),
+    };
+    let mut shown = format!("{} to {to}: {}", entry.number, show_state(entry.state));
+    if entry.earlier > 0 {
+        shown += &format!("; {} earlier", entry.earlier);
+    }
+    for attempt in &entry.attempts {
+        let route = match attempt.route {
+            Route::Server => "server",
+            Route::HeldLink => "held link",
+            Route::Direct => "direct",
+        };
+        shown += &format!("; {route}: {}", show_result(attempt.result));
+    }
+    match entry.next {
+        Some(NextTry::In { seconds }) => shown + &format!("; next in {seconds} s"),
+        Some(next) => shown + &format!("; next {next:?}"),
+        None => shown,
+    }
+}
+
+fn show_state(state: MessageState) -> String {
+    match state {
+        MessageState::Waiting => "waiting".into(),
+        MessageState::Delivered => "delivered".into(),
+        MessageState::Stored => "stored".into(),
+        MessageState::Broadcast {
+            delivered,
+            stored,
+            refused,
+        } => show_outcome(&Outcome::Broadcast {
+            delivered,
+            stored,
+            refused,
+        }),
+        MessageState::Refused(refusal) => format!("refused, {refusal}"),
+        MessageState::GivenUp => "given up".into(),
+    }
+}
+
+fn show_result(result: AttemptResult) -> String {
+    match result {
+        AttemptResult::UnderWay => "under way".into(),
+        AttemptResult::NotConnected(failure) => failure.to_string(),
+        AttemptResult::ConnectionLost => "connection lost".into(),
+        AttemptResult::SessionOver => "session over".into(),
+        AttemptResult::Undecided => "undecided".into(),
+        AttemptResult::Later => "later".into(),
+        AttemptResult::NotFound => "not found".into(),
+        AttemptResult::Settled(state) => show_state(state),
     }
 }
 
@@ -170,7 +240,7 @@ fn show_message(event: &MessageEvent) -> String {
         }
         MessageEvent::PrivateDelivered { to } => format!("private to {to}: delivered"),
         MessageEvent::PrivateWaiting { to } => format!("private to {to}: waiting"),
-        MessageEvent::Delivered { to } => format!("delivered later to {to}"),
+        MessageEvent::Delivered { to, .. } => format!("delivered later to {to}"),
         MessageEvent::Undelivered { to, count } => format!("undelivered to {to}: {count}"),
     }
 }

@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::limits::{ADDRESS_BOOK_MAX, OUTBOX_MAX, VERIFIED_MAX};
+use super::ledger::MessageNumber;
+use crate::limits::{ADDRESS_BOOK_MAX, LEDGER_MAX, OUTBOX_MAX, VERIFIED_MAX};
 use crate::name::Name;
 use crate::text::{Password, Text};
 
@@ -68,6 +69,11 @@ pub enum Command {
     MarkVerified {
         /// With whom.
         user: Name,
+    },
+    /// What became of a message of the user's own?
+    Why {
+        /// Which; without a number the last one.
+        message: Option<MessageNumber>,
     },
     /// Answer a user who asked for the address.
     Answer {
@@ -142,6 +148,23 @@ pub enum Rejected {
     /// There is no more room.
     #[error("{VERIFIED_MAX} people are marked as verified, and there is no place for more")]
     TooManyVerified,
+    /// There is no message to tell of.
+    #[error("you have not written anything yet")]
+    NothingWritten,
+    /// There never was such a message.
+    #[error("there is no such message: your last one is {last}, and the first one was 1")]
+    NoSuchMessage {
+        /// The last one.
+        last: MessageNumber,
+    },
+    /// There was, and it is forgotten.
+    #[error(
+        "that was too long ago: only the last {LEDGER_MAX} messages are remembered, from {oldest} on"
+    )]
+    MessageLongAgo {
+        /// The first one that is remembered.
+        oldest: MessageNumber,
+    },
     /// The user has not asked.
     #[error("{0} has not asked for your address, or the question is open no more")]
     NoQuestion(Name),

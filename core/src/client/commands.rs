@@ -3,6 +3,7 @@
 use super::command::{Command, Consent, Rejected};
 use super::event::{Event, GoneCause, MessageEvent};
 use super::leaving::Phase;
+use super::ledger::{Addressee, Key};
 use super::link::State;
 use super::{Client, outbox};
 use crate::name::Name;
@@ -75,6 +76,7 @@ impl Client {
                 self.check_other(user)?;
                 self.mark_verified(user)
             }
+            Command::Why { message } => self.tell_why(message),
             Command::Answer { user, consent } => self.answer_question(user, consent),
             Command::BareAnswer(consent) => {
                 let user = self.questions.beyond_doubt(self.clock.at)?;
@@ -118,9 +120,15 @@ impl Client {
 
     /// Hands an operation to the outbox. It is sent at once, or when the server is back.
     fn submit(&mut self, operation: Operation) -> Result<(), Rejected> {
-        self.outbox
+        let message = Addressee::of(&operation);
+        let seq = self
+            .outbox
             .push(operation)
             .map_err(|outbox::Full| Rejected::OutboxFull)?;
+        if let Some(to) = message {
+            self.ledger
+                .written(Key::Operation(seq), to, self.clock.wall);
+        }
         self.flush();
         Ok(())
     }
@@ -204,6 +212,8 @@ impl Client {
             .get_mut(to)
             .ok_or(Rejected::NotInAddressBook(to))?;
         peer.push(message).map_err(|_| Rejected::OutboxFull)?;
+        let (key, to_peer) = (Key::Private(self.next_private), Addressee::Peer(to));
+        self.ledger.written(key, to_peer, self.clock.wall);
         self.next_private = self.next_private.next();
         let tell = (peer.is_resting || peer.is_elsewhere)
             && !core::mem::replace(&mut peer.told_waiting, true);

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 
 use super::Client;
 use super::event::AwayCause;
+use super::ledger::AttemptResult;
 use super::link::Exchange;
 use crate::channel::{Answering, Calling, Channel};
 use crate::id::{IntroductionId, Seq, SessionId};
@@ -294,6 +295,7 @@ impl Client {
             }
             Some(Connection::Greeting { greeting, .. }) => self.on_greeting_failed(&greeting),
             Some(Connection::PeerDelivery { introduction, .. }) => {
+                self.ledger.lost(conn, AttemptResult::from(cause));
                 self.on_peer_delivery_failed(introduction, conn);
             }
             Some(

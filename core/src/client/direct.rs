@@ -67,6 +67,9 @@ impl Client {
         let was = self.peer_keys.meet(peer, key)?;
         let entry = self.book.get_mut(peer);
         let entry = entry.filter(|_| was == Verification::Verified);
+        if entry.is_some() {
+            self.ledger.given_up(peer);
+        }
         Some(PeerEvent::KeyChanged {
             peer,
             was,
@@ -96,6 +99,7 @@ impl Client {
     pub(super) fn remove_peer(&mut self, peer: Name, cause: GoneCause) -> Option<PeerEvent> {
         let removed = self.book.remove(peer)?;
         self.timers.cancel(TimerKind::Peer(peer));
+        self.ledger.given_up(peer);
         let undelivered = removed.waiting();
         self.part(removed, cause);
         Some(PeerEvent::PeerGone {
@@ -168,6 +172,8 @@ impl Client {
         if let Some(peer) = self.book.get_mut(name) {
             peer.sending(conn);
         }
+        self.ledger
+            .sent_to_peer(name, through, self.clock.wall, conn);
         self.send(conn, bytes);
     }
 
@@ -215,6 +221,7 @@ impl Client {
             if let Some((at, mismatch)) = met_instead {
                 self.tell_mismatch(introduction, at, mismatch);
             }
+            self.ledger.not_found(name, self.clock.wall);
             self.on_peer_not_found(name);
         }
     }
@@ -290,6 +297,7 @@ impl Client {
             return;
         };
         let to = peer.name;
+        self.ledger.taken(to, through, self.clock.wall);
         for _ in 0..peer.delivered(through) {
             self.event(MessageEvent::PrivateDelivered { to });
         }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use super::ledger::{Entry, MessageNumber};
 use crate::key::PublicKey;
 use crate::machine::ConnectFailure;
 use crate::name::Name;
@@ -25,6 +26,8 @@ pub enum Event {
     Peer(PeerEvent),
     /// The final word on a command.
     Outcome {
+        /// Which of the user's messages it was, if it was one of the latest.
+        number: Option<MessageNumber>,
         /// What was asked.
         operation: Operation,
         /// What came of it.
@@ -47,6 +50,8 @@ pub enum Event {
         /// The entries, by name.
         entries: Vec<BookEntry>,
     },
+    /// What became of a message.
+    Ledger(Entry),
     /// What the user and a peer compare by voice.
     SafetyCode {
         /// Who.
@@ -156,6 +161,8 @@ pub enum MessageEvent {
     Delivered {
         /// Where.
         to: Name,
+        /// Which of the user's messages it was, if it was one of the latest.
+        number: Option<MessageNumber>,
     },
     /// The server has ended with undelivered messages.
     Undelivered {

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::connection::Connection;
 use super::event::{AwayCause, Event, SessionEvent};
+use super::ledger::{AttemptResult, Key, Route};
 use super::link::{Errand, Exchange};
 use super::outbox::{Answered, Done};
 use super::{Client, TimerKind};
@@ -88,6 +89,10 @@ impl Client {
         let Some(session) = self.link.session.as_ref().map(|s| s.channel.id()) else {
             return;
         };
+        let route = match self.link.held {
+            Some(_) => Route::HeldLink,
+            None => Route::Server,
+        };
         let exchange = Exchange { session, errand };
         let deframer = Deframer::default();
         let conn = self.dial_server(to, Connection::Request { exchange, deframer });
@@ -107,7 +112,10 @@ impl Client {
                 after: query.users.last().copied(),
             });
         }
-        self.outbox.send(self.clock.at, &mut payload, conn);
+        let (ledger, now) = (&mut self.ledger, self.clock);
+        self.outbox.send(now.at, &mut payload, conn, |seq| {
+            ledger.sent(Key::Operation(seq), now.wall, route, conn);
+        });
         if let Some(session) = &mut self.link.session {
             let bytes = session.channel.seal_call(payload.as_bytes());
             let is_used_up = session.channel.frames() >= SESSION_FRAMES_MAX;
@@ -141,6 +149,7 @@ impl Client {
                     outcome: Outcome::Refused(Refusal::Later { milliseconds }),
                 }) => {
                     let until = self.later(milliseconds);
+                    self.ledger.put_off(Key::Operation(seq), conn);
                     if self.outbox.put_off(seq, conn, until) {
                         self.event(SessionEvent::Slowed);
                     }
@@ -148,6 +157,8 @@ impl Client {
                 Ok(Answer::Outcome { seq, outcome }) => {
                     let frame = opened.counter;
                     self.outbox.answered(seq, Answered { outcome, frame });
+                    self.ledger
+                        .answered(Key::Operation(seq), self.clock.wall, outcome);
                 }
                 Ok(Answer::Online { query, users, more }) => {
                     self.on_online_page(query, users.as_slice(), more);
@@ -170,6 +181,9 @@ impl Client {
         self.give_answers();
         let left_open = self.outbox.connection_over(conn);
         self.query_lost_on(conn);
+        if left_open {
+            self.ledger.lost(conn, AttemptResult::Undecided);
+        }
         if stopping {
             self.on_server_stopping();
         } else if moved && self.has_stayed() {
@@ -209,6 +223,7 @@ impl Client {
             self.connections.remove(&conn);
             self.close(conn);
             self.outbox.connection_over(conn);
+            self.ledger.lost(conn, AttemptResult::SessionOver);
             self.query_lost_on(conn);
             self.lose_session();
             self.log_in_again();
@@ -219,6 +234,7 @@ impl Client {
 
     pub(super) fn on_request_lost(&mut self, conn: ConnId, exchange: &Exchange, cause: AwayCause) {
         self.outbox.connection_over(conn);
+        self.ledger.lost(conn, AttemptResult::from(cause));
         self.query_lost_on(conn);
         let is_current = self
             .link
@@ -234,6 +250,7 @@ impl Client {
     fn give_answers(&mut self) {
         while let Some(done) = self.outbox.pop_answered() {
             self.note_consent(&done);
+            let number = self.ledger.number(Key::Operation(done.seq));
             let Done {
                 operation, answer, ..
             } = done;
@@ -252,7 +269,11 @@ impl Client {
                 _ => {}
             }
             let outcome = answer.outcome;
-            self.event(Event::Outcome { operation, outcome });
+            self.event(Event::Outcome {
+                number,
+                operation,
+                outcome,
+            });
         }
     }
 

@@ -236,6 +236,7 @@ impl Client {
         self.inbox.start_session();
         self.await_kept(welcome.kept);
         self.outbox.send_all_again();
+        self.ledger.session_over();
         self.query_again();
         self.on_server_heard();
         if let (Some(user), Some(occasion)) = (self.user, occasion) {

@@ -1,11 +1,12 @@
 //! The client's machine: one user's session with the server, their address book, and what they are shown.
 //!
 //! Each thing has its module: `outbox` (what the user wished, until the server has answered it), `inbox` (what is shown,
-//! each message once), `questions` (who asks for the user's address), `consents` (whom the user has agreed to be introduced to), `address_book` (who may be written to directly).
+//! each message once), `ledger` (what became of the user's messages), `questions` (who asks for the user's address), `consents` (whom the user has agreed to be introduced to), `address_book` (who may be written to directly).
 //! The rest composes them:
 //!
 //! ```text
 //! commands ── wishes of the user
+//!          └ why ── what became of a message, and what comes next
 //! link ─ login ───── getting a session, and getting it back when the server was away
 //!      └ exchange ── requests to the server and its answers
 //! listener ─ pushes ── what the server says by dialling us
@@ -20,6 +21,7 @@
 pub mod command;
 pub mod config;
 pub mod event;
+pub mod ledger;
 pub mod sizes;
 
 mod address_book;
@@ -44,6 +46,7 @@ mod peer_sessions;
 mod pushes;
 mod questions;
 mod verifying;
+mod why;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -75,6 +78,7 @@ use exchange::OnlineQuery;
 use former::FormerPeers;
 use inbox::Inbox;
 use leaving::Phase;
+use ledger::Ledger;
 use link::Link;
 use outbox::Outbox;
 use peer_keys::PeerKeys;
@@ -200,6 +204,7 @@ pub struct Client {
     password: Option<Password>,
     link: Link,
     outbox: Outbox,
+    ledger: Ledger,
     query: Option<OnlineQuery>,
     queries: u32,
     inbox: Inbox,
@@ -246,6 +251,7 @@ impl Client {
             password: None,
             link: Link::new(),
             outbox: Outbox::new(),
+            ledger: Ledger::new(),
             query: None,
             queries: 0,
             inbox: Inbox::new(),

@@ -55,6 +55,7 @@ pub(super) struct Answered {
 /// An operation that is done with.
 #[derive(Debug)]
 pub(super) struct Done {
+    pub(super) seq: Seq,
     pub(super) operation: Operation,
     pub(super) answer: Answered,
     /// Whether it was a yes to an introduction that has come already.
@@ -83,7 +84,8 @@ impl Outbox {
         }
     }
 
-    pub(super) fn push(&mut self, operation: Operation) -> Result<(), Full> {
+    /// Takes an operation, and gives its number.
+    pub(super) fn push(&mut self, operation: Operation) -> Result<Seq, Full> {
         if self.open.len() >= OUTBOX_MAX {
             return Err(Full);
         }
@@ -95,9 +97,10 @@ impl Outbox {
             is_settled: false,
             has_introduced: false,
         };
-        self.open.insert(self.next, outgoing);
-        self.next = self.next.next();
-        Ok(())
+        let seq = self.next;
+        self.open.insert(seq, outgoing);
+        self.next = seq.next();
+        Ok(seq)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -124,9 +127,26 @@ impl Outbox {
             .map(|(_, outgoing)| outgoing.not_before)
     }
 
-    /// Puts what can be sent into a frame, in order, as far as it fits. What follows something that was put off would be
-    /// put off too.
-    pub(super) fn send(&mut self, now: Timestamp, payload: &mut Payload, conn: ConnId) {
+    /// Before which time an operation is not sent, if nothing is under way for it: what follows something that was put off would
+    /// be put off too.
+    pub(super) fn waits_until(&self, seq: Seq) -> Option<Timestamp> {
+        self.open.get(&seq).filter(|own| own.is_unsent())?;
+        self.open
+            .range(..=seq)
+            .filter(|(_, outgoing)| outgoing.is_unsent())
+            .map(|(_, outgoing)| outgoing.not_before)
+            .max()
+    }
+
+    /// Puts what can be sent into a frame, in order, as far as it fits, and says of each that it is sent. What follows
+    /// something that was put off would be put off too.
+    pub(super) fn send(
+        &mut self,
+        now: Timestamp,
+        payload: &mut Payload,
+        conn: ConnId,
+        mut sent: impl FnMut(Seq),
+    ) {
         let seq = self.lowest_unanswered();
         payload.push(&Request::LowestUnanswered { seq });
         let end = self.window_end();
@@ -140,6 +160,7 @@ impl Outbox {
             }
             payload.push_encoded(&item);
             outgoing.on = Some(conn);
+            sent(seq);
         }
     }
 
@@ -154,10 +175,12 @@ impl Outbox {
     /// Takes out the next operation that is done with: answers are given in the order of the wishes.
     pub(super) fn pop_answered(&mut self) -> Option<Done> {
         let first = self.open.first_entry()?;
+        let seq = *first.key();
         let answer = first.get().answer?;
         let outgoing = first.remove();
         self.is_slowed &= !self.open.is_empty();
         Some(Done {
+            seq,
             operation: outgoing.operation,
             answer,
             has_introduced: outgoing.has_introduced,

@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::connection::Connection;
 use super::event::{End, Event, MessageEvent, PeerEvent, SessionEvent};
 use super::inbox::{Receipt, Route, Sender, Showing};
+use super::ledger::Key;
 use super::{Client, Effect, Output, TimerKind};
 use crate::channel::Counter;
 use crate::id::{BatchNumber, EffectId, SessionId};
@@ -158,7 +159,12 @@ impl Client {
                 self.timers.cancel(TimerKind::Kept);
                 Some(MessageEvent::KeptEnd.into())
             }
-            Push::Delivered { to, .. } => Some(MessageEvent::Delivered { to }.into()),
+            Push::Delivered { seq, to } => {
+                let key = Key::Operation(seq);
+                self.ledger.arrived(key, self.clock.wall);
+                let number = self.ledger.number(key);
+                Some(MessageEvent::Delivered { to, number }.into())
+            }
             Push::Undelivered { to, count } => Some(MessageEvent::Undelivered { to, count }.into()),
             Push::Presence { user, presence } => Some(Event::Presence { user, presence }),
             Push::AddressAsked { by, expires_in_ms } => {

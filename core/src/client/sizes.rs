@@ -9,6 +9,8 @@ use super::connection::Connection;
 pub struct Sizes {
     /// Wishes that the server has not answered.
     pub outbox: usize,
+    /// Messages of the user's own that can be told of.
+    pub ledger: usize,
     /// Connections, accepted and dialled.
     pub connections: usize,
     /// Calls among them that wait for keys.
@@ -48,6 +50,7 @@ impl Client {
         let is_parked = |conn: &&Connection| conn.parked_from().is_some();
         Sizes {
             outbox: self.outbox.len(),
+            ledger: self.ledger.len(),
             connections: self.connections.len(),
             parked: self.connections.values().filter(is_parked).count(),
             callers: self.callers.len(),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use arbitrary::{Result, Unstructured};
 use simplechat_core::client::command::{Command, Consent};
+use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::id::{BatchNumber, InstanceId, IntroductionId, LoginNumber, QueryNumber, Seq};
 use simplechat_core::key::StaticKey;
 use simplechat_core::limits::COOKIE_LEN;
@@ -378,9 +379,14 @@ pub(crate) fn command(u: &mut Unstructured<'_>) -> Result<Command> {
         8 => Command::BareAnswer(*u.choose(&consents)?),
         9 if u.ratio(1, 8)? => Command::Leave,
         10 if u.ratio(1, 8)? => Command::EndOfInput,
-        11..=13 => Command::Private {
+        11..=12 => Command::Private {
             to: name(u)?,
             text: text(u)?,
+        },
+        13 => Command::Why {
+            message: u
+                .arbitrary::<Option<u8>>()?
+                .map(|n| MessageNumber(n.into())),
         },
         _ => Command::Message {
             to: name(u)?,

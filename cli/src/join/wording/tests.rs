@@ -5,19 +5,19 @@ use simplechat_core::machine::ConnectFailure;
 
 use super::*;
 
-fn clock() -> Clock {
+pub(super) fn clock() -> Clock {
     Clock {
         zone: TimeZone::UTC,
         today: Date::constant(2027, 1, 15),
     }
 }
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
 /// 2027-01-15 08:00 UTC.
-const NOW: WallTime = WallTime(1_800_000_000_000);
+pub(super) const NOW: WallTime = WallTime(1_800_000_000_000);
 
 /// What is said of events of all kinds, a line each.
 macro_rules! said {
@@ -66,8 +66,15 @@ fn messages() {
 }
 
 fn outcome(operation: &Operation, outcome: Outcome) -> Event {
-    let operation = operation.clone();
-    Event::Outcome { operation, outcome }
+    let is_message = matches!(
+        operation,
+        Operation::Message { .. } | Operation::Broadcast { .. }
+    );
+    Event::Outcome {
+        number: is_message.then_some(MessageNumber(7)),
+        operation: operation.clone(),
+        outcome,
+    }
 }
 
 #[test]
@@ -118,7 +125,11 @@ fn outcomes() {
         refused(&Operation::RemoveAddress { user }, Refusal::NotIntroduced),
         MessageEvent::PrivateDelivered { to },
         MessageEvent::PrivateWaiting { to },
-        MessageEvent::Delivered { to },
+        MessageEvent::Delivered {
+            to,
+            number: Some(MessageNumber(7)),
+        },
+        MessageEvent::Delivered { to, number: None },
     ]);
 }
 

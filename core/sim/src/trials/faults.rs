@@ -235,6 +235,7 @@ impl Planted {
                 Event::Outcome {
                     operation: Operation::Message { .. },
                     outcome,
+                    ..
                 },
             ) => {
                 if matches!(outcome, Outcome::Refused(_)) {

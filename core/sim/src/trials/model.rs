@@ -372,6 +372,7 @@ impl Model {
             Command::Leave | Command::EndOfInput => client.life = Life::Leaving,
             Command::Login { .. }
             | Command::AddressBook
+            | Command::Why { .. }
             | Command::Verify { .. }
             | Command::MarkVerified { .. } => {}
         }
@@ -447,6 +448,7 @@ impl Model {
             | Event::Message(_)
             | Event::Presence { .. }
             | Event::AddressBook { .. }
+            | Event::Ledger(_)
             | Event::SafetyCode { .. } => {}
         }
     }

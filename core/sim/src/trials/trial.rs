@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use simplechat_core::client::command::{Command, Consent};
+use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
 use simplechat_core::server;
 use simplechat_core::text::{Password, Text};
@@ -33,6 +34,9 @@ pub struct Figures {
 
 /// Tables are looked at each so many steps.
 const STEPS_A_MEASURE: u64 = 128;
+
+/// Of so many of their messages everybody asks what became of them.
+const WHYS: u64 = 30;
 
 /// Every text begins like this,
 const LETTER: &str = "letter-";
@@ -447,6 +451,7 @@ impl<'a> Trial<'a> {
         let now = self.world.moment().at;
         self.checker.set_climate(Climate::Kind(now));
         self.look()?;
+        self.ask_why();
         self.pass(self.plan.longest_rest())?;
         self.talk();
         self.pass(Duration::from_secs(90))?;
@@ -455,10 +460,21 @@ impl<'a> Trial<'a> {
                 let _ = self.world.command(client, command);
             }
         }
+        self.ask_why();
         self.pass(Duration::from_secs(10))?;
         self.check_quiet()?;
         self.measure(Occasion::Rest)?;
         self.checker.rest(self.world.moment().at)
+    }
+
+    /// Everybody asks what became of their messages.
+    fn ask_why(&mut self) {
+        for client in self.running() {
+            for number in 1..=WHYS {
+                let message = Some(MessageNumber(number));
+                let _ = self.world.command(client, Command::Why { message });
+            }
+        }
     }
 
     fn mend(&mut self) {

@@ -20,7 +20,7 @@ fn say(outbox: &mut Outbox, text: &str) {
 /// What goes into a frame: the numbers, with a mark at those that only fill their place.
 fn send(outbox: &mut Outbox, conn: ConnId) -> Vec<(u64, bool)> {
     let mut payload = Payload::default();
-    outbox.send(NOW, &mut payload, conn);
+    outbox.send(NOW, &mut payload, conn, |_| {});
     Items::new(payload.as_bytes())
         .filter_map(|item| {
             let Request::Submit { seq, operation } = decode(item.unwrap()).unwrap() else {

@@ -78,6 +78,7 @@ pub(super) fn check_client(sizes: client::sizes::Sizes, occasion: Occasion) -> C
         "a client",
         &[
             ("outbox", sizes.outbox, limits::OUTBOX_MAX),
+            ("ledger", sizes.ledger, limits::LEDGER_MAX),
             ("parked", sizes.parked, limits::PARKED_MAX),
             ("callers", sizes.callers, limits::GREETING_SOURCES_MAX),
             ("questions", sizes.questions, limits::QUESTIONS_MAX),

@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
+use simplechat_core::client::ledger::{Addressee, Entry, MessageState};
 use simplechat_core::name::Name;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
 use super::{Check, Promise, Sight, Watcher, promise};
+use crate::trials::model::letters::Letter;
 use crate::trials::model::{Client, Model, Op};
 
 #[derive(Debug)]
@@ -19,7 +21,9 @@ impl Watcher for Words {
             return Ok(());
         };
         match sight.event {
-            Event::Outcome { operation, outcome } => {
+            Event::Outcome {
+                operation, outcome, ..
+            } => {
                 let op = client.next_op().ok_or_else(|| {
                     (
                         Promise::OneFinalWord,
@@ -50,6 +54,7 @@ impl Watcher for Words {
                 );
                 Ok(())
             }
+            Event::Ledger(entry) => check_ledger(&sight, client, entry, model),
             Event::Peer(event) => check_given_up(user, client, event),
             Event::Session(SessionEvent::Ended { unsent, .. }) => {
                 let open = client
@@ -96,6 +101,52 @@ fn check_given_up(user: Name, client: &Client, event: &PeerEvent) -> Check {
         "{user} is told that {undelivered} private texts to {peer} are undelivered, and {waiting} are: {event:?}"
     );
     Ok(())
+}
+
+/// Whether the ledger says of a text what its author was told, or what has come since.
+fn check_ledger(sight: &Sight<'_>, client: &Client, entry: &Entry, model: &Model) -> Check {
+    let written = |letter: &&Letter| letter.by == sight.client;
+    let place = usize::try_from(entry.number.0 - 1).unwrap_or(usize::MAX);
+    let letter = model.letters.iter().filter(written).nth(place);
+    let agrees = letter.is_some_and(|letter| match (entry.to, letter.word) {
+        (Addressee::Peer(to), _) => {
+            let id = model.letters.find(&letter.text);
+            let waiting = client.privates.get(&to);
+            let waits = waiting.is_some_and(|waiting| id.is_some_and(|id| waiting.contains(&id)));
+            waits == (entry.state == MessageState::Waiting)
+                && (letter.delivered || entry.state != MessageState::Delivered)
+        }
+        (_, Some((_, outcome))) => agrees_with_word(entry.state, outcome),
+        (_, None) => true,
+    });
+    promise!(
+        agrees,
+        OneFinalWord,
+        "{} is told that {entry:?}, and it was {letter:?}",
+        sight.user
+    );
+    Ok(())
+}
+
+fn agrees_with_word(state: MessageState, word: Outcome) -> bool {
+    match (state, word) {
+        (MessageState::Delivered, Outcome::Delivered | Outcome::Stored)
+        | (MessageState::Stored, Outcome::Stored) => true,
+        (MessageState::Refused(known), Outcome::Refused(told)) => known == told,
+        (
+            MessageState::Broadcast {
+                delivered,
+                stored,
+                refused,
+            },
+            Outcome::Broadcast {
+                delivered: has_it,
+                stored: is_kept,
+                refused: is_full,
+            },
+        ) => (delivered, stored, refused) == (has_it, is_kept, is_full),
+        _ => false,
+    }
 }
 
 /// Whether the final word can be true.
