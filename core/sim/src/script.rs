@@ -123,6 +123,7 @@ fn show_session(event: &SessionEvent) -> String {
             user,
             kept,
             occasion,
+            time: _,
         } => {
             let again = match occasion {
                 Occasion::First => "",

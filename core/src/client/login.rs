@@ -244,6 +244,7 @@ impl Client {
                 user,
                 kept,
                 occasion,
+                time: welcome.time,
             });
         }
         self.plan_heartbeat();
