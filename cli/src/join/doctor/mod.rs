@@ -327,10 +327,12 @@ fn failure_of(item: &Item) -> Option<Failure> {
     let Item::Event(event @ Event::Session(session)) = item else {
         return None;
     };
-    let exit = match session {
-        SessionEvent::LoginRefused { .. } => Exit::LoginRefused,
-        SessionEvent::Ended { .. } => Exit::Unreachable,
-        _ => return None,
+    let exit = if matches!(session, SessionEvent::LoginRefused { .. }) {
+        Exit::LoginRefused
+    } else if matches!(session, SessionEvent::Ended { .. }) {
+        Exit::Unreachable
+    } else {
+        return None;
     };
     let said = wording::say(event, &wording::Clock::now()).unwrap_or_default();
     Some(Failure::new(exit, said.trim_start_matches("! ")))
