@@ -32,6 +32,8 @@ pub enum Command {
     Serve(Serve),
     /// Chat
     Join(Join),
+    /// Find out why you cannot connect
+    Doctor(Doctor),
     /// Show or forget the servers that you have trusted
     Known(Known),
     /// Show the fingerprint of the server's key, for its users to compare
@@ -225,6 +227,38 @@ pub struct Join {
     pub common: Common,
 }
 
+/// `simplechat doctor`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each step is ok, a note (it works, but you may want to know), or failed, and then the last one.
+
+Exit codes: 0 all is well, 1 something went wrong or the server cannot call this client, 2 wrong command line or \
+settings, 3 login refused or locked, 4 server unreachable, 7 server not trusted.")]
+pub struct Doctor {
+    /// Where the server is, and behind a # the fingerprint of its key, as for join. Nothing is remembered
+    #[arg(value_name = "HOST:PORT[#FINGERPRINT]")]
+    pub server: String,
+    /// Log in too, compare clocks, and see whether the server can call this client. As with any login, a client that is
+    /// logged in under this name ends. It asks for the password
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Read the password from the first line of this file, without asking for it
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub password_file: Option<PathBuf>,
+    /// Listen on this address and port, as for join [default: any free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// The directory that `simplechat join` was given [default: simplechat/client in your data directory]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// Print one JSON object, for programs
+    #[arg(long)]
+    pub json: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub common: Common,
+}
+
 /// `simplechat known`
 #[derive(Debug, Args)]
 pub struct Known {
@@ -355,6 +389,7 @@ mod tests {
         insta::assert_snapshot!("help_serve", help("serve"));
         insta::assert_snapshot!("help_account", help("account"));
         insta::assert_snapshot!("help_join", help("join"));
+        insta::assert_snapshot!("help_doctor", help("doctor"));
         insta::assert_snapshot!("help_replay", help("replay"));
         insta::assert_snapshot!("help_config", help("config"));
         insta::assert_snapshot!("help_known", help("known"));

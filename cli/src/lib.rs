@@ -3,7 +3,7 @@
 //! Here is what touches files and people. [`settings`] and [`credentials`] are read when it starts; [`data`] keeps keys and
 //! known servers, each found by its [`place`]; [`bounded_lines`] and [`command_line`] take in what somebody types;
 //! [`clean`] stands between other people's text and the terminal. `serve` and `join` put the machines, the transport and
-//! the people together, on the `transport` that was chosen; `account` edits the accounts; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded.
+//! the people together, on the `transport` that was chosen; `join::doctor` finds out why somebody cannot join; `account` edits the accounts; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -44,6 +44,7 @@ pub fn run() -> ExitCode {
     let ended = match &arguments.command {
         Command::Serve(args) => serve::run(args),
         Command::Join(args) => join::run(args),
+        Command::Doctor(args) => join::doctor::run(args),
         Command::Known(args) => known::run(args),
         Command::Fingerprint(args) => fingerprint::run(args),
         Command::Account(args) => account::run(args),

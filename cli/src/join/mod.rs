@@ -5,11 +5,13 @@
 //! when it was written out, so nothing is acknowledged that the user could not have seen.
 
 mod console;
+pub(crate) mod doctor;
 mod place;
 mod trust;
 mod wording;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -92,7 +94,7 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
     };
     let (mut input, screen) = console::open()?;
     let user = name(args, &mut input)?;
-    let password = password(args, &mut input)?;
+    let password = password(args.password_file.as_deref(), &mut input)?;
 
     let config = Config {
         link: settings.link,
@@ -151,8 +153,8 @@ fn name(args: &Join, input: &mut Input) -> Result<Name, Failure> {
         .map_err(|error| Failure::new(Exit::Usage, error))
 }
 
-fn password(args: &Join, input: &mut Input) -> Result<Password, Failure> {
-    let given = match &args.password_file {
+fn password(file: Option<&Path>, input: &mut Input) -> Result<Password, Failure> {
+    let given = match file {
         Some(path) => {
             let file = fs::read_to_string(path).map_err(|error| {
                 let path = path.display();

@@ -108,6 +108,7 @@ fn session(event: &SessionEvent) -> String {
             user,
             kept,
             occasion,
+            time: _,
         } => logged_in(*user, *kept, *occasion),
         SessionEvent::LoginRefused { refusal } => login_refused(*refusal),
         SessionEvent::ListenerUnreachable { port } => format!(

@@ -26,8 +26,8 @@ const TIMES: RangeInclusive<Duration> =
 settings! {
     /// The server: `simplechat serve`.
     serve: ServeSettings {
-        /// Where the server listens: an address and a port, or a list of them, such as one for IPv4 and one for IPv6:
-        /// ["0.0.0.0:5150", "[::]:5150"]. At 0.0.0.0 it can be reached from other machines; port 0 takes any free one.
+        /// Where the server listens: an address and a port, or several in brackets with commas between them, such as one
+        /// for IPv4 and one for IPv6. At 0.0.0.0 it can be reached from other machines; port 0 takes any free one.
         listen: Vec<SocketAddr> = "127.0.0.1:5150";
 
         /// The file with the accounts: on each line a name and a password or its hash. A relative path starts where the

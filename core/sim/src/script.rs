@@ -193,6 +193,7 @@ fn show_session(event: &SessionEvent) -> String {
             user,
             kept,
             occasion,
+            time: _,
         } => {
             let again = match occasion {
                 Occasion::First => "",

@@ -74,6 +74,8 @@ pub enum SessionEvent {
         kept: u32,
         /// Whether this is news.
         occasion: Occasion,
+        /// The server's clock, when it said so.
+        time: WallTime,
     },
     /// A login that the user asked for was refused. They may try again.
     LoginRefused {

@@ -245,6 +245,7 @@ impl Client {
                 user,
                 kept,
                 occasion,
+                time: welcome.time,
             });
         }
         self.plan_heartbeat();

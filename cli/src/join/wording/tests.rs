@@ -239,6 +239,7 @@ fn the_session() {
         user,
         kept,
         occasion,
+        time: WallTime(0),
     };
     let refused = |refusal| SessionEvent::LoginRefused { refusal };
     let away = |cause, peers| SessionEvent::ServerAway { cause, peers };
