@@ -5,7 +5,7 @@
 //! when it was written out, so nothing is acknowledged that the user could not have seen.
 
 mod console;
-mod place;
+pub(crate) mod place;
 mod trust;
 mod wording;
 
