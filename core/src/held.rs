@@ -40,6 +40,15 @@ pub(crate) enum Heard {
     TooMany { number: StreamNumber },
 }
 
+/// What has taken too long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Overdue {
+    /// An exchange, while others go on.
+    Stream(ConnId),
+    /// All of this link: there may be nobody at its other end any more.
+    Link(ConnId),
+}
+
 /// What cannot be understood of a link's bytes. The link is of no more use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum Garbled {
@@ -61,6 +70,8 @@ struct HeldLink {
     unopened: StreamNumber,
     /// Those that they began.
     theirs: usize,
+    /// When something last came.
+    heard: Timestamp,
     /// Those of ours without a number.
     begun: BTreeSet<ConnId>,
     streams: BTreeMap<StreamNumber, ConnId>,
@@ -87,7 +98,7 @@ pub(crate) struct HeldLinks {
 
 impl HeldLinks {
     /// A connection is a held link from now on.
-    pub(crate) fn hold(&mut self, conn: ConnId, ends: Ends) {
+    pub(crate) fn hold(&mut self, now: Timestamp, conn: ConnId, ends: Ends) {
         let (next, unopened) = match conn {
             ConnId::Dialled(_) => (StreamNumber(0), StreamNumber(1)),
             ConnId::Accepted(_) => (StreamNumber(1), StreamNumber(0)),
@@ -99,6 +110,7 @@ impl HeldLinks {
             next,
             unopened,
             theirs: 0,
+            heard: now,
             begun: BTreeSet::new(),
             streams: BTreeMap::new(),
             is_ending: false,
@@ -140,11 +152,17 @@ impl HeldLinks {
     }
 
     /// Takes bytes of a link apart.
-    pub(crate) fn received(&mut self, link: ConnId, bytes: &[u8]) -> Result<Vec<Heard>, Garbled> {
+    pub(crate) fn received(
+        &mut self,
+        now: Timestamp,
+        link: ConnId,
+        bytes: &[u8],
+    ) -> Result<Vec<Heard>, Garbled> {
         let mut heard = Vec::new();
         let Some(held) = self.links.get_mut(&link) else {
             return Ok(heard);
         };
+        held.heard = now;
         held.deframer.push(bytes);
         while let Some(held) = self.links.get_mut(&link)
             && let Some(frame) = held.deframer.next_frame()?
@@ -299,10 +317,16 @@ impl HeldLinks {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// A stream that we began and that has taken too long, and its link. It has to be closed.
-    pub(crate) fn overdue(&self, now: Timestamp) -> Option<(ConnId, ConnId)> {
-        let (_, conn) = self.deadlines.first().filter(|(at, _)| *at <= now)?;
-        self.streams.get(conn).map(|stream| (*conn, stream.link))
+    /// What has taken too long: a stream that we began, which has to be closed, or its whole link if nothing came there since.
+    pub(crate) fn overdue(&self, now: Timestamp) -> Option<Overdue> {
+        let &(at, conn) = self.deadlines.first().filter(|(at, _)| *at <= now)?;
+        let link = self.streams.get(&conn)?.link;
+        let is_silent = self.links.get(&link)?.heard + EXCHANGE_WITHIN <= at;
+        Some(if is_silent {
+            Overdue::Link(link)
+        } else {
+            Overdue::Stream(conn)
+        })
     }
 }
 

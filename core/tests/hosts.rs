@@ -111,7 +111,7 @@ fn who_moves_is_heard_from_the_new_address_and_reached_there_after_the_next_logi
 }
 
 #[test]
-fn who_moved_behind_a_router_is_told_that_nobody_reaches_the_listener() {
+fn who_moved_behind_a_router_has_a_held_link() {
     let (mut w, _, bob) = two(7);
     w.move_client(bob, Listening::Nowhere);
     w.crash_server();
@@ -119,7 +119,7 @@ fn who_moved_behind_a_router_is_told_that_nobody_reaches_the_listener() {
     w.run(Duration::from_secs(60));
     let told = w.saw(bob);
     assert!(
-        told.contains(&"listener at 40000 unreachable".to_owned()),
+        told.contains(&"listener at 40000 unreachable, link held".to_owned()),
         "{told:?}"
     );
 }

@@ -8,7 +8,9 @@ use simplechat_core::server::Command;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::recording::tape::{Decoder, Unreadable};
 use simplechat_core::server::recording::{Act, Difference, Entry, Fact, Header, Replay, Texts};
+use simplechat_core::wire::login::LinkChoice;
 use simplechat_sim::dice::Dice;
+use simplechat_sim::net::Listening;
 use simplechat_sim::store::Health;
 use simplechat_sim::tape::Tape;
 use simplechat_sim::{ClientId, World};
@@ -83,10 +85,22 @@ fn a_wild_world(seed: u64) -> Tape {
     w.start_server();
     let mut dice = Dice::new(seed);
     let names = ["alice", "bob", "carol", "dave"];
-    let people: Vec<ClientId> = names.iter().map(|name| w.join(name)).collect();
+    let links = [LinkChoice::PerMessage, LinkChoice::Held];
+    let people: Vec<ClientId> = (names.iter().zip(links.into_iter().cycle()))
+        .map(|(name, link)| {
+            let client = w.sit_down_with(name, link);
+            w.log_in(client, name, name);
+            w.settle();
+            client
+        })
+        .collect();
     w.net.weather.breaks_per_mille = 100;
     w.net.weather.jitter = Duration::from_millis(400);
-    for _ in 0..60 {
+    for step in 0..60 {
+        if step % 20 == 10 {
+            w.move_client(people[dice.below(4)], Listening::There);
+            w.run(Duration::from_secs(50));
+        }
         let (who, whom) = (people[dice.below(4)], names[dice.below(4)]);
         let line = match dice.below(9) {
             0 => format!("block {whom}"),

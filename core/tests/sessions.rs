@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use simplechat_core::server::event::{Arrival, Departure, Event};
+use simplechat_core::wire::login::LinkChoice;
 use simplechat_sim::World;
 
 #[test]
@@ -226,7 +227,7 @@ fn a_short_cut_costs_no_session() {
 fn an_unreachable_listener_is_said_and_checked_again() {
     let mut w = World::new(11);
     let alice = w.join("alice");
-    let bob = w.sit_down("bob");
+    let bob = w.sit_down_with("bob", LinkChoice::PerMessage);
     w.close_listener(bob);
     w.log_in(bob, "bob", "bob");
     w.settle();

@@ -81,7 +81,7 @@ impl Caller<'_> {
         (session, welcome)
     }
 
-    /// Login (0): name, proof, port, instance, lowest unanswered, cause, no candidates.
+    /// Login (0): name, proof, port, instance, lowest unanswered, cause, no candidates, any link.
     fn request(&self, proof: &Proof, cause: &[u8]) -> Vec<u8> {
         let proof = match proof {
             Proof::Password(password) => [vec![0], counted(password)].concat(),
@@ -96,6 +96,7 @@ impl Caller<'_> {
             &INSTANCE,
             &varint(1),
             cause,
+            &[0],
             &[0],
         ]
         .concat()

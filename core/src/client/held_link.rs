@@ -9,7 +9,7 @@ use super::connection::Connection;
 use super::event::{AwayCause, SessionEvent};
 use super::link::State;
 use super::{Client, Input, Output};
-use crate::held::{Ends, Heard};
+use crate::held::{Ends, Heard, Overdue};
 use crate::machine::{CloseReason, ConnId};
 use crate::wire::frame::Frame;
 use crate::wire::login::LinkChoice;
@@ -33,7 +33,7 @@ impl Client {
         };
         let local = self.config.listener;
         self.output(Output::Keep { conn });
-        self.held.hold(conn, Ends { remote, local });
+        self.held.hold(self.clock.at, conn, Ends { remote, local });
         self.connections.insert(conn, Connection::Held);
         self.link.held = Some(conn);
     }
@@ -61,7 +61,7 @@ impl Client {
 
     /// Bytes of a link.
     pub(super) fn on_link_received(&mut self, link: ConnId, bytes: &[u8]) {
-        let Ok(all) = self.held.received(link, bytes) else {
+        let Ok(all) = self.held.received(self.clock.at, link, bytes) else {
             return self.drop_link(link);
         };
         for heard in all {
@@ -99,10 +99,18 @@ impl Client {
         self.outputs.push_back(Output::Close { conn: link });
     }
 
-    /// Where an exchange has taken too long nobody may be there any more.
-    pub(super) fn drop_silent_links(&mut self) {
-        while let Some((_, link)) = self.held.overdue(self.clock.at) {
-            self.drop_link(link);
+    /// Exchanges that take too long are given up, as the driver does with those that have a connection of their own.
+    pub(super) fn end_overdue_streams(&mut self) {
+        while let Some(overdue) = self.held.overdue(self.clock.at) {
+            match overdue {
+                Overdue::Stream(conn) => {
+                    let ending = self.held.carry(Output::Close { conn });
+                    self.outputs.extend(ending.into_iter().flatten());
+                    let reason = CloseReason::Deadline;
+                    self.take(Input::Closed { conn, reason });
+                }
+                Overdue::Link(link) => self.drop_link(link),
+            }
         }
     }
 

@@ -386,7 +386,7 @@ impl Machine for Client {
                 self.drop_link(conn);
             }
             Input::Timeout => {
-                self.drop_silent_links();
+                self.end_overdue_streams();
                 self.take(input);
             }
             Input::Accepted { .. }

@@ -33,7 +33,7 @@ struct Side {
 impl Side {
     fn new(link: ConnId) -> Self {
         let mut links = HeldLinks::default();
-        links.hold(link, ends());
+        links.hold(now(), link, ends());
         Self {
             links,
             link,
@@ -63,7 +63,12 @@ impl Side {
             Output::Close { conn } if conn == self.link => self.is_closed = true,
             // The driver knows of no such connection, and does nothing.
             Output::Close { .. } => {}
-            other => panic!("{other:?} is not for the link"),
+            other @ (Output::Send { .. }
+            | Output::Connect { .. }
+            | Output::Keep { .. }
+            | Output::Effect(())
+            | Output::Event(())
+            | Output::Stop) => panic!("{other:?} is not for the link"),
         }
     }
 
@@ -77,7 +82,7 @@ impl Side {
 
     fn hears(&mut self) -> Vec<Heard> {
         let bytes = core::mem::take(&mut self.arriving);
-        self.links.received(self.link, &bytes).unwrap()
+        self.links.received(now(), self.link, &bytes).unwrap()
     }
 }
 
@@ -168,7 +173,7 @@ fn a_link_that_goes_takes_its_streams_along() {
     assert_eq!(a.links.next_deadline(), None);
     a.links.open(now(), LINK[0], ConnId::Dialled(7));
     assert_eq!((a.links.len(), a.links.streams()), (0, 0));
-    assert_eq!(a.links.received(LINK[0], b"late"), Ok(vec![]));
+    assert_eq!(a.links.received(now(), LINK[0], b"late"), Ok(vec![]));
 }
 
 #[test]
@@ -201,7 +206,10 @@ fn only_what_we_began_is_ever_overdue() {
     let at = a.links.next_deadline().unwrap();
     assert_eq!(at, now() + EXCHANGE_WITHIN);
     assert_eq!(a.links.overdue(now()), None);
-    assert_eq!(a.links.overdue(at), Some((ours, LINK[0])));
+    assert_eq!(a.links.overdue(at), Some(Overdue::Link(LINK[0])));
+    let later = now() + core::time::Duration::from_millis(1);
+    assert_eq!(a.links.received(later, LINK[0], &[]), Ok(vec![]));
+    assert_eq!(a.links.overdue(at), Some(Overdue::Stream(ours)));
     a.closes(ours, &mut b);
     assert_eq!(a.links.overdue(at), None);
 }
@@ -218,7 +226,10 @@ fn what_no_client_sends_is_noticed() {
     ];
     for bytes in bad {
         let (_, mut b) = sides();
-        assert!(b.links.received(LINK[1], &bytes).is_err(), "{bytes:?}");
+        assert!(
+            b.links.received(now(), LINK[1], &bytes).is_err(),
+            "{bytes:?}"
+        );
     }
 }
 
@@ -311,7 +322,7 @@ proptest! {
     fn no_bytes_panic(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..20)) {
         let (_, mut b) = sides();
         for chunk in chunks {
-            let _ = b.links.received(LINK[1], &chunk);
+            let _ = b.links.received(now(), LINK[1], &chunk);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::event::Fault;
 use super::session::{Listener, Session};
 use super::{AccountId, Input, Output, Server};
-use crate::held::{Garbled, Heard};
+use crate::held::{Garbled, Heard, Overdue};
 use crate::id::SessionId;
 use crate::machine::{CloseReason, ConnId};
 use crate::wire::frame::{Frame, RefusalCode};
@@ -29,7 +29,7 @@ impl Server {
         let session = session.channel.id();
         self.say_on_login(account, link, Reach::Held);
         self.output(Output::Keep { conn: link });
-        self.held.hold(link, ends);
+        self.held.hold(self.clock.at, link, ends);
         self.connections
             .insert(link, Connection::Held { account, session });
     }
@@ -55,7 +55,7 @@ impl Server {
 
     /// Bytes of a link.
     pub(super) fn on_link_received(&mut self, link: ConnId, bytes: &[u8]) {
-        match self.held.received(link, bytes) {
+        match self.held.received(self.clock.at, link, bytes) {
             Ok(all) => {
                 for heard in all {
                     self.on_heard(link, heard);
@@ -102,10 +102,19 @@ impl Server {
 
     /// Exchanges that take too long are given up, as the driver does with those that have a connection of their own.
     pub(super) fn end_overdue_streams(&mut self) {
-        while let Some((conn, _)) = self.held.overdue(self.clock.at) {
-            let ending = self.held.carry(Output::Close { conn });
-            self.outputs.extend(ending.into_iter().flatten());
-            self.lose_stream(conn, CloseReason::Deadline);
+        while let Some(overdue) = self.held.overdue(self.clock.at) {
+            match overdue {
+                Overdue::Stream(conn) => {
+                    let ending = self.held.carry(Output::Close { conn });
+                    self.outputs.extend(ending.into_iter().flatten());
+                    self.lose_stream(conn, CloseReason::Deadline);
+                }
+                Overdue::Link(link) => {
+                    self.drop_streams(link);
+                    self.lose_stream(link, CloseReason::Deadline);
+                    self.outputs.push_back(Output::Close { conn: link });
+                }
+            }
         }
     }
 

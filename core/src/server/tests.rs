@@ -53,7 +53,7 @@ fn server() -> Server {
 /// A session that has begun just now.
 fn session() -> Session {
     let origination = Origination {
-        link: LinkChoice::Auto,
+        link: LinkChoice::PerMessage,
         since: Timestamp::ZERO,
         instance: InstanceId([0; 16]),
         remote: SocketAddr::from(([192, 0, 2, 7], 30_000)),

@@ -280,6 +280,7 @@ mod tests {
     }
 
     fn build(kind: u8, body: &[u8], session: [u8; 16], counter: u64) -> Frame<'_> {
+        let number = u32::try_from(counter % 1_000).unwrap();
         match kind {
             0 => Frame::Handshake(body),
             1 => Frame::Session(SealedFrame {
@@ -287,8 +288,8 @@ mod tests {
                 counter,
                 sealed: body,
             }),
-            3 => Frame::Stream(StreamNumber(counter as u32)),
-            4 => Frame::End(StreamNumber(counter as u32)),
+            3 => Frame::Stream(StreamNumber(number)),
+            4 => Frame::End(StreamNumber(number)),
             _ => Frame::Refusal(RefusalCode::from_byte(body.first().copied().unwrap_or(0))),
         }
     }

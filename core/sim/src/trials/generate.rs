@@ -1,5 +1,7 @@
 //! A plan from a seed: who there is, how unkind the world is, and what happens.
 
+use simplechat_core::wire::login::LinkChoice;
+
 use crate::attacker::talk::Claim;
 use crate::dice::Dice;
 use crate::net::Listening;
@@ -88,6 +90,7 @@ impl Generator {
             Secrecy::QuickAttacked,
         ]);
         self.secrecy = self.wanted.secrecy.unwrap_or(secrecy);
+        let links = self.links(people);
         let settings = self.settings();
         let sky = self.sky();
         let mut steps = Vec::new();
@@ -109,11 +112,26 @@ impl Generator {
         Plan {
             seed,
             people: self.people,
+            links,
             settings,
             sky,
             secrecy: self.secrecy,
             steps,
         }
+    }
+
+    fn links(&mut self, people: usize) -> Vec<LinkChoice> {
+        let choices = match self.dice.below(3) {
+            0 => [LinkChoice::PerMessage; 4],
+            1 => [LinkChoice::Held; 4],
+            _ => [
+                LinkChoice::Auto,
+                LinkChoice::Auto,
+                LinkChoice::Held,
+                LinkChoice::PerMessage,
+            ],
+        };
+        (0..people).map(|_| self.pick(&choices)).collect()
     }
 
     fn one_in(&mut self, count: usize) -> bool {

@@ -14,6 +14,7 @@ use simplechat_core::server::MailboxLimits;
 use simplechat_core::server::allowance::AllowanceConfig;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::lockout::LockoutConfig;
+use simplechat_core::wire::login::LinkChoice;
 
 use crate::attacker::talk::Claim;
 use crate::net::{Listening, Weather};
@@ -389,6 +390,9 @@ pub struct Plan {
     pub seed: u64,
     /// The number of each person's account.
     pub people: Vec<usize>,
+    /// How each person's client is to be reached; those for whom nothing is said have no preference.
+    #[serde(default)]
+    pub links: Vec<LinkChoice>,
     /// The server's settings.
     pub settings: Settings,
     /// The weather in which it begins.
@@ -405,6 +409,12 @@ impl Plan {
     #[must_use]
     pub fn accounts(&self) -> usize {
         self.people.iter().max().map_or(0, |highest| highest + 1)
+    }
+
+    /// How somebody's client is to be reached.
+    #[must_use]
+    pub fn link_of(&self, person: Person) -> LinkChoice {
+        self.links.get(person.0).copied().unwrap_or_default()
     }
 
     /// As which account somebody logs in.

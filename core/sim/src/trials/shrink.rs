@@ -8,6 +8,7 @@ use super::faults::Fault;
 use super::plan::{Action, Intrusion, Millis, Person, Plan, Settings, Sky, Step, Wish};
 use super::trial;
 use crate::world::Secrecy;
+use simplechat_core::wire::login::LinkChoice;
 
 /// Trials after which the plan is small enough.
 const TRIALS_MAX: u32 = 2_000;
@@ -98,6 +99,9 @@ impl Shrinker {
 
     /// Usual settings, and a kind network.
     fn calm(&mut self) {
+        self.try_change(|plan| plan.links = vec![LinkChoice::PerMessage; plan.people.len()]);
+        self.try_change(|plan| plan.links = vec![LinkChoice::Held; plan.people.len()]);
+        self.try_change(|plan| plan.links.clear());
         self.try_change(|plan| plan.secrecy = Secrecy::Quick);
         self.try_change(|plan| plan.secrecy = Secrecy::Sealed);
         self.try_change(|plan| plan.secrecy = Secrecy::QuickAttacked);

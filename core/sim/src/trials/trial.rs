@@ -336,7 +336,8 @@ impl<'a> Trial<'a> {
         let seat = self.seats.get(&person);
         if seat.is_none_or(|client| self.world.has_ended(*client)) {
             let name = account_name(self.plan.account_of(person));
-            let client = self.world.sit_down(&name);
+            let link = self.plan.link_of(person);
+            let client = self.world.sit_down_with(&name, link);
             self.seats.insert(person, client);
             self.wish(person, Wish::LogIn(guess));
         }
