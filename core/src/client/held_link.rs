@@ -34,8 +34,12 @@ impl Client {
         let local = self.config.listener;
         self.output(Output::Keep { conn });
         self.held.hold(self.clock.at, conn, Ends { remote, local });
-        self.connections.insert(conn, Connection::Held);
+        let login = self.connections.insert(conn, Connection::Held);
         self.link.held = Some(conn);
+        // What came along with the word that it is held is on the link already.
+        if let Some(Connection::Login(login)) = login {
+            self.on_link_received(conn, &login.deframer.into_rest());
+        }
     }
 
     fn tell_reach(&mut self, reach: Reach) {

@@ -6,11 +6,13 @@ use alloc::format;
 use alloc::vec;
 use core::net::SocketAddr;
 
+use super::connection::{LoginConnection, LoginStage};
 use super::event::{KeyMismatch, PeerEvent};
+use super::link::{Session, State};
 use super::*;
 use crate::channel::tests::pair;
 use crate::channel::{Answering, Called, Calling, Channel, Part};
-use crate::id::LoginNumber;
+use crate::id::{LoginNumber, StreamNumber};
 use crate::key::KEY_LEN;
 use crate::limits::ADDRESS_BOOK_MAX;
 use crate::rng::SeededSecrets;
@@ -20,6 +22,7 @@ use crate::wire::frame::{Frame, RefusalCode};
 use crate::wire::item::{Bounded, Payload};
 use crate::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use crate::wire::push::{Introduction, Presence};
+use crate::wire::request::{Answer, Reach};
 
 const NOW: Moment = Moment {
     at: Timestamp::ZERO,
@@ -305,4 +308,44 @@ fn who_calls_too_often_is_refused_before_anything_is_computed() {
     let busy = Frame::Refusal(RefusalCode::Busy).to_bytes();
     assert_eq!(refusals[..120], vec![malformed; 120]);
     assert_eq!(refusals[120..], [busy]);
+}
+
+#[test]
+fn what_comes_right_behind_the_word_that_a_link_is_held_is_on_the_link() {
+    let mut client = client();
+    let (ours, mut servers): (Channel, Channel) = pair(1);
+    client.link.session = Some(Session {
+        channel: ours,
+        heartbeat_interval: core::time::Duration::from_secs(30),
+        timeout: core::time::Duration::from_secs(95),
+        max_text: 100,
+        since: NOW.at,
+        heard: NOW.at,
+        over: false,
+    });
+    client.link.state = State::Ready;
+    let conn = ConnId::Dialled(0);
+    let login = LoginConnection {
+        deframer: Deframer::default(),
+        stage: LoginStage::LoggedIn,
+    };
+    client.connections.insert(conn, Connection::Login(login));
+
+    let word = Answer::ListenerChecked { reach: Reach::Held };
+    let mut bytes = servers.seal_answer(Payload::of(&word).as_bytes());
+    bytes.extend(Frame::Stream(StreamNumber(1)).to_bytes());
+    // No client takes this, and it says so.
+    bytes.extend(Frame::Refusal(RefusalCode::Busy).to_bytes());
+    client.handle_input(
+        NOW,
+        Input::Received {
+            conn,
+            bytes: &bytes,
+        },
+    );
+    let said = core::iter::from_fn(|| client.poll_output()).any(|output| {
+        let answer = Frame::Stream(StreamNumber(1)).to_bytes();
+        matches!(output, Output::Send { bytes, .. } if bytes.starts_with(&answer))
+    });
+    assert!(said, "the server's first stream is heard");
 }

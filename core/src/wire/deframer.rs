@@ -41,6 +41,12 @@ impl Deframer {
         header.session(&self.buffer)
     }
 
+    /// What came behind the last frame that was taken out, for whoever goes on reading there.
+    #[must_use]
+    pub fn into_rest(self) -> Vec<u8> {
+        self.buffer
+    }
+
     /// Whether nothing is waiting for its rest.
     #[must_use]
     pub fn is_empty(&self) -> bool {
