@@ -79,10 +79,13 @@ impl Host<Fleet> for Reporter {
 /// Measures, and says what came of it.
 pub(crate) fn run(args: &Bench) -> Result<Exit, Failure> {
     let link = link(args)?;
-    let users = args.users.unwrap_or(match args.workload {
-        WorkloadName::Login => LOGGING_IN,
-        _ => USERS,
-    });
+    let users = args
+        .users
+        .unwrap_or(if args.workload == WorkloadName::Login {
+            LOGGING_IN
+        } else {
+            USERS
+        });
     let target = Target::of(args, users)?;
     let trial = Trial::prepare(args, users, link, target)?;
     let (report, tally) = match args.transport {

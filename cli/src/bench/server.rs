@@ -51,7 +51,8 @@ pub(super) struct Target {
 #[derive(Debug)]
 pub(super) struct OwnServer {
     child: Child,
-    folder: Folder,
+    /// Outlives the process.
+    _folder: Folder,
 }
 
 /// Removed when it is dropped.
@@ -112,7 +113,10 @@ impl Target {
             .spawn()
             .map_err(failed)?;
         let greeting = child.stdout.take().map(BufReader::new);
-        let own = OwnServer { child, folder };
+        let own = OwnServer {
+            child,
+            _folder: folder,
+        };
         let (address, fingerprint) = greeting.and_then(read_greeting).ok_or_else(|| {
             Failure::new(
                 Exit::Failed,
@@ -182,7 +186,7 @@ fn command(args: &Bench, users: u32, folder: &Path, credentials: &Path) -> io::R
         .args(["--set", "serve.log=error"])
         .args(RAISED.iter().flat_map(|setting| ["--set", setting]));
     // Each user may have a connection open and another one that is closing.
-    let connections = u64::from(users).saturating_mul(2).max(4_096).min(1_000_000);
+    let connections = u64::from(users).saturating_mul(2).clamp(4_096, 1_000_000);
     command
         .arg("--set")
         .arg(format!("serve.connections_max={connections}"));

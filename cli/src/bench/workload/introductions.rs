@@ -49,22 +49,19 @@ impl Introductions {
     }
 
     pub(super) fn happened(&mut self, stage: &mut Stage<'_>, user: UserId, event: &Event) {
-        match event {
-            Event::Peer(PeerEvent::AddressAsked { by, .. }) => {
-                let answer = Command::Answer {
-                    user: *by,
-                    consent: Consent::Yes,
-                };
-                let _ = stage.crowd.command(user, answer);
-            }
-            Event::Peer(PeerEvent::Introduced { .. }) if self.has_other.insert(user) => {
-                let is_asker = user.0 % 2 == 0;
-                if is_asker {
-                    self.under_way = self.under_way.saturating_sub(1);
-                    self.begin(stage);
-                }
-            }
-            _ => {}
+        if let Event::Peer(PeerEvent::AddressAsked { by, .. }) = event {
+            let answer = Command::Answer {
+                user: *by,
+                consent: Consent::Yes,
+            };
+            let _ = stage.crowd.command(user, answer);
+        }
+        if let Event::Peer(PeerEvent::Introduced { .. }) = event
+            && self.has_other.insert(user)
+            && user.0.is_multiple_of(2)
+        {
+            self.under_way = self.under_way.saturating_sub(1);
+            self.begin(stage);
         }
     }
 }

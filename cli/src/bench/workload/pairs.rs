@@ -158,15 +158,11 @@ impl Pairs {
         if let Some(unanswered) = self.unanswered.get_mut(user.index() / 2) {
             *unanswered = unanswered.saturating_sub(1);
         }
-        match outcome {
-            Outcome::Refused(_) => {
-                stage.tally.refused += 1;
-                self.texts.refused(partner(user), payload.number);
-            }
-            _ if self.route == Route::Mailbox => {
-                stage.tally.count(stage.crowd.now().since(payload.sent));
-            }
-            _ => {}
+        if let Outcome::Refused(_) = outcome {
+            stage.tally.refused += 1;
+            self.texts.refused(partner(user), payload.number);
+        } else if self.route == Route::Mailbox {
+            stage.tally.count(stage.crowd.now().since(payload.sent));
         }
         self.fill(stage, user);
     }
@@ -213,7 +209,7 @@ impl Pairs {
 
 impl Workload for Pairs {
     fn enters(&self, user: UserId) -> bool {
-        user.0 < self.pairs * 2 && (self.route != Route::Mailbox || user.0 % 2 == 0)
+        user.0 < self.pairs * 2 && (self.route != Route::Mailbox || user.0.is_multiple_of(2))
     }
 
     fn prepare(&mut self, stage: &mut Stage<'_>) {
