@@ -35,7 +35,7 @@ pub struct Bench {
     /// How users and the server reach each other [default: held; private: per-message]
     #[arg(long, value_enum)]
     pub link: Option<BenchLink>,
-    /// What carries the bytes, here and in the server that is started
+    /// What carries the bytes of the users; the server has a setting of its own
     #[arg(long, value_enum, default_value_t = BenchTransport::Std)]
     pub transport: BenchTransport,
     /// Write the result as one line of JSON

@@ -429,3 +429,6 @@ impl fmt::Debug for Crowd {
         write!(f, "Crowd({} users)", self.seats.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

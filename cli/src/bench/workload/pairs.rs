@@ -44,6 +44,14 @@ impl Pace {
     }
 }
 
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Before,
+    Sending,
+    Halted,
+}
+
 /// Messages at a fixed rate: the next one, and when it is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Beat {
@@ -67,7 +75,7 @@ pub(super) struct Pairs {
     route: Route,
     pace: Pace,
     introductions: Option<Introductions>,
-    is_sending: bool,
+    phase: Phase,
     beat: Option<Beat>,
     /// Messages of each sender that the server has not answered, which is what counts while the other is away.
     unanswered: Vec<u64>,
@@ -87,7 +95,7 @@ impl Pairs {
             route,
             pace,
             introductions: (route == Route::Peer).then(|| Introductions::new(pairs)),
-            is_sending: false,
+            phase: Phase::Before,
             beat: None,
             unanswered: (0..pairs).map(|_| 0).collect(),
             to_fetch: BTreeSet::new(),
@@ -107,7 +115,10 @@ impl Pairs {
             return;
         };
         let now = stage.crowd.now();
-        while self.is_sending && self.on_the_way(from) < window && self.send(stage, from, now) {}
+        while self.phase == Phase::Sending
+            && self.on_the_way(from) < window
+            && self.send(stage, from, now)
+        {}
     }
 
     fn on_the_way(&self, from: UserId) -> u64 {
@@ -192,7 +203,7 @@ impl Pairs {
     /// Once the server has answered everything, it is the receivers' turn.
     fn begin_to_fetch(&mut self, stage: &mut Stage<'_>) {
         let is_time = self.route == Route::Mailbox
-            && !self.is_sending
+            && self.phase == Phase::Halted
             && self.fetch_began.is_none()
             && self.unanswered.iter().all(|unanswered| *unanswered == 0);
         if is_time {
@@ -225,7 +236,7 @@ impl Workload for Pairs {
     }
 
     fn begin(&mut self, stage: &mut Stage<'_>) {
-        self.is_sending = true;
+        self.phase = Phase::Sending;
         match self.pace {
             Pace::Window(_) => {
                 for (from, _) in self.all() {
@@ -276,7 +287,7 @@ impl Workload for Pairs {
     }
 
     fn halt(&mut self, stage: &mut Stage<'_>) {
-        self.is_sending = false;
+        self.phase = Phase::Halted;
         self.beat = None;
         self.begin_to_fetch(stage);
     }
