@@ -39,7 +39,12 @@ fn crowd() -> Crowd {
 fn dialled(crowd: &mut Crowd) -> ConnId {
     let connect = std::iter::from_fn(|| crowd.next_output()).find_map(|output| match output {
         Output::Connect { conn, .. } => Some(conn),
-        _ => None,
+        Output::Send { .. }
+        | Output::Close { .. }
+        | Output::Keep { .. }
+        | Output::Effect(_)
+        | Output::Event(_)
+        | Output::Stop => None,
     });
     connect.expect("somebody dials")
 }
