@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod bench;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,6 +44,8 @@ pub enum Command {
     Account(Account),
     /// Run a recording of a server again, and show it as a timeline
     Replay(Replay),
+    /// Measure a server under load, and check what it does
+    Bench(bench::Bench),
     /// Write the settings with their explanations, to be used as a settings file
     Config(Common),
 }
@@ -391,6 +395,7 @@ mod tests {
         insta::assert_snapshot!("help_join", help("join"));
         insta::assert_snapshot!("help_doctor", help("doctor"));
         insta::assert_snapshot!("help_replay", help("replay"));
+        insta::assert_snapshot!("help_bench", help("bench"));
         insta::assert_snapshot!("help_config", help("config"));
         insta::assert_snapshot!("help_known", help("known"));
         insta::assert_snapshot!("help_fingerprint", help("fingerprint"));

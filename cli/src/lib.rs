@@ -3,7 +3,8 @@
 //! Here is what touches files and people. [`settings`] and [`credentials`] are read when it starts; [`data`] keeps keys and
 //! known servers, each found by its [`place`]; [`bounded_lines`] and [`command_line`] take in what somebody types;
 //! [`clean`] stands between other people's text and the terminal. `serve` and `join` put the machines, the transport and
-//! the people together, on the `transport` that was chosen; `join::doctor` finds out why somebody cannot join; `account` edits the accounts; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded.
+//! the people together, on the `transport` that was chosen; `join::doctor` finds out why somebody cannot join; `account` edits
+//! the accounts; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded; `bench` measures a server.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -18,6 +19,7 @@ pub mod problems;
 pub mod settings;
 
 mod account;
+mod bench;
 mod entropy;
 mod fingerprint;
 mod join;
@@ -49,6 +51,7 @@ pub fn run() -> ExitCode {
         Command::Fingerprint(args) => fingerprint::run(args),
         Command::Account(args) => account::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Config(args) => write_settings(args),
     };
     match ended {

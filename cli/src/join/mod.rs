@@ -6,7 +6,7 @@
 
 mod console;
 pub(crate) mod doctor;
-mod place;
+pub(crate) mod place;
 mod trust;
 mod wording;
 

@@ -11,7 +11,7 @@ use crate::place::Place;
 const BIND_TRIES: usize = 10;
 
 /// The addresses that a place may have, in the order in which to try them.
-pub(super) fn resolve(place: &Place) -> Result<Vec<SocketAddr>, Failure> {
+pub(crate) fn resolve(place: &Place) -> Result<Vec<SocketAddr>, Failure> {
     let found = place.as_str().to_socket_addrs();
     resolved(place, found.map(Iterator::collect))
 }
@@ -48,7 +48,7 @@ fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 
 /// Listens where the user said, or else where the server can reach this client: at any free port; with the server on
 /// this machine only for this machine, else for all.
-pub(super) fn listen(
+pub(crate) fn listen(
     wish: Option<SocketAddr>,
     servers: &[SocketAddr],
 ) -> Result<Vec<Listener>, BindError> {

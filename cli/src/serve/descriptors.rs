@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const OTHERS: usize = 256;
 
 /// Asks for as many descriptors as so many connections in each direction need, and gives how many there can be.
-pub(super) fn make_room(connections_max: usize) -> usize {
+pub(crate) fn make_room(connections_max: usize) -> usize {
     let wanted = connections_max.saturating_mul(2).saturating_add(OTHERS);
     let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

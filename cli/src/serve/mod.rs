@@ -4,7 +4,7 @@
 
 mod accounts;
 mod checking;
-mod descriptors;
+pub(crate) mod descriptors;
 mod listening;
 mod log;
 mod record;

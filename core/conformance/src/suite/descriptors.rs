@@ -149,6 +149,7 @@ pub fn thousands_that_say_nothing_keep_nobody_waiting<D: Transport>() {
     let silent = SILENT.min(allowed / 2 - 100);
     let options = Options {
         connection_deadline: Duration::MAX,
+        connections_per_source_max: usize::MAX,
         ..Options::default()
     };
     let world = World::<D>::start(options, echo());
