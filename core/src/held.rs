@@ -15,7 +15,7 @@ use core::net::SocketAddr;
 
 use crate::id::StreamNumber;
 use crate::limits::{EXCHANGE_WITHIN, STREAMS_MAX};
-use crate::machine::{ConnId, Output};
+use crate::machine::{CloseReason, ConnId, Input, Output};
 use crate::time::Timestamp;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{Frame, FrameError};
@@ -36,8 +36,27 @@ pub(crate) enum Heard {
     Received { conn: ConnId, frame: Vec<u8> },
     /// The other side has ended a stream.
     Ended { conn: ConnId },
-    /// The other side begins more streams than it may: it is to be told that this one is over.
+    /// The other side begins more streams than it may, or one on a link that ends: it is to be told that this one is over.
     TooMany { number: StreamNumber },
+}
+
+impl Heard {
+    /// What it is to a machine; or the stream that is not for it.
+    pub(crate) fn as_input<D>(&self) -> Result<Input<'_, D>, StreamNumber> {
+        Ok(match *self {
+            Self::Accepted { conn, ends } => Input::Accepted {
+                conn,
+                remote: ends.remote,
+                local: ends.local,
+            },
+            Self::Received { conn, ref frame } => Input::Received { conn, bytes: frame },
+            Self::Ended { conn } => Input::Closed {
+                conn,
+                reason: CloseReason::Reset,
+            },
+            Self::TooMany { number } => return Err(number),
+        })
+    }
 }
 
 /// What has taken too long.
@@ -118,6 +137,11 @@ impl HeldLinks {
         self.links.insert(conn, link);
     }
 
+    /// Whether it is a stream of a link, and no connection that could be one.
+    pub(crate) fn is_stream(&self, conn: ConnId) -> bool {
+        self.streams.contains_key(&conn)
+    }
+
     pub(crate) fn is_held(&self, conn: ConnId) -> bool {
         self.links.contains_key(&conn)
     }
@@ -195,7 +219,7 @@ impl HeldLinks {
             return;
         }
         held.unopened = after(number);
-        if held.theirs >= STREAMS_MAX {
+        if held.theirs >= STREAMS_MAX || held.is_ending {
             return heard.push(Heard::TooMany { number });
         }
         // The driver counts the connections that it accepts from 0 up.

@@ -9,7 +9,7 @@ use super::connection::Connection;
 use super::event::{AwayCause, SessionEvent};
 use super::link::State;
 use super::{Client, Input, Output};
-use crate::held::{Ends, Heard, Overdue};
+use crate::held::{Ends, Overdue};
 use crate::machine::{CloseReason, ConnId};
 use crate::wire::frame::Frame;
 use crate::wire::login::LinkChoice;
@@ -69,21 +69,9 @@ impl Client {
             return self.drop_link(link);
         };
         for heard in all {
-            match heard {
-                Heard::Accepted { conn, ends } => self.take(Input::Accepted {
-                    conn,
-                    remote: ends.remote,
-                    local: ends.local,
-                }),
-                Heard::Received { conn, frame } => {
-                    let bytes = &frame;
-                    self.take(Input::Received { conn, bytes });
-                }
-                Heard::Ended { conn } => {
-                    let reason = CloseReason::Reset;
-                    self.take(Input::Closed { conn, reason });
-                }
-                Heard::TooMany { number } => {
+            match heard.as_input() {
+                Ok(input) => self.take(input),
+                Err(number) => {
                     let bytes = Frame::End(number).to_bytes();
                     self.outputs.push_back(Output::Send { conn: link, bytes });
                 }

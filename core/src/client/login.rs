@@ -229,13 +229,16 @@ impl Client {
         // The ticket takes its place.
         self.password = None;
         self.link.state = State::Ready;
-        // A link that there may be is the former session's.
-        self.link.held = None;
+        let former_link = self.link.held.take();
         self.link.failed_servers = 0;
         self.link.away = None;
         self.inbox.start_session();
         self.await_kept(welcome.kept);
         self.outbox.send_all_again();
+        if let Some(link) = former_link {
+            // The server ends it too; but no server has us keep links without end.
+            self.drop_link(link);
+        }
         self.ledger.session_over();
         self.query_again();
         self.on_server_heard();

@@ -335,6 +335,9 @@ impl Client {
 
     /// Takes a fact, of a connection or of a stream of a held link.
     fn take(&mut self, input: Input<'_, Done>) {
+        if self.phase == Phase::Ended {
+            return;
+        }
         match input {
             Input::Accepted { conn, remote, .. } => self.on_accepted(conn, remote),
             Input::Connected { conn, local } => self.on_connected(conn, local),

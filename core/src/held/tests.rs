@@ -184,6 +184,11 @@ fn a_link_that_ends_waits_for_its_streams() {
         a.sends(conn, frame(b"x"), &mut b);
     }
     assert_eq!(a.links.finish::<(), ()>(LINK[0]), None);
+    let late = b.open();
+    b.sends(late, frame(b"one more"), &mut a);
+    let number = StreamNumber(1);
+    assert_eq!(a.hears(), [Heard::TooMany { number }], "nothing new begins");
+    b.closes(late, &mut a);
     a.closes(first, &mut b);
     assert!(!a.is_closed);
     let heard = b.hears();

@@ -25,6 +25,12 @@ impl Server {
         let Some(&Connection::LoggedIn { ends, .. }) = self.connections.get(&link) else {
             return;
         };
+        if self.held.is_stream(link) {
+            // Whoever logs in on a held link already wants a link on a link.
+            session.listener = Listener::Unreachable;
+            self.say_on_login(account, link, Reach::Unreachable);
+            return self.close(link);
+        }
         session.listener = Listener::Held { link };
         let session = session.channel.id();
         self.say_on_login(account, link, Reach::Held);
@@ -58,7 +64,7 @@ impl Server {
         match self.held.received(self.clock.at, link, bytes) {
             Ok(all) => {
                 for heard in all {
-                    self.on_heard(link, heard);
+                    self.on_heard(link, &heard);
                 }
                 let closing = self.held.close_if_done(link);
                 self.outputs.extend(closing);
@@ -74,19 +80,10 @@ impl Server {
         }
     }
 
-    fn on_heard(&mut self, link: ConnId, heard: Heard) {
-        match heard {
-            Heard::Accepted { conn, ends } => self.take(Input::Accepted {
-                conn,
-                remote: ends.remote,
-                local: ends.local,
-            }),
-            Heard::Received { conn, frame } => {
-                let bytes = &frame;
-                self.take(Input::Received { conn, bytes });
-            }
-            Heard::Ended { conn } => self.lose_stream(conn, CloseReason::Reset),
-            Heard::TooMany { number } => {
+    fn on_heard(&mut self, link: ConnId, heard: &Heard) {
+        match heard.as_input() {
+            Ok(input) => self.take(input),
+            Err(number) => {
                 let bytes = Frame::End(number).to_bytes();
                 self.outputs.push_back(Output::Send { conn: link, bytes });
             }
