@@ -206,3 +206,26 @@ fn what_comes_right_behind_the_word_of_a_held_link_is_not_lost() {
     });
     assert!(is_answered);
 }
+
+/// A server that does not end the former link must not have the client keep one for each login.
+#[test]
+fn a_former_link_ends_with_the_next_login() {
+    let mut stage = Stage::new();
+    let link = stage.log_in();
+    let mut channel = stage.let_in(link);
+    let held = payload_of(&Answer::ListenerChecked { reach: Reach::Held });
+    let held = channel.seal_answer(&held);
+    stage.receive(link, &held);
+    stage.outputs();
+    // By then the keys are too old.
+    stage.now.at = Timestamp::from_secs(3_601);
+    stage.client.handle_input(stage.now, Input::Timeout);
+    let outputs = stage.outputs();
+    let next = outputs.iter().find_map(|output| match output {
+        Output::Connect { conn, .. } => Some(*conn),
+        _ => None,
+    });
+    stage.let_in(next.unwrap());
+    let ended = Output::Close { conn: link };
+    assert!(outputs.contains(&ended) || stage.outputs().contains(&ended));
+}

@@ -5,15 +5,18 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::connection::Connection;
 use super::lane::Lane;
 use super::mailbox::Mailbox;
-use super::session::{Origination, Session};
+use super::session::{Listener, Origination, Session};
 use super::*;
 use crate::channel::tests::pair;
-use crate::id::InstanceId;
+use crate::held::{Ends, Heard};
+use crate::id::{InstanceId, StreamNumber};
 use crate::limits::{INTRODUCTIONS_MAX, PROBE_WITHIN};
 use crate::rng::SeededSecrets;
 use crate::time::{Timestamp, WallTime};
+use crate::wire::frame::Frame;
 use crate::wire::item::Bounded;
 use crate::wire::login::LinkChoice;
 use crate::wire::request::Refusal;
@@ -121,4 +124,41 @@ fn who_has_all_the_introductions_there_may_be_gets_no_more() {
     assert_eq!(server.ask_address(ALICE, name("bob")), too_many);
     assert_eq!(server.ask_address(BOB, name("alice")), Ok(()));
     assert_eq!(server.accept(ALICE, name("bob")), too_many);
+}
+
+/// Nobody reads what such a link would carry, and nothing would end it.
+#[test]
+fn a_login_on_a_held_link_gets_no_link_of_its_own() {
+    let mut server = server();
+    let address = SocketAddr::from(([192, 0, 2, 7], 30_000));
+    let ends = Ends {
+        remote: address,
+        local: address,
+    };
+    server.held.hold(Timestamp::ZERO, LOGIN, ends);
+    let begin = [
+        Frame::Stream(StreamNumber(0)).to_bytes(),
+        Frame::Handshake(b"x").to_bytes(),
+    ];
+    let heard = server
+        .held
+        .received(Timestamp::ZERO, LOGIN, &begin.concat())
+        .unwrap();
+    let Some(&Heard::Accepted { conn, .. }) = heard.first() else {
+        panic!("a stream begins: {heard:?}");
+    };
+    let mut session = session();
+    session.login_conn = Some(conn);
+    server.accounts.get_mut(ALICE).session = Some(session);
+    let account = ALICE;
+    server
+        .connections
+        .insert(conn, Connection::LoggedIn { account, ends });
+    server.hold_link(ALICE);
+    assert_eq!(server.held.len(), 1, "the outer one");
+    let session = server.accounts.get(ALICE).session.as_ref();
+    assert_eq!(
+        session.map(|session| session.listener),
+        Some(Listener::Unreachable)
+    );
 }
