@@ -67,6 +67,12 @@ impl<K: Ord + Clone, V> LruMap<K, V> {
         self.entries.iter().map(|(key, (_, value))| (key, value))
     }
 
+    /// All entries, the least recently used one first.
+    pub(crate) fn iter_by_use(&self) -> impl Iterator<Item = (&K, &V)> {
+        let value = |key| Some((key, self.peek(key)?));
+        self.by_use.values().filter_map(value)
+    }
+
     fn forget_oldest(&mut self) {
         if let Some((_, key)) = self.by_use.pop_first() {
             self.entries.remove(&key);

@@ -18,6 +18,12 @@ impl Source {
             }
         }
     }
+
+    /// The address, or the first one of the network.
+    #[must_use]
+    pub const fn address(self) -> IpAddr {
+        self.0
+    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,10 @@ impl Blacklist {
         }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = AccountId> {
+        self.blocked.iter().copied()
+    }
+
     pub(super) fn contains(&self, user: AccountId) -> bool {
         self.blocked.contains(&user)
     }

@@ -86,6 +86,17 @@ impl Introductions {
         self.in_force.len()
     }
 
+    /// All open questions: how each stands, and until when.
+    pub(super) fn all_questions(&self) -> impl Iterator<Item = (Pair, QuestionState, Timestamp)> {
+        let row = |(pair, question): (&Pair, &Question)| (*pair, question.state, question.expires);
+        self.questions.iter().map(row)
+    }
+
+    /// All introductions in force, from both sides.
+    pub(super) fn all_in_force(&self) -> impl Iterator<Item = (AccountId, AccountId)> {
+        self.in_force.iter().copied()
+    }
+
     /// One user asks another, who may be shown it or not.
     pub(super) fn ask(&mut self, now: Timestamp, pair: Pair, state: QuestionState) -> Asked {
         if self.remove(pair.crossing()).is_some() {

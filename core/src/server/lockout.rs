@@ -10,6 +10,9 @@
 //! the device that they have.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -248,6 +251,15 @@ impl Lockout {
         (now < until).then_some((until, key.1))
     }
 
+    /// What outlives a restart, a line for each name.
+    pub(super) fn remembered(&self) -> Vec<String> {
+        let known = self.known.iter();
+        let known = known.map(|(name, known)| format!("{name} is known: {known:?}"));
+        let counts = self.counts.iter_by_use();
+        let counts = counts.map(|(key, count)| format!("{key:?}: {count:?}"));
+        known.chain(counts).collect()
+    }
+
     /// Locks a name again as it was before a restart, for no longer than a new lock would hold.
     pub(super) fn restore_lock(
         &mut self,
@@ -257,6 +269,8 @@ impl Lockout {
         rest: Duration,
     ) {
         if rest.is_zero() {
+            // This is the last word on it, whatever was said before.
+            self.counts.remove(&(name, source));
             return;
         }
         let count = self.counts.entry((name, source), Count::default);

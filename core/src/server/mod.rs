@@ -40,6 +40,7 @@ mod mailbox;
 mod presence;
 mod record_queue;
 mod reload;
+mod remembered;
 mod requests;
 mod restore;
 mod router;
