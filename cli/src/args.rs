@@ -73,9 +73,15 @@ pub struct Serve {
     /// The file with the accounts: on each line a name and a password or its hash [default: credentials.txt]
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
-    /// Keep the server's keys in this directory [default: simplechat/server in your data directory]
+    /// Keep the server's keys and its store in this directory [default: simplechat/server in your data directory]
     #[arg(long, value_name = "DIR")]
     pub data: Option<String>,
+    /// Keep nothing on disk but the keys: messages for users who are away, blacklists and the like end with the server
+    #[arg(long)]
+    pub memory: bool,
+    /// Erase what is kept for accounts that are not in the accounts file any more, also if these are over half of all
+    #[arg(long)]
+    pub forget_missing: bool,
     /// Listen wherever it is asked for, although the accounts file holds passwords in plain text; better is
     /// `simplechat account harden`
     #[arg(long)]

@@ -256,7 +256,8 @@ fn at_a_hang_up_the_accounts_are_read_again() {
     fs::write(&path, "bob new-pw\ncarol c-pw\ndave d-pw\n").unwrap();
     server.process.signal(Signal::HUP);
     server.process.sees_all(&[
-        "INFO account removed, with all that was kept for it user=alice",
+        "INFO account removed user=alice",
+        "INFO all that was kept for the removed account is erased user=alice",
         "INFO a new password user=bob",
         "INFO a new account user=dave",
         "INFO the accounts are as in the file",

@@ -19,10 +19,11 @@ fn fingerprint(data: &Path) -> (i32, String, String) {
     run(&["fingerprint", "--data", data.to_str().unwrap()], "")
 }
 
-/// A server whose data are there.
+/// A server whose keys are there, and which keeps nothing else.
 fn serve(data: &Path) -> Process {
     let accounts = file("credentials.txt", ACCOUNTS);
-    let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--credentials"]);
+    let mut command = program(&["serve", "--memory", "--listen", "127.0.0.1:0"]);
+    command.arg("--credentials");
     command.arg(accounts).arg("--data").arg(data);
     Process::start("server", command)
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use simplechat_core::server::event::{Departure, Event};
 use simplechat_core::server::recording::tape::Decoder;
 use simplechat_core::server::recording::{Entry, Fact, Header, Replay, Texts, Wish};
-use simplechat_core::server::{Command, Rejected};
+use simplechat_core::server::{Command, Missing, Rejected};
 use simplechat_sim::World;
+use simplechat_sim::store::Health;
 
 /// The operator removes an account, and the server reads the accounts again.
 fn remove(w: &mut World, name: &str) {
@@ -37,7 +38,8 @@ fn a_removed_account_s_session_ends_and_the_others_hear_of_it() {
         [
             Event::LoggedOut { user, departure },
             Event::AccountRemoved { user },
-            Event::Reloaded
+            Event::Reloaded,
+            Event::AccountErased { user },
         ]
     );
     assert_eq!(w.server().online(), 1);
@@ -47,6 +49,26 @@ fn a_removed_account_s_session_ends_and_the_others_hear_of_it() {
         w.saw(bob),
         ["message alice gone?: refused, there is no such user"]
     );
+}
+
+#[test]
+fn what_was_kept_is_gone_when_the_store_has_erased_it() {
+    let mut w = World::new(1);
+    w.join("alice");
+    w.store.health = Health::Failing;
+    w.operator_saw();
+    remove(&mut w, "alice");
+    w.run(Duration::from_secs(60));
+    let user = "alice".parse().unwrap();
+    let erased = Event::AccountErased { user };
+    let seen = w.operator_saw();
+    assert!(
+        seen.contains(&Event::Reloaded) && !seen.contains(&erased),
+        "{seen:?}"
+    );
+    w.store.health = Health::Working;
+    w.run(Duration::from_secs(60));
+    assert!(w.operator_saw().contains(&erased));
 }
 
 #[test]
@@ -400,6 +422,18 @@ fn accounts_that_lack_over_half_of_the_known_ones_are_refused() {
 }
 
 #[test]
+fn they_are_gone_if_the_operator_says_so() {
+    let mut w = World::new(10);
+    let alice = w.join("alice");
+    w.operate(Command::Reload {
+        accounts: Vec::new(),
+        missing: Missing::Confirmed,
+    });
+    w.settle();
+    assert!(w.has_ended(alice));
+}
+
+#[test]
 fn a_server_that_is_ending_takes_no_accounts() {
     let mut w = World::new(11);
     let _alice = w.join("alice");
@@ -446,7 +480,7 @@ fn a_recording_goes_over_reloads_and_shows_nothing_of_credentials() {
     }
     let number = |name: &str| {
         let wishes = entries.iter().filter_map(|entry| {
-            let Entry::Fact(_, Fact::Command(Wish::Reload { accounts })) = entry else {
+            let Entry::Fact(_, Fact::Command(Wish::Reload { accounts, .. })) = entry else {
                 return None;
             };
             Some(accounts)

@@ -9,17 +9,39 @@
 use std::time::Duration;
 
 use simplechat_core::server::Command;
+use simplechat_core::server::config::{Config, StoreKind};
 use simplechat_core::server::event::Event;
 use simplechat_sim::World;
+use simplechat_sim::store::Health;
 
 fn undelivered(events: &[Event]) -> u64 {
     events
         .iter()
         .find_map(|event| match event {
-            Event::Stopped { undelivered } => Some(*undelivered),
+            Event::Stopped { undelivered, .. } => Some(*undelivered),
             _ => None,
         })
         .expect("the server has ended")
+}
+
+/// So many are in a store that lasts.
+fn kept(events: &[Event]) -> u64 {
+    events
+        .iter()
+        .find_map(|event| match event {
+            Event::Stopped { kept, .. } => Some(*kept),
+            _ => None,
+        })
+        .expect("the server has ended")
+}
+
+/// A world whose server keeps nothing when it ends.
+fn forgetful(seed: u64) -> World {
+    let config = Config {
+        store: StoreKind::Passing,
+        ..Config::default()
+    };
+    World::with_config(seed, config)
 }
 
 #[test]
@@ -45,7 +67,7 @@ fn everybody_is_told_and_the_server_ends() {
 
 #[test]
 fn what_can_be_handed_over_is_and_the_senders_hear_of_the_rest() {
-    let mut w = World::new(2);
+    let mut w = forgetful(2);
     let (alice, bob) = (w.join("alice"), w.join("bob"));
     w.types(alice, "message carol you are away");
     w.types(alice, "message carol and again");
@@ -66,7 +88,7 @@ fn what_can_be_handed_over_is_and_the_senders_hear_of_the_rest() {
 
 #[test]
 fn the_deadline_holds_whoever_does_not_answer() {
-    let mut w = World::new(3);
+    let mut w = forgetful(3);
     let (alice, bob) = (w.join("alice"), w.join("bob"));
     w.stick_screen(bob);
     w.types(alice, "message bob never shown");
@@ -76,6 +98,44 @@ fn the_deadline_holds_whoever_does_not_answer() {
     assert_eq!(undelivered(&w.operator_saw()), 1);
     let seen = w.saw(alice);
     assert!(seen.contains(&"undelivered to bob: 1".into()), "{seen:?}");
+}
+
+#[test]
+fn with_a_store_that_lasts_nothing_is_lost_and_nobody_is_told_so() {
+    let mut w = World::new(8);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.types(alice, "message carol you are away");
+    w.settle();
+    w.look_away();
+    w.stick_screen(bob);
+    w.types(alice, "message bob never shown");
+    w.run(Duration::from_millis(100));
+    assert_eq!(w.saw(alice), [""; 0]);
+    w.operate(Command::Shutdown);
+    w.run(Duration::from_secs(11));
+    assert_eq!(w.saw(alice)[1..], ["message bob never shown: stored"]);
+    let seen = w.operator_saw();
+    assert_eq!((undelivered(&seen), kept(&seen)), (0, 2));
+    w.start_server();
+    let carol = w.join("carol");
+    assert!(w.saw(carol).contains(&"alice: you are away".into()));
+}
+
+#[test]
+fn an_ended_server_waits_for_its_store_and_not_for_ever() {
+    for (health, lost) in [(Health::Working, 0), (Health::Failing, 1)] {
+        let mut w = World::new(9);
+        let (alice, bob) = (w.join("alice"), w.join("bob"));
+        w.stick_screen(bob);
+        w.store.takes = Duration::from_secs(1);
+        w.store.health = health;
+        w.types(alice, "message bob never shown");
+        w.run(Duration::from_millis(100));
+        w.operate(Command::Shutdown);
+        w.run(Duration::from_secs(11));
+        let seen = w.operator_saw();
+        assert_eq!((undelivered(&seen), kept(&seen)), (lost, 1 - lost));
+    }
 }
 
 #[test]
@@ -108,7 +168,7 @@ fn what_is_sent_during_the_shutdown_is_kept_for_the_next_server() {
 
 #[test]
 fn now_is_now() {
-    let mut w = World::new(5);
+    let mut w = forgetful(5);
     let (alice, bob) = (w.join("alice"), w.join("bob"));
     w.stick_screen(bob);
     w.types(alice, "message bob x");

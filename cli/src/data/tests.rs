@@ -25,7 +25,7 @@ impl Folder {
         Self { path }
     }
 
-    fn make(&self) -> DataDirectory {
+    pub(crate) fn make(&self) -> DataDirectory {
         DataDirectory::make(&self.path).unwrap()
     }
 

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use simplechat_core::id::EffectId;
 use simplechat_core::machine::ConnId;
 use simplechat_core::name::Name;
+use simplechat_core::server::Missing;
 use simplechat_core::server::event::Event;
 use simplechat_core::server::recording::{
     Account, Act, Entry, Fact, Header, Loss, Saying, Texts, Wish,
@@ -243,8 +244,12 @@ impl Timeline {
                 let words = match command {
                     Wish::Shutdown => "the operator ends the server".to_owned(),
                     Wish::ShutdownNow => "the operator ends the server at once".to_owned(),
-                    Wish::Reload { accounts } => {
-                        format!("the operator gives {} accounts", accounts.len())
+                    Wish::Reload { accounts, missing } => {
+                        let sure = match missing {
+                            Missing::Doubtful => "",
+                            Missing::Confirmed => ", and no others are to be left",
+                        };
+                        format!("the operator gives {} accounts{sure}", accounts.len())
                     }
                 };
                 ((None, None), Words::new(words))
@@ -339,6 +344,7 @@ fn user_of(event: &Event) -> Option<Name> {
         | Event::LoggedOut { user, .. }
         | Event::AccountAdded { user }
         | Event::AccountRemoved { user }
+        | Event::AccountErased { user }
         | Event::CredentialsChanged { user } => Some(*user),
         Event::Refused { .. }
         | Event::Reloaded

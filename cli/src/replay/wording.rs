@@ -343,11 +343,14 @@ pub(super) fn event(event: &Event) -> String {
         Event::Refused { from, fault } => format!("log: connection of {from} refused: {fault}"),
         Event::AccountAdded { .. } => "log: a new account".into(),
         Event::AccountRemoved { .. } => "log: account removed".into(),
+        Event::AccountErased { .. } => "log: what was kept for it is erased".into(),
         Event::CredentialsChanged { .. } => "log: a new password".into(),
         Event::Reloaded => "log: the accounts are as given".into(),
         Event::StoreFailing => "log: the store keeps nothing".into(),
         Event::StoreWorking => "log: the store works again".into(),
         Event::Stopping => "log: shutting down".into(),
-        Event::Stopped { undelivered } => format!("log: ended, {undelivered} undelivered"),
+        Event::Stopped { undelivered, kept } => {
+            format!("log: ended, {undelivered} undelivered, {kept} kept")
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use simplechat_core::key::KEY_LEN;
-use simplechat_core::server::{AccountEntry, Command, Rejected, Server};
+use simplechat_core::server::{AccountEntry, Command, Missing, Rejected, Server};
 use simplechat_driver::Handle;
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
@@ -58,13 +58,14 @@ impl Accounts {
         };
         let accounts = self.entries(&credentials);
         self.set_next(Some(Arc::clone(&credentials)));
-        match handle.command(Command::Reload { accounts }) {
+        let missing = Missing::Doubtful;
+        match handle.command(Command::Reload { accounts, missing }) {
             Ok(()) => self.warn_of(&credentials),
             Err(rejected) => {
                 self.set_next(None);
                 match rejected {
                     Rejected::TooManyMissing { .. } => stay(&format!(
-                        "{rejected}, which may be a mistake; if it is none, start the server anew"
+                        "{rejected}, which may be a mistake; if it is none, start the server anew with --forget-missing"
                     )),
                     Rejected::Stopping => {}
                 }

@@ -28,7 +28,16 @@ pub(super) struct Log {
 /// The thread that writes them.
 #[derive(Debug)]
 pub(super) struct Logging {
-    thread: JoinHandle<Option<u64>>,
+    thread: JoinHandle<Option<Rest>>,
+}
+
+/// What an ended server has not delivered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Rest {
+    /// Messages that it keeps nowhere.
+    pub(super) undelivered: u64,
+    /// Messages that its store has.
+    pub(super) kept: u64,
 }
 
 /// Starts to log what is at least as important as `level`.
@@ -68,22 +77,21 @@ impl Log {
 }
 
 impl Logging {
-    /// Waits until everything is written, and gives how many messages the server did not deliver. The log has to be
-    /// dropped before.
-    pub(super) fn finish(self) -> Option<u64> {
+    /// Waits until everything is written, and gives what the server did not deliver. The log has to be dropped before.
+    pub(super) fn finish(self) -> Option<Rest> {
         self.thread.join().ok().flatten()
     }
 }
 
-fn write_all(events: &Receiver<Event>, dropped: &AtomicU64) -> Option<u64> {
+fn write_all(events: &Receiver<Event>, dropped: &AtomicU64) -> Option<Rest> {
     let mut left = None;
     for event in events {
         let missing = dropped.swap(0, Ordering::Relaxed);
         if missing > 0 {
             warn!(missing, "more happened than could be logged");
         }
-        if let Event::Stopped { undelivered } = event {
-            left = Some(undelivered);
+        if let Event::Stopped { undelivered, kept } = event {
+            left = Some(Rest { undelivered, kept });
         }
         write(&event);
     }
@@ -122,7 +130,10 @@ fn write(event: &Event) {
         },
         Event::AccountAdded { user } => info!(%user, "a new account"),
         Event::AccountRemoved { user } => {
-            info!(%user, "account removed, with all that was kept for it")
+            info!(%user, "account removed")
+        }
+        Event::AccountErased { user } => {
+            info!(%user, "all that was kept for the removed account is erased")
         }
         Event::CredentialsChanged { user } => info!(%user, "a new password"),
         Event::Reloaded => info!("the accounts are as in the file"),
@@ -130,6 +141,6 @@ fn write(event: &Event) {
         Event::StoreWorking => info!("the store keeps what it is given again"),
         Event::Refused { from, fault } => debug!(%from, %fault, "connection refused"),
         Event::Stopping => info!("shutting down"),
-        Event::Stopped { undelivered } => info!(undelivered, "ended"),
+        Event::Stopped { undelivered, kept } => info!(undelivered, kept, "ended"),
     }
 }

@@ -7,7 +7,9 @@ mod checking;
 pub(crate) mod descriptors;
 mod listening;
 mod log;
+mod past;
 mod record;
+mod storing;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -17,7 +19,7 @@ use simplechat_core::machine::Host;
 use simplechat_core::server::event::Event;
 use simplechat_core::server::identity::Identity;
 use simplechat_core::server::recording::{Header, RecordedAccount, Texts};
-use simplechat_core::server::{AccountEntry, Command, Done, Effect, Server, Verdict};
+use simplechat_core::server::{AccountEntry, Command, Done, Effect, Missing, Server, Verdict};
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_driver::{Clock, Handle, Listener, Options};
 
@@ -31,17 +33,21 @@ use crate::signals::{self, Signal};
 use crate::transport::Driver;
 use accounts::Accounts;
 use checking::{Check, Checking};
-use log::Log;
+use log::{Log, Rest};
+use past::Past;
 use record::Recording;
+use storing::{Answer, Batch, Storing};
 
 /// Deliveries that may wait for their turn to be dialled; each client has one at most.
 const DIAL_QUEUE_MAX: usize = 65_536;
 
-/// Has passwords checked and logs events.
+/// Has passwords checked and records kept, and logs events.
 struct Operator {
     accounts: Arc<Accounts>,
     credentials: Arc<Credentials>,
     checking: Checking,
+    /// `None`: what the machine keeps in memory is all there is.
+    storing: Option<Storing>,
     handle: Handle<Server>,
     log: Log,
 }
@@ -65,9 +71,15 @@ impl Host<Server> for Operator {
                     answer(Verdict::Wrong);
                 }
             }
-            // There is no store yet: what the machine keeps in memory is kept as long as this program runs.
-            Effect::Store { id, records: _ } => {
-                self.handle.effect_done(Done::Stored { id, result: Ok(()) });
+            Effect::Store { id, records } => {
+                let handle = self.handle.clone();
+                let answer = Answer::new(move |result| {
+                    handle.effect_done(Done::Stored { id, result });
+                });
+                match &self.storing {
+                    Some(storing) => storing.keep(Batch { records, answer }),
+                    None => answer.give(Ok(())),
+                }
             }
         }
     }
@@ -91,26 +103,44 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     let identity = identity(&settings).map_err(|error| failed(&error))?;
     let accounts = Arc::new(Accounts::new(settings.clone(), identity.digest_key()));
     let credentials = accounts.read()?;
+    let entries = accounts.entries(&credentials);
     let fingerprint = identity.key.public().fingerprint();
+    let mut past = Past::open(&settings, &entries, missing(args))?;
     let listeners = listening::bind(&settings.listen).map_err(|error| failed(&error))?;
     let addresses: Vec<_> = listeners.iter().map(Listener::local_addr).collect();
-    let entries = accounts.entries(&credentials);
     let count = entries.len();
-    let (machine, recording) = machine(args, &settings, entries, seed)?;
-    let machine = machine.known_as(Identity::new(identity.key, identity.ticket_key));
+    let (machine, recording) = machine(args, &settings, past.with_gone(&entries), seed)?;
+    let machine = machine
+        .known_as(Identity::new(identity.key, identity.ticket_key))
+        .restore(past.take_records());
     let (log, logging) = log::start(settings.log).map_err(|error| failed(&error))?;
     accounts.warn_of(&credentials);
+    let has_gone = past.has_gone();
+    let (storing, keeper) = past
+        .store
+        .map(storing::start)
+        .transpose()
+        .map_err(|error| failed(&error))?
+        .unzip();
     let checking = Checking::start(settings.hash_threads).map_err(|error| failed(&error))?;
     let (transport, options) = (settings.transport, options(&settings));
     let driver = Driver::start(transport, machine, listeners, options, |handle| Operator {
         accounts: Arc::clone(&accounts),
         credentials,
         checking,
+        storing,
         handle: handle.clone(),
         log,
     })
     .map_err(|error| failed(&error))?;
     let handle = driver.handle();
+    if has_gone {
+        // It is refused only when the server is ending anyway.
+        let _ = handle.command(Command::Reload {
+            accounts: entries,
+            missing: Missing::Confirmed,
+        });
+    }
     let mut ends = 0;
     signals::listen(move |signal| match signal {
         Signal::End => {
@@ -125,8 +155,11 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     if let Some(recording) = recording {
         recording.finish();
     }
-    if let Some(undelivered) = logging.finish() {
-        say(&stopped(undelivered));
+    if let Some(keeper) = keeper {
+        keeper.finish();
+    }
+    if let Some(rest) = logging.finish() {
+        say(&stopped(rest));
     }
     Ok(Exit::Ok)
 }
@@ -143,6 +176,11 @@ fn settings(args: &Serve) -> Result<ServeSettings, Failure> {
                 .map(|path| path.display().to_string()),
         ),
         ("--data", "serve.data", args.data.clone()),
+        (
+            "--memory",
+            "serve.store",
+            args.memory.then(|| "memory".into()),
+        ),
         ("--transport", "serve.transport", args.transport.clone()),
         (
             "--allow-plain-passwords",
@@ -225,11 +263,32 @@ fn end(handle: &Handle<Server>, before: usize) {
     let _ = handle.command(command);
 }
 
-fn stopped(undelivered: u64) -> String {
-    match undelivered {
-        0 => "The server has ended; every message was delivered.".into(),
-        1 => "The server has ended; 1 message was not delivered.".into(),
-        count => format!("The server has ended; {count} messages were not delivered."),
+fn stopped(rest: Rest) -> String {
+    let undelivered = match rest.undelivered {
+        0 => None,
+        1 => Some("1 message was not delivered.".to_owned()),
+        count => Some(format!("{count} messages were not delivered.")),
+    };
+    let kept = match rest.kept {
+        0 => None,
+        1 => Some("1 message is kept for its recipient.".to_owned()),
+        count => Some(format!("{count} messages are kept for their recipients.")),
+    };
+    let said: Vec<_> = [undelivered, kept].into_iter().flatten().collect();
+    let said = if said.is_empty() {
+        "every message was delivered.".to_owned()
+    } else {
+        said.join(" ")
+    };
+    format!("The server has ended; {said}")
+}
+
+/// What it means if many accounts are missing that something is kept for.
+fn missing(args: &Serve) -> Missing {
+    if args.forget_missing {
+        Missing::Confirmed
+    } else {
+        Missing::Doubtful
     }
 }
 

@@ -10,7 +10,7 @@ use simplechat_core::rate::Rate;
 use simplechat_core::server::MailboxLimits;
 use simplechat_core::server::admission::AdmissionConfig;
 use simplechat_core::server::allowance::AllowanceConfig;
-use simplechat_core::server::config::Config;
+use simplechat_core::server::config::{Config, StoreKind};
 use simplechat_core::server::lockout::{LockoutConfig, LockoutRule};
 use simplechat_core::wire::login::LinkChoice;
 
@@ -34,9 +34,14 @@ settings! {
         /// server is started.
         credentials: PathBuf = "credentials.txt";
 
-        /// The directory in which the server keeps its keys, made when it is missing; None is simplechat/server in the
-        /// user's data directory ($XDG_DATA_HOME, or ~/.local/share).
+        /// The directory in which the server keeps its keys and its store, made when it is missing; None is
+        /// simplechat/server in the user's data directory ($XDG_DATA_HOME, or ~/.local/share).
         data: Option<PathBuf> = "none";
+
+        /// Where the server keeps messages for users who are away, blacklists and the like: disk is a database in that
+        /// directory, memory ends with the server.
+        store: StoreKind = "disk";
+
         /// Where the server may listen while that file holds passwords in plain text: loopback, which only programs on
         /// the same host reach, or anywhere.
         plain_passwords: PlainPasswords = "loopback";
@@ -207,6 +212,7 @@ impl ServeSettings {
                 messages: self.mailbox_messages,
                 bytes: self.mailbox_bytes,
             },
+            store: self.store,
             heartbeat_interval: self.heartbeat_interval,
             timeout: self.timeout,
             question_expiry: self.question_expiry,

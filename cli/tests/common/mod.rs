@@ -12,7 +12,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -337,17 +337,32 @@ impl Server {
         Self::start_at(listen, folder(), credentials, Vec::new(), &[])
     }
 
-    /// The server starts again at the same port, and has nothing left of before but its keys.
+    /// The server starts again at the same port, with what it has kept.
     pub(crate) fn start_again(&mut self) {
+        self.start_again_with(&[]);
+    }
+
+    /// The same, with further arguments.
+    pub(crate) fn start_again_with(&mut self, args: &[&str]) {
         let again = Self::start_at(
             &[&self.address.to_string()],
             self.data.clone(),
             self.credentials.clone(),
             self.settings.clone(),
-            &[],
+            args,
         );
         self.process = again.process;
         self.place = again.place;
+    }
+
+    /// Its data directory.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Its accounts file.
+    pub(crate) fn credentials(&self) -> &Path {
+        &self.credentials
     }
 
     /// Logs somebody in, with a password that follows from the name.

@@ -20,6 +20,8 @@ pub struct Config {
     pub lockout: LockoutConfig,
     /// How much is kept for a user.
     pub mailbox: MailboxLimits,
+    /// What becomes of it when the server ends.
+    pub store: StoreKind,
     /// How often clients send a heartbeat.
     pub heartbeat_interval: Duration,
     /// A client silent for this long is logged out: by default three beats lost, and 5 s to spare.
@@ -45,6 +47,7 @@ impl Default for Config {
             allowance: AllowanceConfig::default(),
             lockout: LockoutConfig::default(),
             mailbox: MailboxLimits::default(),
+            store: StoreKind::Lasting,
             heartbeat_interval: Duration::from_secs(30),
             timeout: Duration::from_secs(95),
             question_expiry: Duration::from_secs(120),
@@ -55,4 +58,13 @@ impl Default for Config {
             shutdown_deadline: Duration::from_secs(10),
         }
     }
+}
+
+/// Whether what was stored is there when the server starts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StoreKind {
+    /// It is.
+    Lasting,
+    /// It ends with the server.
+    Passing,
 }

@@ -47,8 +47,13 @@ pub enum Event {
         /// Whose.
         user: Name,
     },
-    /// An account is no more, and what was kept for it is gone.
+    /// An account is no more.
     AccountRemoved {
+        /// Whose it was.
+        user: Name,
+    },
+    /// What was kept for an account that is no more is gone from the store too.
+    AccountErased {
         /// Whose it was.
         user: Name,
     },
@@ -75,8 +80,10 @@ pub enum Event {
     Stopping,
     /// The server has ended.
     Stopped {
-        /// So many messages were not delivered.
+        /// So many messages were neither delivered nor are they in a store that lasts.
         undelivered: u64,
+        /// So many are in one, for users who were away.
+        kept: u64,
     },
 }
 

@@ -84,6 +84,7 @@ pub use mailbox::MailboxLimits;
 use record::Record;
 use record_queue::RecordQueue;
 use recording::{Account, Act, CredentialsNumbers, Fact, Loss, Recorder, Saying, Texts};
+pub use reload::check_missing;
 use session::Way;
 use shutdown::Phase;
 pub use storing::StoreFailed;
@@ -106,11 +107,22 @@ pub enum Command {
     Reload {
         /// All of them.
         accounts: Vec<AccountEntry>,
+        /// What to make of it if many are missing.
+        missing: Missing,
     },
     /// Tell everybody, hand over what can be handed over, and end.
     Shutdown,
     /// End now.
     ShutdownNow,
+}
+
+/// What it means that over half of the accounts are missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Missing {
+    /// It may be a mistake, so nothing is erased.
+    Doubtful,
+    /// The operator has said that they are to be gone.
+    Confirmed,
 }
 
 /// Why a wish was refused.
@@ -440,7 +452,7 @@ impl Server {
                 TimerKind::Rest(account) | TimerKind::Lazy(account) => self.wake_lane(account),
                 TimerKind::Probe(account) => self.on_probe_overdue(account),
                 TimerKind::Answer(conn) => self.finish_exchange(conn),
-                TimerKind::HandedOver => self.tell_undelivered(),
+                TimerKind::HandedOver => self.end_handing_over(),
                 TimerKind::Stop => self.stop(),
             }
         }
@@ -484,17 +496,12 @@ impl Machine for Server {
             self.tap.command(self.clock, &command);
         }
         match command {
-            Command::Reload { accounts } => {
-                self.reload(accounts)?;
-                self.flush_records();
-                Ok(())
-            }
-            Command::Shutdown => self.shut_down(),
-            Command::ShutdownNow => {
-                self.stop();
-                Ok(())
-            }
+            Command::Reload { accounts, missing } => self.reload(accounts, missing)?,
+            Command::Shutdown => self.shut_down()?,
+            Command::ShutdownNow => self.stop(),
         }
+        self.flush_records();
+        Ok(())
     }
 
     fn poll_output(&mut self) -> Option<Output> {

@@ -29,6 +29,8 @@ pub(super) enum Waiting {
     Copy { to: AccountId, place: Place },
     /// The outcome of an operation.
     Operation { origin: Origin, outcome: Outcome },
+    /// To the operator, that what was kept for an account is gone.
+    Removal { user: Name },
     /// A notice to a user's client.
     Notice {
         to: AccountId,
@@ -179,7 +181,7 @@ impl RecordQueue {
             .collect();
         self.waiting.retain(|(_, waiting)| match *waiting {
             Waiting::Copy { to, place } => !copies.contains(&(to, place)),
-            Waiting::Operation { .. } | Waiting::Notice { .. } => true,
+            Waiting::Operation { .. } | Waiting::Removal { .. } | Waiting::Notice { .. } => true,
         });
     }
 
@@ -189,7 +191,9 @@ impl RecordQueue {
             .iter()
             .filter_map(|(_, waiting)| match *waiting {
                 Waiting::Copy { to, place } => Some((to, place)),
-                Waiting::Operation { .. } | Waiting::Notice { .. } => None,
+                Waiting::Operation { .. } | Waiting::Removal { .. } | Waiting::Notice { .. } => {
+                    None
+                }
             })
     }
 

@@ -14,16 +14,37 @@ use super::event::{Departure, Event};
 use super::introduction::Pair;
 use super::mailbox::Keeping;
 use super::record::Record;
+use super::record_queue::Waiting;
 use super::shutdown::Phase;
-use super::{AccountId, Rejected, Server, TimerKind};
+use super::{AccountId, Missing, Rejected, Server, TimerKind};
 use crate::name::Name;
 use crate::wire::EndReason;
 use crate::wire::push::{Presence, SessionEnd};
 use crate::wire::request::Refusal;
 
+/// Whether so many missing accounts can be meant.
+///
+/// # Errors
+///
+/// If they are over half of those that are known.
+pub fn check_missing(missing: usize, known: usize) -> Result<(), Rejected> {
+    if missing <= known / 2 {
+        return Ok(());
+    }
+    let count = |accounts: usize| u32::try_from(accounts).unwrap_or(u32::MAX);
+    Err(Rejected::TooManyMissing {
+        missing: count(missing),
+        known: count(known),
+    })
+}
+
 impl Server {
     /// Takes other accounts in the place of those that there are.
-    pub(super) fn reload(&mut self, entries: Vec<AccountEntry>) -> Result<(), Rejected> {
+    pub(super) fn reload(
+        &mut self,
+        entries: Vec<AccountEntry>,
+        missing: Missing,
+    ) -> Result<(), Rejected> {
         if self.phase != Phase::Running {
             return Err(Rejected::Stopping);
         }
@@ -36,12 +57,8 @@ impl Server {
             .iter()
             .filter(|(name, _)| !wanted.contains_key(name))
             .collect();
-        if gone.len() > known.len() / 2 {
-            let count = |accounts: usize| u32::try_from(accounts).unwrap_or(u32::MAX);
-            return Err(Rejected::TooManyMissing {
-                missing: count(gone.len()),
-                known: count(known.len()),
-            });
+        if missing == Missing::Doubtful {
+            check_missing(gone.len(), known.len())?;
         }
         for (_, account) in gone {
             self.remove_account(*account);
@@ -97,6 +114,7 @@ impl Server {
         self.lockout.forget(user);
         let undelivered = self.accounts.remove(account);
         self.record(Record::Removed { user });
+        self.records.wait(Waiting::Removal { user });
         self.event(Event::AccountRemoved { user });
         for entry in undelivered {
             // Who was told that it is stored has had the final word.

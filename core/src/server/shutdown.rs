@@ -1,9 +1,12 @@
-//! Shutting down: everybody is told, what can be handed over is, and each sender learns what stays undelivered.
+//! Shutting down: everybody is told, and what can be handed over is. What stays undelivered goes to the store; if that does not
+//! outlast the server, each sender learns of it.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+use super::config::StoreKind;
 use super::event::Event;
 use super::lane::Notice;
+use super::mailbox::Keeping;
 use super::record::Subject;
 use super::{AccountId, Output, Rejected, Server, TimerKind};
 use crate::wire::push::Push;
@@ -47,13 +50,26 @@ impl Server {
             self.tell(*user, Push::Stopping);
         }
         if online.is_empty() {
-            self.tell_undelivered();
+            self.end_handing_over();
         }
         Ok(())
     }
 
-    /// The handing over is finished, or has taken long enough: what is left will not be delivered.
-    pub(super) fn tell_undelivered(&mut self) {
+    /// The handing over is finished, or has taken long enough: what is left will not be delivered by this server.
+    pub(super) fn end_handing_over(&mut self) {
+        self.timers.cancel(TimerKind::HandedOver);
+        match self.config.store {
+            StoreKind::Lasting => {
+                for account in self.accounts.ids() {
+                    self.store_messages(account, self.clock.at);
+                }
+                self.stop_once_stored();
+            }
+            StoreKind::Passing => self.tell_undelivered(),
+        }
+    }
+
+    fn tell_undelivered(&mut self) {
         let mut undelivered: BTreeMap<(AccountId, AccountId), u32> = BTreeMap::new();
         for recipient in self.accounts.ids() {
             for entry in self.accounts.get(recipient).mailbox.iter() {
@@ -70,7 +86,6 @@ impl Server {
                 self.tell(sender, Push::Undelivered { to, count });
             }
         }
-        self.timers.cancel(TimerKind::HandedOver);
         let all_told = unfinished.is_empty();
         self.phase = Phase::Telling { unfinished };
         if all_told {
@@ -96,13 +111,17 @@ impl Server {
         if self.phase == Phase::Stopped {
             return;
         }
-        let undelivered = self
-            .accounts
-            .ids()
-            .map(|id| u64::try_from(self.accounts.get(id).mailbox.len()).unwrap_or(u64::MAX))
-            .sum();
+        let (mut undelivered, mut kept) = (0, 0);
+        for account in self.accounts.ids() {
+            for entry in self.accounts.get(account).mailbox.iter() {
+                match (self.config.store, entry.keeping) {
+                    (StoreKind::Lasting, Keeping::Stored) => kept += 1,
+                    _ => undelivered += 1,
+                }
+            }
+        }
         self.phase = Phase::Stopped;
-        self.event(Event::Stopped { undelivered });
+        self.event(Event::Stopped { undelivered, kept });
         self.output(Output::Stop);
     }
 
@@ -118,7 +137,7 @@ impl Server {
         match &mut self.phase {
             Phase::HandingOver { unfinished } => {
                 if unfinished.remove(&account) && unfinished.is_empty() {
-                    self.tell_undelivered();
+                    self.end_handing_over();
                 }
             }
             Phase::Telling { unfinished } => {

@@ -14,6 +14,7 @@ use super::event::Event;
 use super::intake::Fate;
 use super::record::Record;
 use super::record_queue::{News, Waiting};
+use super::shutdown::Phase;
 use super::{AccountId, Effect, Output, Server, TimerKind};
 use crate::id::{EffectId, InstanceId, Seq};
 use crate::time::Timestamp;
@@ -59,6 +60,9 @@ impl Server {
 
     /// Gives the store what was recorded, if it has nothing to do.
     pub(super) fn flush_records(&mut self) {
+        if self.phase == Phase::Stopped {
+            return;
+        }
         let id = EffectId(self.effects);
         let Some((mut records, waiting)) = self.records.next_batch(id) else {
             return;
@@ -83,7 +87,7 @@ impl Server {
                     Some(entry) => (entry.origin, None),
                     None => continue,
                 },
-                Waiting::Notice { .. } => continue,
+                Waiting::Removal { .. } | Waiting::Notice { .. } => continue,
             };
             let outcomes = settled
                 .entry((origin.account, origin.instance))
@@ -157,6 +161,7 @@ impl Server {
                     self.resolve_copy(origin, Fate::Stored);
                 }
             }
+            Waiting::Removal { user } => self.event(Event::AccountErased { user }),
             Waiting::Notice { to, client, notice } => {
                 let owner = self.accounts.get_mut(to);
                 let is_latest = |latest: LatestLogin| latest.instance == client;

@@ -77,11 +77,12 @@ impl Tap {
         let wish = match command {
             Command::Shutdown => Wish::Shutdown,
             Command::ShutdownNow => Wish::ShutdownNow,
-            Command::Reload { accounts } => Wish::Reload {
+            Command::Reload { accounts, missing } => Wish::Reload {
                 accounts: accounts
                     .iter()
                     .map(|entry| numbers.record(*entry))
                     .collect(),
+                missing: *missing,
             },
         };
         self.note(Entry::Fact(now, Fact::Command(wish)));

@@ -277,6 +277,7 @@ impl Model {
             | Operator::StoreFailing
             | Operator::StoreWorking
             | Operator::CredentialsChanged { .. }
+            | Operator::AccountErased { .. }
             | Operator::Reloaded
             | Operator::Stopping
             | Operator::Stopped { .. } => return,

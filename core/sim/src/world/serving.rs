@@ -103,7 +103,8 @@ impl World {
         let accounts = self.account_entries();
         let moment = self.moment_on(SERVER);
         let server = self.server.as_mut().expect("a server runs");
-        server.handle_command(moment, server::Command::Reload { accounts })?;
+        let missing = server::Missing::Doubtful;
+        server.handle_command(moment, server::Command::Reload { accounts, missing })?;
         self.drain_server();
         Ok(())
     }

@@ -12,10 +12,10 @@ use crate::limits::OWN_CANDIDATES_MAX;
 use crate::machine::{CloseReason, ConnId, ConnectFailure};
 use crate::name::Name;
 use crate::server::Done;
-use crate::server::Verdict;
 use crate::server::event::{Event, Fault};
 use crate::server::login::Shown;
 use crate::server::record::Record;
+use crate::server::{Missing, Verdict};
 use crate::time::WallTime;
 use crate::wire::frame::RefusalCode;
 use crate::wire::item::{self, Bounded, Item, ItemError};
@@ -100,6 +100,8 @@ pub enum Wish {
     Reload {
         /// All of them.
         accounts: Vec<RecordedAccount>,
+        /// Whether over half may be missing.
+        missing: Missing,
     },
 }
 

@@ -224,8 +224,9 @@ impl From<&Wish> for Command {
         match wish {
             Wish::Shutdown => Self::Shutdown,
             Wish::ShutdownNow => Self::ShutdownNow,
-            Wish::Reload { accounts } => Self::Reload {
+            Wish::Reload { accounts, missing } => Self::Reload {
                 accounts: accounts.iter().copied().map(Into::into).collect(),
+                missing: *missing,
             },
         }
     }
