@@ -1,0 +1,166 @@
+//! The real server with its real store is killed again and again at whatever moment, under load: what it has said holds.
+//!
+//! `SIMPLECHAT_KILLS` says how often, `SIMPLECHAT_KILLS_SEED` at which moments (as far as threads and disks let them be the
+//! same).
+#![allow(
+    clippy::missing_assert_message,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests"
+)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Process, Server};
+
+/// Messages that each sender writes to each recipient between two kills.
+const EACH: u64 = 15;
+
+/// Numbers from a seed (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
+
+fn number_of(variable: &str, default: u64) -> u64 {
+    let given = env::var(variable).ok();
+    given.map_or(default, |text| text.parse().unwrap())
+}
+
+/// Somebody who writes to dave, who is away, and to carol, who is there.
+struct Sender {
+    name: &'static str,
+    client: Process,
+    /// How many messages it has written to each.
+    written: u64,
+    /// Of how many of those to dave it was told.
+    told: u64,
+}
+
+impl Sender {
+    fn new(server: &Server, name: &'static str) -> Self {
+        Self {
+            name,
+            client: server.join(name),
+            written: 0,
+            told: 0,
+        }
+    }
+
+    fn writes(&mut self, count: u64) {
+        for _ in 0..count {
+            self.written += 1;
+            for to in ["dave", "carol"] {
+                self.client.types(&format!(
+                    "message {to} number {} of {}",
+                    self.written, self.name
+                ));
+            }
+        }
+    }
+
+    /// Waits until it has had final words on so many messages to dave.
+    fn is_told_of(&mut self, count: u64) {
+        while self.told < count {
+            self.client.sees(TO_DAVE);
+            self.told += 1;
+        }
+    }
+
+    /// Waits for the final words on all messages.
+    fn is_told_of_all(&mut self) {
+        self.is_told_of(self.written);
+        for _ in 0..self.written {
+            self.client.sees_one_of(&TO_CAROL);
+        }
+    }
+
+    /// On each it had one final word.
+    fn was_told_once(&self) {
+        let words = |word| u64::try_from(self.client.all_with(word).len()).unwrap();
+        assert_eq!(words(TO_DAVE), self.written);
+        assert_eq!(TO_CAROL.map(words).iter().sum::<u64>(), self.written);
+    }
+}
+
+/// The final word on a message to somebody who is away, and those on one to somebody who is there.
+const TO_DAVE: &str = "  kept for dave";
+const TO_CAROL: [&str; 2] = ["  kept for carol", "  delivered to carol"];
+
+/// Which numbers of whom somebody was shown, in order.
+fn shown(reader: &Process) -> BTreeMap<String, Vec<u64>> {
+    let mut shown: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for line in reader.all_with(": number ") {
+        let mut words = line.rsplit(' ');
+        let (name, _, number) = (words.next(), words.next(), words.next());
+        let numbers = shown.entry(name.unwrap().to_owned()).or_default();
+        numbers.push(number.unwrap().parse().unwrap());
+    }
+    shown
+}
+
+fn all_of(senders: &[Sender]) -> BTreeMap<String, Vec<u64>> {
+    let all = senders
+        .iter()
+        .map(|sender| (sender.name.to_owned(), (1..=sender.written).collect()));
+    all.collect()
+}
+
+#[test]
+fn what_a_server_has_said_holds_whenever_it_is_killed() {
+    let kills = number_of("SIMPLECHAT_KILLS", 10);
+    let mut dice = Dice(number_of("SIMPLECHAT_KILLS_SEED", 1));
+    let mut server = Server::start(&[
+        "heartbeat_interval=100ms",
+        "timeout=60s",
+        "operations_burst=1000000",
+        "handshakes_per_minute=1000000",
+        "handshakes_per_minute_returning=1000000",
+        "mailbox_messages=1000000",
+        "mailbox_bytes=1073741824",
+        // Some of what carol gets goes through the store, and some does not.
+        "store_after=2ms",
+        "log=error",
+    ]);
+    let mut carol = server.join("carol");
+    let mut senders = ["alice", "bob"].map(|name| Sender::new(&server, name));
+    for kill in 0..kills {
+        for sender in &mut senders {
+            sender.writes(EACH);
+        }
+        // In the middle of it, or before anybody is back.
+        if dice.below(5) > 0 {
+            let sender = &mut senders[usize::try_from(dice.below(2)).unwrap()];
+            sender.is_told_of(sender.written - dice.below(EACH));
+        }
+        let moment = Instant::now() + Duration::from_micros(dice.below(5_000));
+        while Instant::now() < moment {
+            thread::yield_now();
+        }
+        server.process.kill();
+        let sound = simplechat_store::check(server.data());
+        assert!(sound.is_ok(), "after kill {kill}: {sound:?}");
+        server.start_again();
+    }
+    senders.iter_mut().for_each(Sender::is_told_of_all);
+    let last = senders
+        .each_ref()
+        .map(|sender| format!("number {} of {}", sender.written, sender.name));
+    let mut dave = server.join("dave");
+    for reader in [&mut carol, &mut dave] {
+        reader.sees_all(&last.each_ref().map(String::as_str));
+        assert_eq!(shown(reader), all_of(&senders));
+    }
+    senders.iter().for_each(Sender::was_told_once);
+}
