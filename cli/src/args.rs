@@ -42,6 +42,8 @@ pub enum Command {
     Fingerprint(ShowFingerprint),
     /// Edit the file with a server's accounts
     Account(Account),
+    /// Check, copy or measure what a server keeps on disk
+    Store(Store),
     /// Run a recording of a server again, and show it as a timeline
     Replay(Replay),
     /// Measure a server under load, and check what it does
@@ -96,6 +98,56 @@ pub struct Serve {
     /// Record the texts of messages too
     #[arg(long, requires = "record")]
     pub record_text: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `simplechat store`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+All of it can be done while the server runs.
+
+Exit codes: 0 done, 1 there is no store, it is damaged, or something went wrong, 2 wrong command line or settings.")]
+pub struct Store {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: StoreAction,
+}
+
+/// What can be done with what a server keeps.
+#[derive(Debug, Subcommand)]
+pub enum StoreAction {
+    /// Read all of it, and say whether it is sound
+    Check {
+        /// Where it is kept.
+        #[command(flatten)]
+        kept: ServerData,
+    },
+    /// Copy it as it is at this moment
+    Backup {
+        /// A new file. To restore it, end the server, put it in the place of store.sqlite, and remove store.sqlite-wal
+        /// and store.sqlite-shm
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Where it is kept.
+        #[command(flatten)]
+        kept: ServerData,
+    },
+    /// Show how much is kept for whom
+    Stats {
+        /// Where it is kept.
+        #[command(flatten)]
+        kept: ServerData,
+    },
+}
+
+/// Where a server's data are.
+#[derive(Debug, Args)]
+pub struct ServerData {
+    /// The directory that `simplechat serve` was given [default: simplechat/server in your data directory]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
     /// Settings.
     #[command(flatten)]
     pub common: Common,
@@ -398,6 +450,7 @@ mod tests {
         };
         insta::assert_snapshot!("help_serve", help("serve"));
         insta::assert_snapshot!("help_account", help("account"));
+        insta::assert_snapshot!("help_store", help("store"));
         insta::assert_snapshot!("help_join", help("join"));
         insta::assert_snapshot!("help_doctor", help("doctor"));
         insta::assert_snapshot!("help_replay", help("replay"));

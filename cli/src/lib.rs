@@ -4,7 +4,7 @@
 //! known servers, each found by its [`place`]; [`bounded_lines`] and [`command_line`] take in what somebody types;
 //! [`clean`] stands between other people's text and the terminal. `serve` and `join` put the machines, the transport and
 //! the people together, on the `transport` that was chosen; `join::doctor` finds out why somebody cannot join; `account` edits
-//! the accounts; `known` and `fingerprint` show what they keep; `replay` shows what a server recorded; `bench` measures a server.
+//! the accounts; `known`, `fingerprint` and `store` show what they keep; `replay` shows what a server recorded; `bench` measures a server.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -29,6 +29,7 @@ mod quiet;
 mod replay;
 mod serve;
 mod signals;
+mod store;
 mod transport;
 
 use std::io::{self, Write as _};
@@ -50,6 +51,7 @@ pub fn run() -> ExitCode {
         Command::Known(args) => known::run(args),
         Command::Fingerprint(args) => fingerprint::run(args),
         Command::Account(args) => account::run(args),
+        Command::Store(args) => store::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Config(args) => write_settings(args),

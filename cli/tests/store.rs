@@ -41,6 +41,69 @@ fn a_killed_server_has_forgotten_nothing() {
 }
 
 #[test]
+fn a_store_is_looked_at_and_copied_while_its_server_runs_and_the_copy_restored() {
+    let mut server = Server::start(&[]);
+    let mut alice = server.join("alice");
+    alice.types("message bob hi");
+    alice.sees("  kept for bob");
+    let data = server.data().to_str().unwrap().to_owned();
+    let shown = |text: String| text.replace(&data, "DIR");
+    let (code, said, _) = run(&["store", "check", "--data", &data], "");
+    assert_eq!((code, &*shown(said)), (0, "DIR/store.sqlite is sound.\n"));
+    let (code, said, _) = run(&["store", "stats", "--data", &data], "");
+    assert_eq!(code, 0);
+    let figures: Vec<_> = said.lines().take(3).collect();
+    insta::assert_snapshot!(figures.join("\n"), @r"
+    user                              messages        bytes  blocked  notices
+    alice                                    0            0        0        0
+    bob                                      1           34        0        0
+    ");
+    let copy = common::folder().join("copy");
+    let arguments = ["store", "backup", copy.to_str().unwrap(), "--data", &data];
+    let (code, _, errors) = run(&arguments, "");
+    assert_eq!(code, 0, "{errors}");
+    let (code, _, errors) = run(&arguments, "");
+    assert!(code == 1 && errors.contains("File exists"), "{errors}");
+    // All is lost but the copy.
+    server.process.kill();
+    for name in ["store.sqlite", "store.sqlite-wal", "store.sqlite-shm"] {
+        fs::remove_file(server.data().join(name)).unwrap();
+    }
+    let (code, _, errors) = run(&["store", "check", "--data", &data], "");
+    assert!(code == 1 && errors.contains("there is none"), "{errors}");
+    fs::copy(&copy, server.data().join("store.sqlite")).unwrap();
+    server.start_again();
+    server.join("bob").sees("alice: hi");
+}
+
+#[test]
+fn a_damaged_store_is_named_and_the_server_does_not_start() {
+    let mut server = Server::start(&[]);
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.ends(), 0);
+    let path = server.data().join("store.sqlite");
+    fs::write(
+        &path,
+        "no database at all, and long enough to be read as one".repeat(100),
+    )
+    .unwrap();
+    let credentials = server.credentials().to_str().unwrap();
+    let data = server.data().to_str().unwrap();
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--credentials",
+        credentials,
+        "--data",
+        data,
+    ];
+    let (code, _, errors) = run(&arguments, "");
+    assert_eq!(code, 1);
+    insta::assert_snapshot!(errors.replace(data, "DIR"), @"simplechat: the store DIR/store.sqlite: it is damaged, and nothing was changed in it: restore it from a backup, as docs/OPERATIONS.md says (file is not a database)");
+}
+
+#[test]
 fn with_memory_nothing_is_kept_but_the_keys() {
     let server = Server::start_with(&["--memory"]);
     let files: Vec<_> = fs::read_dir(server.data())
