@@ -142,6 +142,19 @@ fn two_who_cannot_be_called_are_told_that_neither_can() {
 }
 
 #[test]
+fn two_who_can_both_be_called_hold_no_link() {
+    let mut w = World::new(13);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.introduce(alice, bob);
+    for _ in 0..4 {
+        w.types(alice, "private bob hello");
+        w.types(bob, "private alice hello");
+        w.run(1_000 * SECOND);
+        assert_eq!(w.net.open_connections(), 0);
+    }
+}
+
+#[test]
 fn whoever_wants_no_link_is_not_held() {
     let mut w = World::new(6);
     let alice = w.join("alice");
