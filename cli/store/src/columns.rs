@@ -63,6 +63,7 @@ pub(crate) fn subject_columns(subject: &Subject) -> (i64, &str) {
         Subject::Question(name) => (1, name.as_str()),
         Subject::Introduction(name) => (2, name.as_str()),
         Subject::Server => (3, ""),
+        Subject::Addresses(name) => (4, name.as_str()),
     }
 }
 
@@ -72,6 +73,7 @@ pub(crate) fn subject(number: i64, about: &str) -> Option<Subject> {
         1 => Some(Subject::Question(about.parse().ok()?)),
         2 => Some(Subject::Introduction(about.parse().ok()?)),
         3 => Some(Subject::Server),
+        4 => Some(Subject::Addresses(about.parse().ok()?)),
         _ => None,
     }
 }

@@ -5,12 +5,13 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::time::Duration;
 
-use super::address_book::Peer;
+use super::address_book::{Peer, Way};
 use super::connection::Connection;
 use super::event::{Event, GoneCause, MessageEvent, PeerEvent, Verification};
 use super::inbox::{Receipt, Route, Sender, Showing};
+use super::ledger::Route as LedgerRoute;
+use super::peer_link::Check;
 use super::{Client, TimerKind};
 use crate::id::{IntroductionId, Seq, SessionId};
 use crate::key::PublicKey;
@@ -22,9 +23,6 @@ use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
 use crate::wire::peer::{PeerAnswer, PeerPush};
 use crate::wire::push::Introduction;
-
-/// The addresses of a peer are not tried more often than this.
-const SEARCH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Whose private messages come, and whether the key that they come under is marked.
 #[derive(Clone, Copy)]
@@ -49,11 +47,11 @@ impl Client {
         }
         self.forget_question(peer);
         self.timers.cancel(TimerKind::Peer(peer));
-        if let Some(previous) = self.book.get(peer) {
-            self.peer_sessions.forget_ours(previous.introduction);
-        }
         let changed = self.take_key(peer, introduction.key);
-        self.book.introduce(introduction);
+        if let Some(previous) = self.book.introduce(introduction) {
+            self.peer_sessions.forget_ours(previous.introduction);
+            self.release_peer_links(peer, &previous);
+        }
         self.search(peer);
         self.unpark();
         let introduced = PeerEvent::Introduced { peer };
@@ -90,6 +88,7 @@ impl Client {
             }
             EndReason::OtherClient => {
                 entry.is_elsewhere = true;
+                self.drop_peer_links(peer);
                 Some(PeerEvent::PeerElsewhere { peer })
             }
         }
@@ -101,39 +100,13 @@ impl Client {
         self.timers.cancel(TimerKind::Peer(peer));
         self.ledger.given_up(peer);
         let undelivered = removed.waiting();
-        self.part(removed, cause);
+        self.part(&removed, cause);
+        self.release_peer_links(peer, &removed);
         Some(PeerEvent::PeerGone {
             peer,
             cause,
             undelivered,
         })
-    }
-
-    /// Looks for a peer where they were last, or else at all addresses of their introduction, with a handshake only.
-    fn search(&mut self, name: Name) {
-        let now = self.clock.at;
-        let Some(peer) = self.book.get_mut(name) else {
-            return;
-        };
-        if peer.greetings > 0 || peer.is_elsewhere {
-            return;
-        }
-        let places = match peer.address {
-            Some(address) => alloc::vec![address],
-            None => {
-                peer.searched = Some(now);
-                peer.candidates.clone()
-            }
-        };
-        peer.greetings = places.len();
-        peer.met_instead = None;
-        let (introduction, key) = (peer.introduction, peer.key);
-        if places.is_empty() {
-            return self.on_peer_not_found(name);
-        }
-        for address in places {
-            self.greet(introduction, key, address, PeerPush::Hello { introduction });
-        }
     }
 
     /// Sends a peer what waits for them, if they are to be reached.
@@ -147,17 +120,8 @@ impl Client {
         }
         let introduction = peer.introduction;
         let ours = self.peer_sessions.ours(now, introduction);
-        let (Some(address), Some(channel)) = (peer.address, ours) else {
-            let is_due = peer.address.is_some()
-                || peer
-                    .searched
-                    .is_none_or(|searched| now.since(searched) >= SEARCH_INTERVAL);
-            if is_due {
-                self.search(name);
-            } else if peer.greetings == 0 {
-                self.on_peer_not_found(name);
-            }
-            return;
+        let (Some(way), Some(channel), true) = (peer.way(), ours, peer.has_to_send()) else {
+            return self.search_if_due(name);
         };
         let (payload, through) = peer.batch();
         let session = channel.id();
@@ -168,12 +132,16 @@ impl Client {
             through,
             deframer: Deframer::default(),
         };
-        let conn = self.dial(address, delivery);
+        let conn = self.dial_peer(way, delivery);
         if let Some(peer) = self.book.get_mut(name) {
             peer.sending(conn);
         }
+        let route = match way {
+            Way::Address(_) => LedgerRoute::Direct,
+            Way::Link(_) => LedgerRoute::PeerLink,
+        };
         self.ledger
-            .sent_to_peer(name, through, self.clock.wall, conn);
+            .sent_to_peer(name, through, self.clock.wall, route, conn);
         self.send(conn, bytes);
     }
 
@@ -181,48 +149,6 @@ impl Client {
         if let Some(peer) = self.book.get_mut(name) {
             peer.is_resting = false;
             self.pump_peer(name);
-        }
-    }
-
-    /// A peer could not be reached: what waits goes on waiting, and the user learns so once.
-    fn on_peer_not_found(&mut self, name: Name) {
-        let Some(peer) = self.book.get_mut(name) else {
-            return;
-        };
-        let rest = peer.backoff.after_failure(&mut self.rng);
-        if peer.waiting() == 0 {
-            return;
-        }
-        peer.is_resting = true;
-        let tell = !core::mem::replace(&mut peer.told_waiting, true);
-        let rested = self.clock.at + rest.max(SEARCH_INTERVAL / 10);
-        self.timers.set(TimerKind::Peer(name), rested);
-        if tell {
-            self.event(MessageEvent::PrivateWaiting { to: name });
-        }
-    }
-
-    /// A peer is not where we looked.
-    pub(super) fn on_peer_search_failed(&mut self, introduction: IntroductionId) {
-        let Some(peer) = self.book.by_introduction(introduction) else {
-            return;
-        };
-        peer.greetings = peer.greetings.saturating_sub(1);
-        let name = peer.name;
-        let has_keys = self
-            .peer_sessions
-            .ours(self.clock.at, introduction)
-            .is_some();
-        let is_found = peer.address.is_some() && has_keys;
-        if peer.greetings == 0 && !is_found {
-            // Perhaps they have moved: next time they are looked for everywhere.
-            peer.address = None;
-            let met_instead = peer.met_instead.take();
-            if let Some((at, mismatch)) = met_instead {
-                self.tell_mismatch(introduction, at, mismatch);
-            }
-            self.ledger.not_found(name, self.clock.wall);
-            self.on_peer_not_found(name);
         }
     }
 
@@ -283,15 +209,6 @@ impl Client {
         self.refuse(conn, code);
     }
 
-    pub(super) fn on_peer_found(&mut self, introduction: IntroductionId, address: SocketAddr) {
-        let Some(peer) = self.book.by_introduction(introduction) else {
-            return;
-        };
-        peer.found(address);
-        let name = peer.name;
-        self.pump_peer(name);
-    }
-
     fn on_private_delivered(&mut self, introduction: IntroductionId, through: Seq) {
         let Some(peer) = self.book.by_introduction(introduction) else {
             return;
@@ -336,8 +253,10 @@ impl Client {
                             name,
                             verification: self.peer_keys.verification(name, key),
                         };
+                        let remote = self.caller(conn);
                         self.on_private_messages(conn, id, from, &payload);
                         self.on_peer_heard(name);
+                        self.on_peer_called_from(name, remote);
                     }
                     None => self.on_former_peer_call(conn, id, introduction, &push),
                 }
@@ -350,6 +269,7 @@ impl Client {
     pub(super) fn on_peer_push(
         &mut self,
         conn: ConnId,
+        remote: SocketAddr,
         session: SessionId,
         introduction: IntroductionId,
         push: &PeerPush,
@@ -359,7 +279,15 @@ impl Client {
         };
         let name = peer.name;
         match *push {
-            PeerPush::Hello { .. } => {
+            PeerPush::Hello { port, link, .. } => {
+                self.hear_that_we_are_reached(conn, name);
+                self.say_to_peer(conn, session, &PeerAnswer::Welcome);
+                self.on_peer_heard(name);
+                let at = SocketAddr::new(remote.ip().to_canonical(), port);
+                self.check_caller(conn, name, Check { session, at, link });
+            }
+            PeerPush::Probe { .. } => {
+                self.hear_that_we_are_reached(conn, name);
                 self.answer_peer(conn, session, &PeerAnswer::Welcome);
                 self.on_peer_heard(name);
             }
@@ -376,7 +304,7 @@ impl Client {
         if self
             .book
             .get(name)
-            .is_some_and(|peer| peer.is_resting && peer.address.is_some())
+            .is_some_and(|peer| peer.is_resting && peer.way().is_some())
         {
             self.timers.cancel(TimerKind::Peer(name));
             self.wake_peer(name);
@@ -412,7 +340,7 @@ impl Client {
                         events.push(event.into());
                     }
                 }
-                Ok(PeerPush::Hello { .. } | PeerPush::Bye { .. })
+                Ok(PeerPush::Hello { .. } | PeerPush::Bye { .. } | PeerPush::Probe { .. })
                 | Err(ItemError::Unsupported(_)) => {}
                 Err(ItemError::Malformed) => return self.refuse(conn, RefusalCode::Malformed),
             }
@@ -440,11 +368,16 @@ impl Client {
         self.answer_peer(conn, session, &PeerAnswer::Taken { seq: through });
     }
 
+    /// Gives the last answer on a connection.
     pub(super) fn answer_peer(&mut self, conn: ConnId, session: SessionId, answer: &PeerAnswer) {
+        self.say_to_peer(conn, session, answer);
+        self.close(conn);
+    }
+
+    pub(super) fn say_to_peer(&mut self, conn: ConnId, session: SessionId, answer: &PeerAnswer) {
         if let Some(session) = self.peer_sessions.get_mut(session) {
             let bytes = session.channel.seal_answer(Payload::of(answer).as_bytes());
             self.send(conn, bytes);
         }
-        self.close(conn);
     }
 }

@@ -44,6 +44,7 @@ impl Server {
             blacklist,
             mailbox,
             session: _,
+            place: _,
             latest_login,
             missed,
             allowance: _,

@@ -128,6 +128,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
         any_name().prop_map(Subject::OwnQuestion),
         any_name().prop_map(Subject::Question),
         any_name().prop_map(Subject::Introduction),
+        any_name().prop_map(Subject::Addresses),
         Just(Subject::Server),
     ]
 }
