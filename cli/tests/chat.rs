@@ -52,7 +52,11 @@ fn messages_to_somebody_away_wait_for_them() {
 
 #[test]
 fn refused_messages_say_why() {
-    let server = Server::start(&["max_text=20", "mailbox_messages=2"]);
+    let server = Server::start(&[
+        "max_text=20",
+        "mailbox_messages=2",
+        "mailbox_sender_percent=100",
+    ]);
     let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
     bob.types("block alice");
     bob.sees("  alice is blocked");

@@ -70,8 +70,9 @@ fn every_refusal_says_why() {
     let config = Config {
         max_text: 10,
         mailbox: simplechat_core::server::MailboxLimits {
-            messages: 2,
+            messages: 3,
             bytes: 1_000_000,
+            sender_percent: 70,
         },
         ..Config::default()
     };
@@ -85,6 +86,9 @@ fn every_refusal_says_why() {
     w.types(alice, "message carol 1");
     w.types(alice, "message carol 2");
     w.types(alice, "message carol 3");
+    w.settle();
+    w.types(bob, "message carol 4");
+    w.types(bob, "message carol 5");
     assert_eq!(
         w.types_in_vain(alice, "message carol 12345678901")
             .to_string(),
@@ -103,8 +107,17 @@ fn every_refusal_says_why() {
             "message bob hi: refused, you are blocked",
             "message carol 1: stored",
             "message carol 2: stored",
-            "message carol 3: refused, the mailbox is full",
+            "message carol 3: refused, your share of the mailbox is full",
             "message nobody hi: refused, there is no such user",
+        ]
+    );
+    let mut seen = w.saw(bob);
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            "message carol 4: stored",
+            "message carol 5: refused, the mailbox is full",
         ]
     );
 }

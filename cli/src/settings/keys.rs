@@ -113,6 +113,9 @@ settings! {
         /// How many bytes of messages are kept for a user; further ones are refused.
         mailbox_bytes: usize = "4194304" in 1..=1_073_741_824;
 
+        /// How many hundredths of both one sender may take up, so that nobody fills a mailbox alone.
+        mailbox_sender_percent: usize = "10" in 1..=100;
+
         /// A message to somebody online that they do not have after so long counts as kept for them, and its sender is
         /// told so.
         store_after: Duration = "250ms" in TIMES;
@@ -211,6 +214,7 @@ impl ServeSettings {
             mailbox: MailboxLimits {
                 messages: self.mailbox_messages,
                 bytes: self.mailbox_bytes,
+                sender_percent: self.mailbox_sender_percent,
             },
             store: self.store,
             heartbeat_interval: self.heartbeat_interval,

@@ -22,6 +22,8 @@ pub struct MailboxLimits {
     pub messages: usize,
     /// So many bytes.
     pub bytes: usize,
+    /// One sender may have so many hundredths of both there, so that nobody can fill it alone; one message in any case.
+    pub sender_percent: usize,
 }
 
 impl Default for MailboxLimits {
@@ -29,7 +31,17 @@ impl Default for MailboxLimits {
         Self {
             messages: 1_000,
             bytes: 4 * 1024 * 1024,
+            sender_percent: 10,
         }
+    }
+}
+
+impl MailboxLimits {
+    /// What one sender may have of so much.
+    fn share_of(self, whole: usize) -> usize {
+        // In this order also the largest number has its share.
+        let percent = self.sender_percent.min(100);
+        whole / 100 * percent + whole % 100 * percent / 100
     }
 }
 
@@ -67,15 +79,29 @@ pub(super) struct Entry {
     pub(super) keeping: Keeping,
 }
 
-/// There is no room for another message.
+/// Why there is no room for another message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Full;
+pub(super) enum Full {
+    /// For nobody's.
+    Mailbox,
+    /// For none of this sender's.
+    Share,
+}
+
+/// How much there is of a sender's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Held {
+    messages: usize,
+    bytes: usize,
+}
 
 /// The messages for one user.
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
     entries: BTreeMap<Place, Entry>,
     bytes: usize,
+    /// How much of it is whose; nobody who has nothing there.
+    by_sender: BTreeMap<AccountId, Held>,
     next: Place,
     /// No message before this place is passing.
     passing_from: Place,
@@ -99,11 +125,17 @@ impl Mailbox {
 
     /// Takes a message in behind all others.
     pub(super) fn push(&mut self, entry: Entry, limits: MailboxLimits) -> Result<(), Full> {
-        let bytes = self.bytes + entry.item.len();
-        if self.entries.len() >= limits.messages || bytes > limits.bytes {
-            return Err(Full);
+        let length = entry.item.len();
+        if self.entries.len() >= limits.messages || self.bytes + length > limits.bytes {
+            return Err(Full::Mailbox);
         }
-        self.bytes = bytes;
+        if let Some(held) = self.by_sender.get(&entry.origin.account)
+            && (held.messages >= limits.share_of(limits.messages)
+                || held.bytes + length > limits.share_of(limits.bytes))
+        {
+            return Err(Full::Share);
+        }
+        self.note_in(&entry);
         let place = self.next;
         self.next = Place(place.0 + 1);
         self.entries.insert(place, entry);
@@ -112,11 +144,31 @@ impl Mailbox {
 
     /// Puts a message back to where it stood in an earlier life of the server.
     pub(super) fn restore(&mut self, place: Place, entry: Entry) {
-        self.bytes += entry.item.len();
+        self.note_in(&entry);
         self.next = self.next.max(Place(place.0.saturating_add(1)));
         self.passing_from = self.next;
         if let Some(twice) = self.entries.insert(place, entry) {
-            self.bytes -= twice.item.len();
+            self.note_out(&twice);
+        }
+    }
+
+    fn note_in(&mut self, entry: &Entry) {
+        let length = entry.item.len();
+        self.bytes += length;
+        let held = self.by_sender.entry(entry.origin.account).or_default();
+        held.messages += 1;
+        held.bytes += length;
+    }
+
+    fn note_out(&mut self, entry: &Entry) {
+        let length = entry.item.len();
+        self.bytes -= length;
+        if let Some(held) = self.by_sender.get_mut(&entry.origin.account) {
+            held.messages -= 1;
+            held.bytes -= length;
+            if held.messages == 0 {
+                self.by_sender.remove(&entry.origin.account);
+            }
         }
     }
 
@@ -182,7 +234,7 @@ impl Mailbox {
             return None;
         }
         let entry = self.entries.remove(&place)?;
-        self.bytes -= entry.item.len();
+        self.note_out(&entry);
         Some(entry)
     }
 
@@ -190,7 +242,9 @@ impl Mailbox {
     pub(super) fn take_up_to(&mut self, place: Place) -> Vec<Entry> {
         let rest = self.entries.split_off(&Place(place.0 + 1));
         let taken = core::mem::replace(&mut self.entries, rest);
-        self.bytes -= taken.values().map(|entry| entry.item.len()).sum::<usize>();
+        for entry in taken.values() {
+            self.note_out(entry);
+        }
         taken.into_values().collect()
     }
 
@@ -206,10 +260,9 @@ impl Mailbox {
             .extract_if(.., |_, entry| entry.origin.account == sender)
             .map(|(_, entry)| entry)
             .collect();
-        self.bytes -= discarded
-            .iter()
-            .map(|entry| entry.item.len())
-            .sum::<usize>();
+        for entry in &discarded {
+            self.note_out(entry);
+        }
         discarded
     }
 }
@@ -223,6 +276,12 @@ mod tests {
     const LIMITS: MailboxLimits = MailboxLimits {
         messages: 5,
         bytes: 100,
+        sender_percent: 60,
+    };
+    /// Without bounds for one sender.
+    const ALL: MailboxLimits = MailboxLimits {
+        sender_percent: 100,
+        ..LIMITS
     };
 
     fn entry(sender: u32, seq: u64, bytes: usize, at: u64) -> Entry {
@@ -250,14 +309,53 @@ mod tests {
     fn both_limits_hold() {
         let mut mailbox = Mailbox::default();
         for seq in 0..5 {
+            assert_eq!(mailbox.push(entry(1, seq, 1, 0), ALL), Ok(()));
+        }
+        assert_eq!(mailbox.push(entry(1, 5, 1, 0), ALL), Err(Full::Mailbox));
+        let mut mailbox = Mailbox::default();
+        assert_eq!(mailbox.push(entry(1, 0, 100, 0), ALL), Ok(()));
+        assert_eq!(mailbox.push(entry(1, 1, 1, 0), ALL), Err(Full::Mailbox));
+        let _ = mailbox.take_up_to(mailbox.last().unwrap());
+        assert_eq!(mailbox.push(entry(1, 1, 100, 0), ALL), Ok(()));
+    }
+
+    #[test]
+    fn one_sender_fills_no_more_than_a_share() {
+        let mut mailbox = Mailbox::default();
+        for seq in 0..3 {
             assert_eq!(mailbox.push(entry(1, seq, 1, 0), LIMITS), Ok(()));
         }
-        assert_eq!(mailbox.push(entry(1, 5, 1, 0), LIMITS), Err(Full));
+        assert_eq!(mailbox.push(entry(1, 3, 1, 0), LIMITS), Err(Full::Share));
+        assert_eq!(mailbox.push(entry(2, 0, 1, 0), LIMITS), Ok(()));
+        let _ = mailbox.take_up_to(Place(0));
+        assert_eq!(mailbox.push(entry(1, 3, 58, 0), LIMITS), Ok(()));
+        let _ = mailbox.take_up_to(Place(1));
+        assert_eq!(mailbox.push(entry(1, 4, 2, 0), LIMITS), Err(Full::Share));
+    }
+
+    #[test]
+    fn everybody_can_have_one_message_there() {
+        let none = MailboxLimits {
+            sender_percent: 0,
+            ..LIMITS
+        };
         let mut mailbox = Mailbox::default();
-        assert_eq!(mailbox.push(entry(1, 0, 100, 0), LIMITS), Ok(()));
-        assert_eq!(mailbox.push(entry(1, 1, 1, 0), LIMITS), Err(Full));
-        let _ = mailbox.take_up_to(mailbox.last().unwrap());
-        assert_eq!(mailbox.push(entry(1, 1, 100, 0), LIMITS), Ok(()));
+        assert_eq!(mailbox.push(entry(1, 0, 70, 0), none), Ok(()));
+        assert_eq!(mailbox.push(entry(1, 1, 1, 0), none), Err(Full::Share));
+        assert_eq!(mailbox.push(entry(2, 0, 1, 0), none), Ok(()));
+    }
+
+    #[test]
+    fn a_share_is_exact_and_no_bound_is_too_large_for_one() {
+        let share = |percent, whole| {
+            let limits = MailboxLimits {
+                sender_percent: percent,
+                ..LIMITS
+            };
+            limits.share_of(whole)
+        };
+        assert_eq!([share(10, 1_000), share(10, 55), share(1, 99)], [100, 5, 0]);
+        assert_eq!(share(100, usize::MAX), usize::MAX);
     }
 
     #[test]
@@ -333,7 +431,10 @@ mod tests {
                     0 | 1 => {
                         let new = entry(sender, now, size, now);
                         let bytes: usize = model.iter().map(|entry| entry.item.len()).sum();
-                        let fits = model.len() < LIMITS.messages && bytes + size <= LIMITS.bytes;
+                        let own: Vec<_> = model.iter().filter(|entry| entry.origin.account == AccountId(sender)).collect();
+                        let own_bytes: usize = own.iter().map(|entry| entry.item.len()).sum();
+                        let has_share = own.is_empty() || (own.len() < 3 && own_bytes + size <= 60);
+                        let fits = model.len() < LIMITS.messages && bytes + size <= LIMITS.bytes && has_share;
                         prop_assert_eq!(mailbox.push(new.clone(), LIMITS).is_ok(), fits);
                         if fits {
                             model.push(new);

@@ -23,8 +23,11 @@ impl Server {
         if !is_online && self.records.is_failing() {
             return Some(Outcome::Refused(Refusal::NotKept));
         }
-        if let Err(Full) = self.enqueue(recipient, origin, Audience::You, item) {
-            return Some(Outcome::Refused(Refusal::MailboxFull));
+        if let Err(full) = self.enqueue(recipient, origin, Audience::You, item) {
+            return Some(Outcome::Refused(match full {
+                Full::Mailbox => Refusal::MailboxFull,
+                Full::Share => Refusal::ShareFull,
+            }));
         }
         self.acquaint(origin.account, recipient);
         if is_online {
@@ -58,7 +61,7 @@ impl Server {
         for recipient in &recipients {
             match self.enqueue(*recipient, origin, Audience::Everyone, item.clone()) {
                 Ok(()) => undecided += 1,
-                Err(Full) => refused += 1,
+                Err(Full::Mailbox | Full::Share) => refused += 1,
             }
         }
         if undecided == 0 {

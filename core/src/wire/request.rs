@@ -257,6 +257,9 @@ pub enum Refusal {
         /// When to try again: in so many milliseconds.
         milliseconds: u32,
     },
+    /// As much of the sender's as one may have there waits in the recipient's mailbox.
+    #[error("your share of the mailbox is full")]
+    ShareFull,
     /// A reason of a later version.
     #[error("the server says no, for a reason that this version does not know ({code})")]
     Other {
@@ -286,6 +289,7 @@ impl From<Refusal> for (u8, u32) {
             Refusal::TooManyIntroductions { max } => (13, max),
             Refusal::NotKept => (14, 0),
             Refusal::Later { milliseconds } => (15, milliseconds),
+            Refusal::ShareFull => (16, 0),
             Refusal::Other { code, detail } => (code, detail),
         }
     }
@@ -312,6 +316,7 @@ impl From<(u8, u32)> for Refusal {
             15 => Self::Later {
                 milliseconds: detail,
             },
+            16 => Self::ShareFull,
             code => Self::Other { code, detail },
         }
     }

@@ -152,6 +152,7 @@ fn answer_items() {
         Refusal::Blocked,
         Refusal::TextTooLong { max: 8_192 },
         Refusal::MailboxFull,
+        Refusal::ShareFull,
         Refusal::AlreadyBlocked,
         Refusal::NotBlocked,
         Refusal::BlacklistFull { max: 1_000 },

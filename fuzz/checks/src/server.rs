@@ -89,6 +89,7 @@ impl Party {
             mailbox: MailboxLimits {
                 messages: 4,
                 bytes: 20_000,
+                sender_percent: 50,
             },
             ..Config::default()
         };

@@ -100,6 +100,7 @@ fn outcomes() {
         refused(&to_bob, Refusal::Yourself),
         refused(&to_bob, Refusal::TextTooLong { max: 8_192 }),
         refused(&to_bob, Refusal::MailboxFull),
+        refused(&to_bob, Refusal::ShareFull),
         outcome(&to_all, reached(0, 0, 0)),
         outcome(&to_all, reached(1, 0, 0)),
         outcome(&to_all, reached(12, 1, 2)),

@@ -365,6 +365,8 @@ impl Settings {
             mailbox: MailboxLimits {
                 messages: self.mailbox_messages,
                 bytes: self.mailbox_bytes,
+                // Who fills a mailbox is told that it is full.
+                sender_percent: 100,
             },
             heartbeat_interval: self.heartbeat_interval.into(),
             timeout: self.timeout.into(),

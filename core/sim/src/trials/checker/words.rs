@@ -252,6 +252,8 @@ fn check_refusal(user: Name, op: &Op, refusal: Refusal, model: &Model) -> Check 
         Refusal::BlockedByYou => by_user,
         Refusal::NotBlocked => is_unblock(operation),
         Refusal::MailboxFull => is_full(other, model),
+        // In these worlds one sender may have all of it.
+        Refusal::ShareFull => false,
         Refusal::TextTooLong { .. } => match operation {
             Operation::Message { text, .. } | Operation::Broadcast { text } => {
                 text.len() > model.settings.max_text
