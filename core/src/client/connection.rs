@@ -289,7 +289,7 @@ impl Client {
     fn on_lost(&mut self, conn: ConnId, cause: AwayCause) {
         match self.connections.remove(&conn) {
             Some(Connection::Held) => self.on_link_lost(conn, cause),
-            Some(Connection::Login(login)) => self.on_login_lost(&login, cause),
+            Some(Connection::Login(login)) => self.on_login_lost(conn, &login, cause),
             Some(Connection::Request { exchange, .. }) => {
                 self.on_request_lost(conn, &exchange, cause);
             }
