@@ -14,7 +14,7 @@ use simplechat_core::name::Name;
 use simplechat_core::text::Password;
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::login::LinkChoice;
-use simplechat_driver::{Clock, Handle, Listener};
+use simplechat_driver::{Clock, Handle, Listener, Options};
 
 use super::report::Report;
 use super::{Failed, Item, Reporter, options, wording};
@@ -55,7 +55,12 @@ impl Running {
         };
         let machine = Client::new(config, seed()?, Box::new(OsSecrets), Clock.now());
         let (sender, items) = channel();
-        let (transport, options) = (settings.transport, options(settings));
+        let transport = settings.transport;
+        let options = Options {
+            // The server does not end a handshake that is left unfinished, and all else was answered before it is ended.
+            linger: Duration::ZERO,
+            ..options(settings)
+        };
         let driver = Driver::start(transport, machine, listeners, options, |_| Reporter(sender))
             .map_err(|error| failed(&error))?;
         Ok(Self {
