@@ -221,9 +221,12 @@ fn a_session_goes_on_at_another_address_when_its_own_cannot_be_reached() {
     login.dials.clear();
     login.passes(Duration::from_secs(30));
     assert_eq!(login.dialled(), [1], "the heartbeat");
+    login.fails(login.last(), ConnectFailure::Refused);
+    login.passes(Duration::from_secs(2));
+    assert_eq!(login.dialled(), [1, 1], "a server that starts again");
     login.fails(login.last(), ConnectFailure::Unreachable);
-    login.passes(Duration::from_secs(1));
-    assert_eq!(login.dialled(), [1, 0]);
+    login.passes(Duration::from_secs(4));
+    assert_eq!(login.dialled(), [1, 1, 0]);
     login.connects(login.last());
     login.look();
     assert!(login.has_sent(login.last()), "in the same session");

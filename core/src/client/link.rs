@@ -12,7 +12,7 @@ use crate::backoff::Backoff;
 use crate::channel::Channel;
 use crate::id::{EffectId, LoginNumber, SessionId};
 use crate::key::PublicKey;
-use crate::machine::ConnId;
+use crate::machine::{ConnId, ConnectFailure};
 use crate::time::Timestamp;
 use crate::wire::login::{Cookie, LoginCause, Ticket};
 use crate::wire::request::Reach;
@@ -154,7 +154,11 @@ impl Client {
         ) {
             return;
         }
-        if let (State::Ready, AwayCause::Unreachable(_)) = (self.link.state, cause) {
+        let is_out_of_reach = matches!(
+            cause,
+            AwayCause::Unreachable(ConnectFailure::TimedOut | ConnectFailure::Unreachable)
+        );
+        if is_out_of_reach && self.is_ready() {
             // The session is as good at the server's other addresses, and this host may have lost its IPv6, or its IPv4.
             self.link.server = (self.link.server + 1) % self.config.servers.len().max(1);
         }
