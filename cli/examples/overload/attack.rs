@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setpriority_process};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use simplechat_core::id::SessionId;
 use simplechat_core::wire::frame::{Frame, SealedFrame};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -19,7 +19,8 @@ use socket2::{Domain, SockRef, Socket, Type};
 use super::people::{self, Link};
 use super::puppet::Puppet;
 use super::server::{Accounts, HashCost, Server, password};
-use super::Trouble;
+use super::{Trouble, cores};
+use super::cores::Side;
 
 /// Accounts of attackers. Every other one writes to the next.
 pub(crate) const ROGUES: u64 = 100;
@@ -34,8 +35,6 @@ const DESCRIPTORS_LEFT: u64 = 20;
 /// What somebody does once a second, or ten times.
 const SECOND: Duration = Duration::from_secs(1);
 const TENTH: Duration = Duration::from_millis(100);
-/// The lowest priority there is.
-const NICE: i32 = 19;
 
 /// What an attacker does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -153,8 +152,8 @@ impl Siege {
             is_over,
         };
         siege.attacker = Some(thread::spawn(move || {
-            // Of this thread alone. If it cannot be had, it is only worse for those who chat.
-            let _ = setpriority_process(None, NICE);
+            Side::Others.take_cores();
+            cores::stand_back();
             match attack {
                 Attack::Silent => attacker.hold(THOUSANDS, |_, _| {}),
                 Attack::Trickle => attacker.hold(THOUSANDS, trickle),

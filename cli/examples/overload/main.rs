@@ -18,6 +18,7 @@
 )]
 
 mod attack;
+mod cores;
 mod people;
 mod puppet;
 mod server;
@@ -31,6 +32,7 @@ use clap::{Parser, ValueEnum};
 
 use attack::{Attack, Siege};
 use people::{Link, People};
+use cores::Side;
 use server::{Server, Transport};
 use table::{Row, Run};
 
@@ -56,8 +58,16 @@ struct Args {
 
 fn main() -> ExitCode {
     // Server and users are processes of the program, which is this one too.
-    if let Some("serve" | "bench") = std::env::args().nth(1).as_deref() {
-        return simplechat::run();
+    match std::env::args().nth(1).as_deref() {
+        Some("serve") => {
+            Side::Server.take_cores();
+            return simplechat::run();
+        }
+        Some("bench") => {
+            Side::Others.take_cores();
+            return simplechat::run();
+        }
+        Some(_) | None => {}
     }
     match table(&Args::parse()) {
         Ok(rows) if rows.iter().all(Row::is_good) => ExitCode::SUCCESS,

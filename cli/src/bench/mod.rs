@@ -37,7 +37,7 @@ use crate::args::bench::{Bench, BenchLink, BenchTransport, WorkloadName, word};
 use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
 use crate::join::place;
-use crate::serve::descriptors::make_room;
+use crate::serve::descriptors::{Room, make_room};
 use crate::{print, signals};
 use crowd::{Common, Crowd, Person};
 use fleet::{Fleet, FleetEvent, Order, Trouble};
@@ -128,7 +128,7 @@ struct Trial<'a> {
     fleet: Fleet,
     meter: Arc<Meter>,
     listeners: Vec<Listener>,
-    connections_max: usize,
+    room: Room,
     server: Readings,
     tool: Readings,
     news: (Sender<News>, Receiver<News>),
@@ -141,12 +141,8 @@ impl<'a> Trial<'a> {
         link: BenchLink,
         target: Target,
     ) -> Result<Self, Failure> {
-        let each = match link {
-            BenchLink::Held => 2,
-            BenchLink::PerMessage => CONNECTIONS_EACH,
-        };
         let seats = usize::try_from(users).unwrap_or(usize::MAX);
-        let connections_max = make_room(seats.saturating_mul(each).max(1_024));
+        let room = make_room(wanted(link, seats));
         let listeners = listeners(link, seats, target.address)?;
         let readings = Readings {
             before: None,
@@ -188,7 +184,7 @@ impl<'a> Trial<'a> {
             fleet,
             meter,
             listeners,
-            connections_max,
+            room,
             server,
             tool,
             news: channel(),
@@ -203,7 +199,7 @@ impl<'a> Trial<'a> {
             let _ = interrupting.send(News::Interrupted);
         })
         .map_err(failed)?;
-        let options = options(self.connections_max);
+        let options = options(self.room);
         let driver =
             D::start(self.fleet, self.listeners, options, |_| Reporter(sender)).map_err(failed)?;
         let watch = Watch {
@@ -280,12 +276,28 @@ fn listeners(link: BenchLink, users: usize, server: SocketAddr) -> Result<Vec<Li
     }
 }
 
-fn options(connections_max: usize) -> Options {
+/// What users have open at once, most of them.
+fn wanted(link: BenchLink, users: usize) -> Room {
+    let all = |each: usize| users.saturating_mul(each).max(1_024);
+    match link {
+        // Nobody calls them.
+        BenchLink::Held => Room {
+            accepted: 0,
+            dialled: all(2),
+        },
+        BenchLink::PerMessage => Room {
+            accepted: all(CONNECTIONS_EACH),
+            dialled: all(CONNECTIONS_EACH),
+        },
+    }
+}
+
+fn options(room: Room) -> Options {
     Options {
         worker_threads: 2,
-        connections_max,
-        dialled_max: connections_max,
-        dial_queue_max: connections_max,
+        connections_max: room.accepted,
+        dialled_max: room.dialled,
+        dial_queue_max: room.dialled,
         // A window of long texts has room.
         outbox_max: 8 * 1_024 * 1_024,
         refusal: Frame::Refusal(RefusalCode::Busy).to_bytes(),
