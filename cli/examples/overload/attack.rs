@@ -16,11 +16,11 @@ use simplechat_core::id::SessionId;
 use simplechat_core::wire::frame::{Frame, SealedFrame};
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::cores::Side;
 use super::people::{self, Link};
 use super::puppet::Puppet;
 use super::server::{Accounts, HashCost, Server, password};
 use super::{Trouble, cores};
-use super::cores::Side;
 
 /// Accounts of attackers. Every other one writes to the next.
 pub(crate) const ROGUES: u64 = 100;
@@ -229,6 +229,7 @@ fn idle(server: &Server) -> Result<Child, Trouble> {
         .stdout(Stdio::null())
         .spawn()?;
     server.until_logged_in(IDLE)?;
+    cores::send_back(child.id());
     Ok(child)
 }
 
@@ -289,11 +290,14 @@ impl Attacker {
         format!("{count} tried, {open} open in the end")
     }
 
+    /// Connects a thousand times a second at most: how it goes when it is much faster is an attack of its own.
     fn open(&self, count: usize) -> Vec<TcpStream> {
-        (0..count)
-            .take_while(|_| !self.is_over())
-            .filter_map(|number| connect(source(2 + number % 2), self.server).ok())
-            .collect()
+        let opened = (0..count).take_while(|_| !self.is_over());
+        let opened = opened.filter_map(|number| {
+            thread::sleep(SECOND / 1_000);
+            connect(source(2 + number % 2), self.server).ok()
+        });
+        opened.collect()
     }
 
     /// Asks and asks, and never reads an answer; and users write to users who never read.
@@ -313,7 +317,11 @@ impl Attacker {
         // Every other one writes to the next, at the rate that a user may write with, and reads only the answers to that.
         let mut pairs: Vec<_> = rogues.chunks_exact_mut(2).zip(0_u64..).collect();
         self.again(TENTH, &mut pairs, |(pair, number), _| {
-            for stream in held.iter().skip(usize::try_from(*number % 10).unwrap_or(0)).step_by(10) {
+            for stream in held
+                .iter()
+                .skip(usize::try_from(*number % 10).unwrap_or(0))
+                .step_by(10)
+            {
                 let _ = (&mut &*stream).write(&frames);
             }
             if let [writer, _] = &mut **pair {

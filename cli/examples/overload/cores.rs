@@ -35,11 +35,22 @@ impl Side {
 /// Has this thread run only when nobody else wants to.
 pub(crate) fn stand_back() {
     let id = gettid().as_raw_nonzero().to_string();
-    let stood_back = Command::new("chrt")
-        .args(["--idle", "--pid", "0", &id])
-        .stderr(Stdio::null())
-        .status();
-    if !stood_back.is_ok_and(|status| status.success()) {
+    if !is_idle(&["--pid", "0", &id]) {
         let _ = setpriority_process(None, 19);
     }
+}
+
+/// The same for a process with all its threads.
+pub(crate) fn send_back(process: u32) {
+    let _ = is_idle(&["--all-tasks", "--pid", "0", &process.to_string()]);
+}
+
+fn is_idle(whom: &[&str]) -> bool {
+    let chrt = Command::new("chrt")
+        .arg("--idle")
+        .args(whom)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    chrt.is_ok_and(|status| status.success())
 }

@@ -31,8 +31,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use attack::{Attack, Siege};
-use people::{Link, People};
 use cores::Side;
+use people::{Link, People};
 use server::{Server, Transport};
 use table::{Row, Run};
 

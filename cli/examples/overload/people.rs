@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::Trouble;
 use super::server::{Accounts, Server};
 use super::table::Run;
-use super::Trouble;
 
 /// How many there are.
 pub(crate) const COUNT: u64 = 100;

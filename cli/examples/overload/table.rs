@@ -111,7 +111,11 @@ impl fmt::Display for Row {
         write!(f, " | {} |", refused.unwrap_or_default())?;
         let late = median(with, |run| run.late).unwrap_or_default();
         if late > p99(with) / 2 {
-            write!(f, " <!-- the tool itself was up to {:.1} ms late -->", millis(late))?;
+            write!(
+                f,
+                " <!-- the tool itself was up to {:.1} ms late -->",
+                millis(late)
+            )?;
         }
         Ok(())
     }
