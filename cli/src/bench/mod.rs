@@ -31,13 +31,14 @@ use simplechat_core::machine::Host;
 use simplechat_core::rng::SecretSource;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_core::wire::login::LinkChoice;
-use simplechat_transport_std::{Clock, Drive, Handle, Listener, Options};
+use simplechat_driver::{Clock, Handle, Listener, Options};
 
-use crate::args::bench::{Bench, BenchLink, BenchTransport, WorkloadName, word};
+use crate::args::bench::{Bench, BenchLink, WorkloadName, word};
 use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
 use crate::join::place;
 use crate::serve::descriptors::{Room, make_room};
+use crate::transport::Driver;
 use crate::{print, signals};
 use crowd::{Common, Crowd, Person};
 use fleet::{Fleet, FleetEvent, Order, Trouble};
@@ -88,10 +89,7 @@ pub(crate) fn run(args: &Bench) -> Result<Exit, Failure> {
         });
     let target = Target::of(args, users)?;
     let trial = Trial::prepare(args, users, link, target)?;
-    let (report, tally) = match args.transport {
-        BenchTransport::Std => trial.run::<simplechat_transport_std::Driver<Fleet>>(),
-        BenchTransport::Async => trial.run::<simplechat_transport_async::Driver<Fleet>>(),
-    }?;
+    let (report, tally) = trial.run()?;
     let text = if args.json {
         report
             .to_json()
@@ -191,7 +189,7 @@ impl<'a> Trial<'a> {
         })
     }
 
-    fn run<D: Drive<Fleet>>(mut self) -> Result<(Report, Box<Tally>), Failure> {
+    fn run(mut self) -> Result<(Report, Box<Tally>), Failure> {
         let failed = |error: std::io::Error| Failure::new(Exit::Failed, error);
         let (sender, news) = self.news;
         let interrupting = sender.clone();
@@ -200,8 +198,9 @@ impl<'a> Trial<'a> {
         })
         .map_err(failed)?;
         let options = options(self.room);
-        let driver =
-            D::start(self.fleet, self.listeners, options, |_| Reporter(sender)).map_err(failed)?;
+        let (transport, reporter) = (self.args.transport, Reporter(sender));
+        let driver = Driver::start(transport, self.fleet, self.listeners, options, |_| reporter)
+            .map_err(failed)?;
         let watch = Watch {
             news,
             handle: driver.handle(),
