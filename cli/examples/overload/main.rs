@@ -100,8 +100,7 @@ fn row(args: &Args, attack: Attack, transport: Transport, link: Link) -> Result<
     let seconds = Duration::from_secs(args.seconds.into());
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for _ in 0..args.rounds {
-        let server = Server::start(transport, &attack.settings(), attack.hash_cost(), None)?;
-        without.push(People::enter(&server, link, seconds)?.ended(&server)?);
+        without.push(left_alone(attack, transport, link, seconds)?);
         with.push(attacked(attack, transport, link, seconds)?);
     }
     Ok(Row {
@@ -111,6 +110,16 @@ fn row(args: &Args, attack: Attack, transport: Transport, link: Link) -> Result<
         without,
         with,
     })
+}
+
+fn left_alone(
+    attack: Attack,
+    transport: Transport,
+    link: Link,
+    seconds: Duration,
+) -> Result<Run, Trouble> {
+    let server = Server::start(transport, &attack.settings(), attack.hash_cost(), None)?;
+    People::enter(&server, link, seconds)?.ended(&server)
 }
 
 fn attacked(

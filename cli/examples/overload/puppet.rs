@@ -61,8 +61,8 @@ impl Puppet {
 
     /// Does all up to the password, and does not wait for what becomes of it.
     pub(crate) fn show_password(&mut self) -> Result<(), Trouble> {
-        // The first message of the handshake, and the last one with the password.
-        while self.sent < 2 {
+        // It meets the server, calls it again as somebody whom it trusts, and then says who it is.
+        while self.sent < 3 {
             self.read()?;
         }
         Ok(())
