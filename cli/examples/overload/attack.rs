@@ -95,26 +95,30 @@ impl Attack {
     }
 
     pub(crate) fn hash_cost(self) -> HashCost {
-        match self {
-            Self::Passwords => HashCost::Usual,
-            _ => HashCost::Least,
+        if self == Self::Passwords {
+            HashCost::Usual
+        } else {
+            HashCost::Least
         }
     }
 
     /// What the server is told besides its defaults.
     pub(crate) fn settings(self) -> Vec<String> {
-        let all_at_once = |count: u64| {
-            let settings = [
+        match self {
+            Self::Idle => [
                 "connections_max",
                 "connections_per_source_max",
                 "handshakes_per_minute",
-            ];
-            settings.map(|name| format!("serve.{name}={count}")).into()
-        };
-        match self {
-            Self::Idle => all_at_once(IDLE + 2 * people::COUNT),
+            ]
+            .map(|name| format!("serve.{name}={}", IDLE + 2 * people::COUNT))
+            .into(),
             Self::FullDisk => vec!["serve.log=debug".into()],
-            _ => Vec::new(),
+            Self::Silent
+            | Self::Trickle
+            | Self::Unread
+            | Self::Flood
+            | Self::Descriptors
+            | Self::Passwords => Vec::new(),
         }
     }
 }
