@@ -176,6 +176,7 @@ fn read_introduction(item: &[u8]) -> Introduction {
     let mut reader = Reader(item);
     assert_eq!((reader.varint(), reader.counted()), (8, &b"alice"[..]));
     let (id, key) = (reader.array(), reader.array());
+    assert_eq!(reader.varint(), 0, "the server can call her");
     assert_ne!(reader.varint(), 0, "there are addresses");
     Introduction {
         id,
@@ -206,7 +207,8 @@ fn meet_alice(bob: &mut Client) -> Introduction {
     let introduction = introduction.unwrap();
     let (conn, session, key, said) = greeting.unwrap();
     assert_eq!(key, introduction.key, "it is who was introduced");
-    let hello = [&[0], &introduction.id[..]].concat();
+    let port = varint(introduction.address.port().into());
+    let hello = [&[0], &introduction.id[..], &port, &[0]].concat();
     assert_eq!(second::items(&said), [hello], "hello");
     bob.welcome_peer(conn, session);
     introduction

@@ -94,7 +94,8 @@ struct HeldLink {
     /// Those of ours without a number.
     begun: BTreeSet<ConnId>,
     streams: BTreeMap<StreamNumber, ConnId>,
-    is_ending: bool,
+    /// Nothing new is begun there, and by this time it is closed, whatever is under way.
+    ending: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,7 +133,7 @@ impl HeldLinks {
             heard: now,
             begun: BTreeSet::new(),
             streams: BTreeMap::new(),
-            is_ending: false,
+            ending: None,
         };
         self.links.insert(conn, link);
     }
@@ -220,7 +221,7 @@ impl HeldLinks {
             return;
         }
         held.unopened = after(number);
-        if held.theirs >= STREAMS_MAX || held.is_ending {
+        if held.theirs >= STREAMS_MAX || held.ending.is_some() {
             return heard.push(Heard::TooMany { number });
         }
         // The driver counts the connections that it accepts from 0 up.
@@ -310,25 +311,35 @@ impl HeldLinks {
         [end, self.close_if_done(link)]
     }
 
-    /// The link is closed as soon as no stream is on it. Nothing new should be begun.
-    pub(crate) fn finish<E, V>(&mut self, link: ConnId) -> Option<Output<E, V>> {
-        self.links.get_mut(&link)?.is_ending = true;
+    /// The link is closed as soon as no stream is on it, or they have taken too long. Nothing new should be begun.
+    pub(crate) fn finish<E, V>(&mut self, now: Timestamp, link: ConnId) -> Option<Output<E, V>> {
+        let held = self.links.get_mut(&link)?;
+        let ending = *held.ending.get_or_insert(now + EXCHANGE_WITHIN);
+        self.deadlines.insert((ending, link));
         self.close_if_done(link)
     }
 
     /// Closes a link that should end and has no stream any more: to be called when the other side may have ended the last one.
     pub(crate) fn close_if_done<E, V>(&mut self, link: ConnId) -> Option<Output<E, V>> {
         let held = self.links.get(&link)?;
-        if !held.is_ending || !held.streams.is_empty() || !held.begun.is_empty() {
+        if held.ending.is_none() || !held.streams.is_empty() || !held.begun.is_empty() {
             return None;
         }
-        self.links.remove(&link);
+        self.forget_link(link);
         Some(Output::Close { conn: link })
+    }
+
+    fn forget_link(&mut self, link: ConnId) -> Option<HeldLink> {
+        let held = self.links.remove(&link)?;
+        if let Some(ending) = held.ending {
+            self.deadlines.remove(&(ending, link));
+        }
+        Some(held)
     }
 
     /// A link is gone: all these streams are.
     pub(crate) fn lost(&mut self, link: ConnId) -> Vec<ConnId> {
-        let held = self.links.remove(&link);
+        let held = self.forget_link(link);
         let streams: Vec<_> = held
             .into_iter()
             .flat_map(|held| held.streams.into_values().chain(held.begun))
@@ -347,6 +358,9 @@ impl HeldLinks {
     /// What has taken too long: a stream that we began, which has to be closed, or its whole link if nothing came there since.
     pub(crate) fn overdue(&self, now: Timestamp) -> Option<Overdue> {
         let &(at, conn) = self.deadlines.first().filter(|(at, _)| *at <= now)?;
+        if self.links.contains_key(&conn) {
+            return Some(Overdue::Link(conn));
+        }
         let link = self.streams.get(&conn)?.link;
         let is_silent = self.links.get(&link)?.heard + EXCHANGE_WITHIN <= at;
         Some(if is_silent {

@@ -50,7 +50,7 @@ pub const QUESTIONS_MAX: usize = 32;
 /// Introductions of one user in force.
 pub const INTRODUCTIONS_MAX: usize = 500;
 /// Notices (questions, introductions) that wait for one user.
-pub const NOTICES_MAX: usize = 2 * (QUESTIONS_MAX + INTRODUCTIONS_MAX);
+pub const NOTICES_MAX: usize = 2 * QUESTIONS_MAX + 3 * INTRODUCTIONS_MAX;
 /// Delivery receipts that wait for one user; more are dropped, as a receipt is a courtesy.
 pub const RECEIPTS_MAX: usize = 1_000;
 /// Records that go to the store at once; more go the next time.

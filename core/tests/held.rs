@@ -159,3 +159,27 @@ fn silence_on_a_link_is_noticed() {
     w.run(60 * SECOND);
     assert_eq!(w.saw(bob), ["alice: are you there?"]);
 }
+
+#[test]
+fn whose_listener_is_closed_later_gets_a_link() {
+    let mut w = World::new(8);
+    let (alice, bob) = (w.join("alice"), w.join("bob"));
+    w.run(20 * SECOND);
+    w.close_listener(bob);
+    w.look_away();
+    w.types(alice, "message bob hello?");
+    w.run(60 * SECOND);
+    assert_eq!(
+        w.saw(bob),
+        [
+            "listener at 40000 unreachable, link held",
+            "1 kept:",
+            "alice: hello?",
+            "that was kept"
+        ]
+    );
+    w.look_away();
+    w.types(alice, "message bob good");
+    w.settle();
+    assert_eq!(w.saw(alice), ["message bob good: delivered"]);
+}

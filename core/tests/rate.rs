@@ -242,14 +242,16 @@ impl Rude {
         let opened = self.channel.open_answer(&sealed).unwrap();
         let items = Items::new(&opened.payload).map(|item| decode(item.unwrap()).unwrap());
         items
-            .map(|answer| match answer {
+            .filter_map(|answer| match answer {
                 Answer::Outcome { seq, outcome } => match outcome {
                     Outcome::Refused(Refusal::Later { milliseconds }) => {
-                        (seq.0, Some(milliseconds))
+                        Some((seq.0, Some(milliseconds)))
                     }
-                    Outcome::Refused(Refusal::NoSuchUser) => (seq.0, None),
+                    Outcome::Refused(Refusal::NoSuchUser) => Some((seq.0, None)),
                     other => panic!("{other:?}"),
                 },
+                // There is no listener.
+                Answer::Unreached => None,
                 other => panic!("{other:?}"),
             })
             .collect()

@@ -17,7 +17,7 @@ use simplechat_core::wire::login::{
     Cookie, LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket, Welcome,
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
-use simplechat_core::wire::request::{Answer, Request};
+use simplechat_core::wire::request::{Answer, Reach, Request};
 use zeroize::Zeroizing;
 
 /// The secrets of the document: the static keys of RFC 7748, section 6.1, and ephemeral keys that count.
@@ -177,10 +177,18 @@ fn login_vectors() -> String {
 fn peer_vectors() -> String {
     let mut vectors = Vectors::default();
     let introduction = IntroductionId([0xbb; 16]);
-    let hello = payload_of(&PeerPush::Hello { introduction });
+    let hello = payload_of(&PeerPush::Hello {
+        introduction,
+        port: 40_000,
+        link: LinkChoice::Auto,
+    });
     let caller = Part::PeerInitiator(static_key(BOB).public());
     let (mut alice, mut bob) = vectors.shake(caller, Part::PeerResponder, &[], &hello);
     vectors.answer("welcome", &mut bob, &payload_of(&PeerAnswer::Welcome));
+    let checked = PeerAnswer::ListenerChecked {
+        reach: Reach::Reachable,
+    };
+    vectors.answer("checked", &mut bob, &payload_of(&checked));
     vectors.call("private", &mut alice, &payload_of(&private()));
     let taken = payload_of(&PeerAnswer::Taken { seq: Seq(1) });
     vectors.answer("taken", &mut bob, &taken);

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use simplechat_core::client::event::{
     AwayCause, BookEntry, End, Event, GoneCause, KeyMismatch, MessageEvent, Occasion, PeerEvent,
-    PeerReach, SessionEvent, Verification,
+    PeerReach, SessionEvent, Uncallable, Verification,
 };
 use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
@@ -167,8 +167,9 @@ fn message(event: &MessageEvent, clock: &Clock) -> String {
             written(clock, *sent, *from, how, text)
         }
         MessageEvent::PrivateDelivered { to } => format!("  delivered to {to}, privately"),
-        MessageEvent::PrivateWaiting { to } => {
-            format!("  {to} cannot be reached now: private messages to {to} wait")
+        MessageEvent::PrivateWaiting { to, uncallable } => {
+            let why = self::uncallable(*to, *uncallable);
+            format!("  {to} cannot be reached now{why}: private messages to {to} wait")
         }
         MessageEvent::Delivered { to, number } => {
             numbered(format!("  {to} has your message now"), *number)
@@ -448,6 +449,16 @@ fn online(users: &[Name]) -> String {
     format!("  online ({}): {}", users.len(), names.join(", "))
 }
 
+/// Which of two does not get calls, where that is why they do not reach each other.
+fn uncallable(peer: Name, uncallable: Uncallable) -> String {
+    match uncallable {
+        Uncallable::Neither => String::new(),
+        Uncallable::Us => " (you cannot be called from outside)".into(),
+        Uncallable::Them => format!(" ({peer} cannot be called from outside, and has to call you)"),
+        Uncallable::Both => format!(" (neither you nor {peer} can be called from outside)"),
+    }
+}
+
 fn address_book(entries: &[BookEntry]) -> String {
     if entries.is_empty() {
         return "  your address book is empty: getaddress USER asks somebody".into();
@@ -459,12 +470,17 @@ fn address_book(entries: &[BookEntry]) -> String {
         .unwrap_or(0);
     let mut said = String::from("  in your address book:");
     for entry in entries {
-        let reach = match entry.reach {
-            PeerReach::Reachable => "reachable",
-            PeerReach::Unknown => "being looked for",
-            PeerReach::Unreachable => "not reachable now",
-            PeerReach::Elsewhere => "at another client",
-            PeerReach::OtherKey => "not reachable: the key there is another one",
+        let reach: String = match entry.reach {
+            PeerReach::Reachable => "reachable".into(),
+            PeerReach::Unknown => "being looked for".into(),
+            PeerReach::Unreachable(uncallable) => {
+                format!(
+                    "not reachable now{}",
+                    self::uncallable(entry.peer, uncallable)
+                )
+            }
+            PeerReach::Elsewhere => "at another client".into(),
+            PeerReach::OtherKey => "not reachable: the key there is another one".into(),
         };
         let _ = write!(said, "\n    {:width$}  {reach}", entry.peer);
         if entry.verification == Verification::Verified {

@@ -11,7 +11,7 @@ use simplechat_core::wire::EndReason;
 use simplechat_core::wire::frame::RefusalCode;
 use simplechat_core::wire::item::{Item, ItemError};
 use simplechat_core::wire::login::LoginCause;
-use simplechat_core::wire::push::{Audience, Delivery, Presence, Push, SessionEnd};
+use simplechat_core::wire::push::{Audience, Delivery, Presence, Push, SessionEnd, Whereabouts};
 use simplechat_core::wire::request::{Answer, Operation, Outcome, Reach, Request};
 
 use crate::clean::clean_line;
@@ -185,7 +185,7 @@ pub(super) fn answers(items: &Items) -> Words {
         Answer::LoggedOut => Words::new("logged out"),
         Answer::Stopping => Words::new("shutting down, nothing was taken"),
         Answer::Unsupported => Words::new("not supported"),
-        Answer::Moved => Words::new("this comes from elsewhere: log in again"),
+        Answer::Unreached => Words::new("the listener cannot be reached any more: log in again"),
         Answer::OnlineLater { milliseconds, .. } => {
             Words::new(format!("who is online: in {milliseconds} ms"))
         }
@@ -229,14 +229,8 @@ fn push(push: &Push, texts: Texts) -> Words {
         Push::QuestionClosed { by } => Words::about(*by, format!("{by} asks no more")),
         Push::Introduced(introduction) => {
             let peer = &introduction.peer;
-            let addresses: Vec<_> = introduction
-                .candidates
-                .as_slice()
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            let text = format!("introduced to {peer} at {}", addresses.join(" "));
-            Words::about(*peer, text)
+            let at = addresses(&introduction.whereabouts);
+            Words::about(*peer, format!("introduced to {peer} at {at}"))
         }
         Push::AddressDenied { by } => Words::about(*by, format!("{by} says no")),
         Push::NoAnswer { from } => Words::about(*from, format!("no answer from {from}")),
@@ -263,7 +257,16 @@ fn push(push: &Push, texts: Texts) -> Words {
             *to,
             format!("messages to {to} that stay undelivered: {count}"),
         ),
+        Push::Addresses { peer, whereabouts } => {
+            let at = addresses(whereabouts);
+            Words::about(*peer, format!("{peer} is at {at}"))
+        }
     }
+}
+
+fn addresses(whereabouts: &Whereabouts) -> String {
+    let all = whereabouts.candidates.as_slice().iter();
+    all.map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// What is kept for a server that starts again, and what the server does with it.

@@ -234,20 +234,21 @@ impl Client {
         }
     }
 
-    /// Lets a peer write to us in the session that they began: welcome (0).
+    /// Lets a peer write to us in the session that they began: welcome (0), and they are reachable (4).
     pub(crate) fn welcome_peer(&mut self, mut conn: TcpStream, mut session: Session) {
         send(&mut conn, &session.seal(Turn::Answer, &counted([0])));
+        send(&mut conn, &session.seal(Turn::Answer, &counted([4, 0])));
         self.peer = Some(session);
     }
 
-    /// Calls a peer and says hello (0): the session that we begin.
+    /// Calls a peer and looks whether they are there (3): the session that we begin.
     pub(crate) fn greet(&self, address: SocketAddr, key: Key, introduction: &[u8; 16]) -> Session {
         let mut conn = TcpStream::connect(address).unwrap();
         let mut handshake = Handshake::new(&Part::PeerCaller(key), self.key, random_key());
         send(&mut conn, &handshake.write(&[]));
         assert_eq!(handshake.read(&read_frame(&mut conn)), [0; 0]);
-        let hello = counted([&[0], &introduction[..]].concat());
-        send(&mut conn, &handshake.write(&hello));
+        let probe = counted([&[3], &introduction[..]].concat());
+        send(&mut conn, &handshake.write(&probe));
         let mut session = handshake.finish();
         let answer = session.open(Turn::Answer, &read_frame(&mut conn));
         assert_eq!(items(&answer), [[0]], "welcome");

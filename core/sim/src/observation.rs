@@ -8,7 +8,7 @@ use simplechat_core::name::Name;
 use simplechat_core::server;
 use simplechat_core::time::Timestamp;
 
-use crate::net::HostId;
+use crate::net::{HostId, Listening};
 use crate::world::ClientId;
 
 /// Something that happened, and when.
@@ -84,6 +84,13 @@ pub enum Observation {
     Moved {
         /// Which.
         client: ClientId,
+    },
+    /// Whether others can connect to a client has changed.
+    Listens {
+        /// Which.
+        client: ClientId,
+        /// Whether they can from now on.
+        listening: Listening,
     },
     /// Somebody sat down before a new client.
     SatDown {

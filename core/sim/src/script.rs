@@ -3,7 +3,7 @@
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{
     AwayCause, BookEntry, End, Event, GoneCause, KeyMismatch, MessageEvent, Occasion, PeerEvent,
-    PeerReach, SessionEvent, Verification,
+    PeerReach, SessionEvent, Uncallable, Verification,
 };
 use simplechat_core::client::ledger::{
     Addressee, AttemptResult, Entry, MessageNumber, MessageState, NextTry, Route,
@@ -145,6 +145,7 @@ fn show_ledger(entry: &Entry) -> String {
             Route::Server => "server",
             Route::HeldLink => "held link",
             Route::Direct => "direct",
+            Route::PeerLink => "link with peer",
         };
         shown += &format!("; {route}: {}", show_result(attempt.result));
     }
@@ -240,7 +241,9 @@ fn show_message(event: &MessageEvent) -> String {
             format!("{from}{mark} privately: {}", short(text.as_str()))
         }
         MessageEvent::PrivateDelivered { to } => format!("private to {to}: delivered"),
-        MessageEvent::PrivateWaiting { to } => format!("private to {to}: waiting"),
+        MessageEvent::PrivateWaiting { to, uncallable } => {
+            format!("private to {to}: waiting{}", show_uncallable(*uncallable))
+        }
         MessageEvent::Delivered { to, .. } => format!("delivered later to {to}"),
         MessageEvent::Undelivered { to, count } => format!("undelivered to {to}: {count}"),
     }
@@ -336,15 +339,27 @@ const fn show_gone(cause: GoneCause) -> &'static str {
 }
 
 fn show_entry(entry: &BookEntry) -> String {
-    let reach = match entry.reach {
-        PeerReach::Reachable => "reachable",
-        PeerReach::Unknown => "unknown",
-        PeerReach::Unreachable => "unreachable",
-        PeerReach::Elsewhere => "elsewhere",
-        PeerReach::OtherKey => "other key",
+    let (reach, uncallable) = match entry.reach {
+        PeerReach::Reachable => ("reachable", ""),
+        PeerReach::Unknown => ("unknown", ""),
+        PeerReach::Unreachable(uncallable) => ("unreachable", show_uncallable(uncallable)),
+        PeerReach::Elsewhere => ("elsewhere", ""),
+        PeerReach::OtherKey => ("other key", ""),
     };
     let mark = show_mark(entry.verification);
-    format!("{}{mark} {reach} {} waiting", entry.peer, entry.waiting)
+    format!(
+        "{}{mark} {reach}{uncallable} {} waiting",
+        entry.peer, entry.waiting
+    )
+}
+
+const fn show_uncallable(uncallable: Uncallable) -> &'static str {
+    match uncallable {
+        Uncallable::Neither => "",
+        Uncallable::Us => " (we cannot be called)",
+        Uncallable::Them => " (they cannot be called)",
+        Uncallable::Both => " (neither can be called)",
+    }
 }
 
 const fn show_mark(verification: Verification) -> &'static str {

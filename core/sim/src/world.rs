@@ -32,7 +32,7 @@ use simplechat_core::time::{Moment, Timestamp};
 
 use crate::attacker::talk::Talker;
 use crate::dice::Dice;
-use crate::net::{HostId, Net};
+use crate::net::{HostId, Listening, Net};
 use crate::observation::{Observation, Observed};
 use crate::script;
 use crate::store::Store;
@@ -283,12 +283,16 @@ impl World {
     /// Nothing listens at a client's port any more, as behind a firewall.
     pub fn close_listener(&mut self, id: ClientId) {
         self.net.stop_listening(id.host());
+        let (client, listening) = (id, Listening::Nowhere);
+        self.observe(Observation::Listens { client, listening });
     }
 
     /// Something listens at a client's port again.
     pub fn open_listener(&mut self, id: ClientId) {
         let address = self.address_of(id);
         self.net.place(id.host(), address);
+        let (client, listening) = (id, Listening::There);
+        self.observe(Observation::Listens { client, listening });
     }
 
     /// Whether a client has ended.

@@ -5,23 +5,81 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use super::event::{BookEntry, KeyMismatch, PeerReach};
+use super::event::{BookEntry, KeyMismatch, PeerReach, Uncallable};
 use super::peer_keys::PeerKeys;
 use crate::backoff::Backoff;
 use crate::id::{IntroductionId, Seq};
 use crate::key::PublicKey;
-use crate::limits::{ADDRESS_BOOK_MAX, OUTBOX_MAX};
+use crate::limits::{ADDRESS_BOOK_MAX, CANDIDATES_MAX, OUTBOX_MAX};
 use crate::machine::ConnId;
 use crate::name::Name;
 use crate::time::Timestamp;
 use crate::wire::item::{Payload, encode};
 use crate::wire::peer::{PeerPush, PrivateMessage};
-use crate::wire::push::Introduction;
+use crate::wire::push::{Introduction, Whereabouts};
+use crate::wire::request::Reach;
 
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 /// After so many failures in a row all addresses of the introduction are tried again.
 const FAILURES_UNTIL_SEARCH: u32 = 3;
+/// Where a peer says or is said to be is looked at no more often than this: whoever can say so has nobody dial without end.
+const MOVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How a peer is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// By a connection to their listener.
+    Address(SocketAddr),
+    /// By a stream of the link that one of the two holds.
+    Link(ConnId),
+}
+
+/// What a peer has said of how they reach us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Word {
+    /// Nothing yet.
+    None,
+    /// They have been greeted on this connection, and look.
+    Awaited(ConnId),
+    /// This.
+    Given(Reach),
+}
+
+/// The held links with a peer, each of them the connection of a greeting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct PeerLinks {
+    /// We greeted, and they cannot call us.
+    pub(super) ours: Option<ConnId>,
+    /// They greeted, and we cannot call them.
+    pub(super) theirs: Option<ConnId>,
+}
+
+impl PeerLinks {
+    pub(super) fn any(self) -> Option<ConnId> {
+        self.ours.or(self.theirs)
+    }
+
+    /// A link is gone: whose it was.
+    pub(super) fn lost(&mut self, link: ConnId) -> Option<Holder> {
+        if self.ours == Some(link) {
+            self.ours = None;
+            Some(Holder::Us)
+        } else if self.theirs == Some(link) {
+            self.theirs = None;
+            Some(Holder::Them)
+        } else {
+            None
+        }
+    }
+}
+
+/// Who needs a link, and sees to it that there is one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Holder {
+    Us,
+    Them,
+}
 
 /// A peer.
 #[derive(Debug)]
@@ -33,10 +91,24 @@ pub(super) struct Peer {
     pub(super) key: PublicKey,
     /// Whether the user has seen what to compare of this key.
     pub(super) is_code_shown: bool,
-    /// Where the introduction says that they may be.
-    pub(super) candidates: Vec<SocketAddr>,
+    /// Where the server says that they may be.
+    whereabouts: Whereabouts,
     /// Where they proved to be.
-    pub(super) address: Option<SocketAddr>,
+    address: Option<SocketAddr>,
+    /// Where they were before they were not found there any more.
+    last: Option<SocketAddr>,
+    /// When they last proved to be where they are.
+    proved: Option<Timestamp>,
+    /// Where they listen, at the address that they call from.
+    pub(super) port: Option<u16>,
+    /// Where they may be now: if they are there, they have moved.
+    moving_to: Vec<SocketAddr>,
+    looked: Option<Timestamp>,
+    /// What they say of our listener.
+    pub(super) word: Word,
+    /// The connection on which they wait for what we say of theirs.
+    pub(super) checking: Option<ConnId>,
+    pub(super) links: PeerLinks,
     /// Whether they are logged in from another client, which has another key.
     pub(super) is_elsewhere: bool,
     /// Who was met in their place since they are looked for.
@@ -63,8 +135,16 @@ impl Peer {
             introduction: introduction.id,
             key: introduction.key,
             is_code_shown: false,
-            candidates: introduction.candidates.as_slice().to_vec(),
+            whereabouts: introduction.whereabouts,
             address: None,
+            last: None,
+            proved: None,
+            port: None,
+            moving_to: Vec::new(),
+            looked: None,
+            word: Word::None,
+            checking: None,
+            links: PeerLinks::default(),
             is_elsewhere: false,
             met_instead: None,
             mismatches: BTreeSet::new(),
@@ -78,9 +158,91 @@ impl Peer {
         }
     }
 
-    /// Whether something waits that nothing is being done for.
+    /// Whether something waits that nothing is being done for: messages, or that they learn whether they can call us.
     pub(super) fn wants_attention(&self) -> bool {
-        !self.waiting.is_empty() && self.on.is_none() && !self.is_resting && !self.is_elsewhere
+        (self.has_to_send() || self.needs_word()) && !self.is_resting && !self.is_elsewhere
+    }
+
+    /// Whether they may not know how to reach us. Whoever is at the other end of a link does.
+    pub(super) fn needs_word(&self) -> bool {
+        self.word == Word::None && self.links.any().is_none()
+    }
+
+    /// Whether messages wait, and none are on their way.
+    pub(super) fn has_to_send(&self) -> bool {
+        !self.waiting.is_empty() && self.on.is_none()
+    }
+
+    /// How they are called, as far as is known.
+    pub(super) fn way(&self) -> Option<Way> {
+        let link = self.links.any().map(Way::Link);
+        link.or_else(|| self.address.map(Way::Address))
+    }
+
+    /// Where to look for them of whom nothing better is known.
+    pub(super) fn candidates(&self) -> Vec<Way> {
+        let told = self.whereabouts.candidates.as_slice().iter().copied();
+        let last = self
+            .last
+            .filter(|last| !self.whereabouts.candidates.as_slice().contains(last));
+        last.into_iter().chain(told).map(Way::Address).collect()
+    }
+
+    /// They are not where they were: next time they are looked for everywhere.
+    pub(super) fn lose_address(&mut self) {
+        self.last = self.address.take().or(self.last);
+    }
+
+    /// Whether they were found there.
+    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
+        self.address == Some(address)
+    }
+
+    /// Whether they are, or may be, on that host, by all that is known.
+    pub(super) fn may_be_on(&self, host: IpAddr) -> bool {
+        let told = self.whereabouts.candidates.as_slice().iter();
+        let mut all = told.chain(&self.address).chain(&self.last);
+        all.any(|address| address.ip() == host)
+    }
+
+    /// The port of their listener, if they have said it or were found.
+    pub(super) fn listens_at(&self) -> Option<u16> {
+        self.port
+            .or_else(|| self.address.map(|address| address.port()))
+    }
+
+    /// Whether they have shown a moment ago that they are at an address.
+    pub(super) fn is_surely_at(&self, now: Timestamp, address: SocketAddr) -> bool {
+        let is_recent = |proved| now.since(proved) < MOVE_INTERVAL;
+        self.address == Some(address) && self.proved.is_some_and(is_recent)
+    }
+
+    /// They may have moved: where to look, if that was not done a moment ago. They are where they were until they are found there.
+    pub(super) fn may_be_at(
+        &mut self,
+        now: Timestamp,
+        places: impl IntoIterator<Item = SocketAddr>,
+    ) -> Vec<SocketAddr> {
+        let is_too_soon = |looked| now.since(looked) < MOVE_INTERVAL;
+        if self.looked.is_some_and(is_too_soon) {
+            return Vec::new();
+        }
+        let new = |place: &SocketAddr| Some(*place) != self.address;
+        let places: Vec<_> = places
+            .into_iter()
+            .filter(new)
+            .take(CANDIDATES_MAX)
+            .collect();
+        if !places.is_empty() {
+            self.looked = Some(now);
+            self.moving_to.clone_from(&places);
+        }
+        places
+    }
+
+    /// The server says where they may be from now on.
+    pub(super) fn learn(&mut self, whereabouts: Whereabouts) {
+        self.whereabouts = whereabouts;
     }
 
     /// Whether the keys of their introduction may not be the ones that hold now.
@@ -89,9 +251,15 @@ impl Peer {
     }
 
     /// They were found, with their key.
-    pub(super) fn found(&mut self, address: SocketAddr) {
+    pub(super) fn found(&mut self, now: Timestamp, way: Way) {
         self.greetings = self.greetings.saturating_sub(1);
-        self.address.get_or_insert(address);
+        if let Way::Address(address) = way {
+            if self.address.is_none() || self.moving_to.contains(&address) {
+                self.address = Some(address);
+                self.moving_to.clear();
+            }
+            self.proved = Some(now);
+        }
         self.is_resting = false;
         self.backoff.reset();
         self.met_instead = None;
@@ -152,23 +320,37 @@ impl Peer {
         if was_on_it {
             self.on = None;
             if self.backoff.failures() + 1 >= FAILURES_UNTIL_SEARCH {
-                self.address = None;
+                self.lose_address();
             }
         }
         was_on_it
     }
 
-    fn reach(&self) -> PeerReach {
+    /// Who of the two cannot be called.
+    pub(super) fn uncallable(&self, ours: Option<Reach>) -> Uncallable {
+        let is_callable = |reach| reach == Reach::Reachable;
+        match (
+            ours.is_none_or(is_callable),
+            is_callable(self.whereabouts.reach),
+        ) {
+            (true, true) => Uncallable::Neither,
+            (false, true) => Uncallable::Us,
+            (true, false) => Uncallable::Them,
+            (false, false) => Uncallable::Both,
+        }
+    }
+
+    fn reach(&self, ours: Option<Reach>) -> PeerReach {
         if self.is_elsewhere {
             PeerReach::Elsewhere
         } else if self.address.is_none() && !self.mismatches.is_empty() {
             PeerReach::OtherKey
         } else if self.greetings > 0 {
             PeerReach::Unknown
-        } else if self.address.is_some() && self.backoff.failures() == 0 {
+        } else if self.way().is_some() && self.backoff.failures() == 0 {
             PeerReach::Reachable
         } else {
-            PeerReach::Unreachable
+            PeerReach::Unreachable(self.uncallable(ours))
         }
     }
 }
@@ -198,17 +380,19 @@ impl AddressBook {
         self.peers.len() >= ADDRESS_BOOK_MAX
     }
 
-    /// Takes a peer in, with this key in place of any that they had. What waits for them goes on waiting.
-    pub(super) fn introduce(&mut self, introduction: Introduction) {
+    /// Takes a peer in, with this key in place of any that they had. What waits for them goes on waiting. Gives what they were
+    /// before.
+    pub(super) fn introduce(&mut self, introduction: Introduction) -> Option<Peer> {
         let name = introduction.peer;
-        let previous = self.remove(name);
+        let mut previous = self.remove(name);
         self.introductions.insert(introduction.id, name);
         let mut peer = Peer::new(introduction);
-        if let Some(previous) = previous {
+        if let Some(previous) = &mut previous {
             peer.is_code_shown = previous.is_code_shown && previous.key == peer.key;
-            peer.waiting = previous.waiting;
+            peer.waiting = core::mem::take(&mut previous.waiting);
         }
         self.peers.insert(name, peer);
+        previous
     }
 
     pub(super) fn remove(&mut self, name: Name) -> Option<Peer> {
@@ -242,11 +426,11 @@ impl AddressBook {
         self.peers.keys().copied().collect()
     }
 
-    /// The book as the user reads it.
-    pub(super) fn entries(&self, keys: &PeerKeys) -> Vec<BookEntry> {
+    /// The book as the user reads it, whose own listener is reached so.
+    pub(super) fn entries(&self, keys: &PeerKeys, ours: Option<Reach>) -> Vec<BookEntry> {
         let entry = |peer: &Peer| BookEntry {
             peer: peer.name,
-            reach: peer.reach(),
+            reach: peer.reach(ours),
             waiting: peer.waiting(),
             verification: keys.verification(peer.name, peer.key),
         };
@@ -271,7 +455,10 @@ mod tests {
             peer: bob(),
             id: IntroductionId([number; 16]),
             key: PublicKey([number; KEY_LEN]),
-            candidates: Bounded::first_of([]),
+            whereabouts: Whereabouts {
+                reach: Reach::Reachable,
+                candidates: Bounded::first_of([]),
+            },
         }
     }
 
@@ -320,8 +507,26 @@ mod tests {
     #[test]
     fn nobody_knows_whether_a_peer_is_reachable_while_they_are_looked_for() {
         let mut peer = Peer::new(introduction(1));
-        assert_eq!(peer.reach(), PeerReach::Unreachable);
+        let reach = |peer: &Peer| peer.reach(Some(Reach::Held));
+        assert_eq!(reach(&peer), PeerReach::Unreachable(Uncallable::Us));
         peer.greetings = 1;
-        assert_eq!(peer.reach(), PeerReach::Unknown);
+        assert_eq!(reach(&peer), PeerReach::Unknown);
+    }
+
+    #[test]
+    fn a_peer_who_moves_is_where_they_were_until_they_are_found_elsewhere() {
+        let at = Timestamp::from_secs;
+        let [old, new, other] = [1, 2, 3].map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
+        let mut peer = Peer::new(introduction(1));
+        peer.found(at(1), Way::Address(old));
+        peer.found(at(1), Way::Address(other));
+        assert_eq!(peer.address, Some(old), "the first one is as good");
+        assert_eq!(peer.may_be_at(at(20), [old, new]), [new]);
+        assert_eq!(peer.address, Some(old));
+        assert_eq!(peer.may_be_at(at(21), [other]), [], "not again so soon");
+        assert!(!peer.is_surely_at(at(20), old), "that was long ago");
+        peer.found(at(22), Way::Address(new));
+        assert_eq!(peer.address, Some(new));
+        assert!(peer.is_surely_at(at(22), new));
     }
 }

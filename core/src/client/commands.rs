@@ -1,7 +1,7 @@
 //! The user's wishes: what can be refused is refused at once, the rest is on its way.
 
 use super::command::{Command, Consent, Rejected};
-use super::event::{Event, GoneCause, MessageEvent};
+use super::event::{Event, GoneCause};
 use super::leaving::Phase;
 use super::ledger::{Addressee, Key};
 use super::link::State;
@@ -64,7 +64,7 @@ impl Client {
             }
             Command::RemoveAddress { user } => self.remove_address(user),
             Command::AddressBook => {
-                let entries = self.book.entries(&self.peer_keys);
+                let entries = self.book.entries(&self.peer_keys, self.own_reach());
                 self.event(Event::AddressBook { entries });
                 Ok(())
             }
@@ -218,7 +218,7 @@ impl Client {
         let tell = (peer.is_resting || peer.is_elsewhere)
             && !core::mem::replace(&mut peer.told_waiting, true);
         if tell {
-            self.event(MessageEvent::PrivateWaiting { to });
+            self.tell_waiting(to);
         }
         self.pump_peer(to);
         Ok(())

@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::Client;
+use super::address_book::Way;
 use super::event::AwayCause;
 use super::ledger::AttemptResult;
 use super::link::Exchange;
+use super::peer_link::PeerCheck;
 use crate::channel::{Answering, Calling, Channel};
 use crate::id::{IntroductionId, Seq, SessionId};
 use crate::key::PublicKey;
@@ -36,8 +38,10 @@ pub(super) enum Connection {
     },
     /// A call whose answer waits until what it brought has been shown.
     Showing,
+    /// Somebody has greeted us, and waits there for word of how we reach them.
+    Checking(PeerCheck),
     /// A held link: what comes there is taken apart before it is looked at here.
-    Held,
+    Held(HeldWith),
     /// Our login.
     Login(LoginConnection),
     /// A request to the server.
@@ -57,6 +61,13 @@ pub(super) enum Connection {
         through: Seq,
         deframer: Deframer,
     },
+}
+
+/// Who is at the other end of a held link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum HeldWith {
+    Server,
+    Peer(IntroductionId),
 }
 
 /// A login under way.
@@ -85,7 +96,7 @@ pub(super) enum LoginStage {
 #[derive(Debug)]
 pub(super) struct Greeting {
     pub(super) introduction: IntroductionId,
-    pub(super) address: SocketAddr,
+    pub(super) way: Way,
     /// What we want of them.
     pub(super) saying: PeerPush,
     pub(super) stage: GreetingStage,
@@ -98,6 +109,8 @@ pub(super) enum GreetingStage {
     Calling(Calling),
     /// They know who we are and what we want.
     Said(Box<Channel>),
+    /// We are welcome: the connection waits for word of our listener.
+    Welcomed,
     /// Nothing is expected any more.
     Over,
 }
@@ -154,7 +167,8 @@ impl Client {
             Connection::Parked { .. }
             | Connection::ParkedGreeting { .. }
             | Connection::Showing
-            | Connection::Held => None,
+            | Connection::Checking(_)
+            | Connection::Held(_) => None,
         }
     }
 
@@ -243,7 +257,8 @@ impl Client {
                 self.close(conn);
             }
             Some(
-                Connection::Held
+                Connection::Checking(_)
+                | Connection::Held(_)
                 | Connection::Login(_)
                 | Connection::Request { .. }
                 | Connection::Greeting { .. }
@@ -273,7 +288,8 @@ impl Client {
             | None => {}
             Some(
                 Connection::Call { .. }
-                | Connection::Held
+                | Connection::Checking(_)
+                | Connection::Held(_)
                 | Connection::Login(_)
                 | Connection::Request { .. }
                 | Connection::Greeting { .. }
@@ -288,12 +304,21 @@ impl Client {
     /// A connection is gone, or as good as gone.
     fn on_lost(&mut self, conn: ConnId, cause: AwayCause) {
         match self.connections.remove(&conn) {
-            Some(Connection::Held) => self.on_link_lost(conn, cause),
+            Some(Connection::Held(HeldWith::Server)) => self.on_link_lost(conn, cause),
+            Some(Connection::Held(HeldWith::Peer(introduction))) => {
+                self.on_peer_link_lost(introduction, conn);
+            }
+            Some(Connection::Checking(check)) => self.on_check_lost(&check, conn),
             Some(Connection::Login(login)) => self.on_login_lost(&login, cause),
             Some(Connection::Request { exchange, .. }) => {
                 self.on_request_lost(conn, &exchange, cause);
             }
-            Some(Connection::Greeting { greeting, .. }) => self.on_greeting_failed(&greeting),
+            Some(Connection::Greeting { greeting, .. }) => match greeting.stage {
+                GreetingStage::Welcomed => self.on_word_lost(greeting.introduction, conn),
+                GreetingStage::Calling(_) | GreetingStage::Said(_) | GreetingStage::Over => {
+                    self.on_greeting_failed(&greeting);
+                }
+            },
             Some(Connection::PeerDelivery { introduction, .. }) => {
                 self.ledger.lost(conn, AttemptResult::from(cause));
                 self.on_peer_delivery_failed(introduction, conn);

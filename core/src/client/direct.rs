@@ -7,10 +7,12 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::address_book::Peer;
+use super::address_book::{Peer, Way};
 use super::connection::Connection;
 use super::event::{Event, GoneCause, MessageEvent, PeerEvent, Verification};
 use super::inbox::{Receipt, Route, Sender, Showing};
+use super::ledger::Route as LedgerRoute;
+use super::peer_link::Check;
 use super::{Client, TimerKind};
 use crate::id::{IntroductionId, Seq, SessionId};
 use crate::key::PublicKey;
@@ -22,6 +24,7 @@ use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
 use crate::wire::peer::{PeerAnswer, PeerPush};
 use crate::wire::push::Introduction;
+use crate::wire::request::Reach;
 
 /// The addresses of a peer are not tried more often than this.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(5);
@@ -49,11 +52,11 @@ impl Client {
         }
         self.forget_question(peer);
         self.timers.cancel(TimerKind::Peer(peer));
-        if let Some(previous) = self.book.get(peer) {
-            self.peer_sessions.forget_ours(previous.introduction);
-        }
         let changed = self.take_key(peer, introduction.key);
-        self.book.introduce(introduction);
+        if let Some(previous) = self.book.introduce(introduction) {
+            self.peer_sessions.forget_ours(previous.introduction);
+            self.release_peer_links(peer, &previous);
+        }
         self.search(peer);
         self.unpark();
         let introduced = PeerEvent::Introduced { peer };
@@ -90,6 +93,7 @@ impl Client {
             }
             EndReason::OtherClient => {
                 entry.is_elsewhere = true;
+                self.drop_peer_links(peer);
                 Some(PeerEvent::PeerElsewhere { peer })
             }
         }
@@ -101,7 +105,8 @@ impl Client {
         self.timers.cancel(TimerKind::Peer(peer));
         self.ledger.given_up(peer);
         let undelivered = removed.waiting();
-        self.part(removed, cause);
+        self.part(&removed, cause);
+        self.release_peer_links(peer, &removed);
         Some(PeerEvent::PeerGone {
             peer,
             cause,
@@ -109,8 +114,8 @@ impl Client {
         })
     }
 
-    /// Looks for a peer where they were last, or else at all addresses of their introduction, with a handshake only.
-    fn search(&mut self, name: Name) {
+    /// Looks for a peer where they were last, or else at all addresses that the server told, with a handshake only.
+    pub(super) fn search(&mut self, name: Name) {
         let now = self.clock.at;
         let Some(peer) = self.book.get_mut(name) else {
             return;
@@ -118,21 +123,31 @@ impl Client {
         if peer.greetings > 0 || peer.is_elsewhere {
             return;
         }
-        let places = match peer.address {
-            Some(address) => alloc::vec![address],
+        let ways = match peer.way() {
+            Some(way) => alloc::vec![way],
             None => {
                 peer.searched = Some(now);
-                peer.candidates.clone()
+                peer.candidates()
             }
         };
-        peer.greetings = places.len();
+        peer.greetings = ways.len();
         peer.met_instead = None;
         let (introduction, key) = (peer.introduction, peer.key);
-        if places.is_empty() {
+        if ways.is_empty() {
             return self.on_peer_not_found(name);
         }
-        for address in places {
-            self.greet(introduction, key, address, PeerPush::Hello { introduction });
+        let (port, link) = (self.config.listener.port(), self.config.link);
+        for way in ways {
+            let saying = match way {
+                Way::Address(_) => PeerPush::Hello {
+                    introduction,
+                    port,
+                    link,
+                },
+                // Who holds a link with them knows how they reach us.
+                Way::Link(_) => PeerPush::Probe { introduction },
+            };
+            self.greet(introduction, key, way, saying);
         }
     }
 
@@ -147,8 +162,8 @@ impl Client {
         }
         let introduction = peer.introduction;
         let ours = self.peer_sessions.ours(now, introduction);
-        let (Some(address), Some(channel)) = (peer.address, ours) else {
-            let is_due = peer.address.is_some()
+        let (Some(way), Some(channel), true) = (peer.way(), ours, peer.has_to_send()) else {
+            let is_due = peer.way().is_some()
                 || peer
                     .searched
                     .is_none_or(|searched| now.since(searched) >= SEARCH_INTERVAL);
@@ -168,12 +183,16 @@ impl Client {
             through,
             deframer: Deframer::default(),
         };
-        let conn = self.dial(address, delivery);
+        let conn = self.dial_peer(way, delivery);
         if let Some(peer) = self.book.get_mut(name) {
             peer.sending(conn);
         }
+        let route = match way {
+            Way::Address(_) => LedgerRoute::Direct,
+            Way::Link(_) => LedgerRoute::PeerLink,
+        };
         self.ledger
-            .sent_to_peer(name, through, self.clock.wall, conn);
+            .sent_to_peer(name, through, self.clock.wall, route, conn);
         self.send(conn, bytes);
     }
 
@@ -185,20 +204,30 @@ impl Client {
     }
 
     /// A peer could not be reached: what waits goes on waiting, and the user learns so once.
-    fn on_peer_not_found(&mut self, name: Name) {
+    pub(super) fn on_peer_not_found(&mut self, name: Name) {
         let Some(peer) = self.book.get_mut(name) else {
             return;
         };
         let rest = peer.backoff.after_failure(&mut self.rng);
-        if peer.waiting() == 0 {
+        let waits = peer.waiting() > 0;
+        if !waits && !peer.needs_word() {
             return;
         }
         peer.is_resting = true;
-        let tell = !core::mem::replace(&mut peer.told_waiting, true);
+        let tell = waits && !core::mem::replace(&mut peer.told_waiting, true);
         let rested = self.clock.at + rest.max(SEARCH_INTERVAL / 10);
         self.timers.set(TimerKind::Peer(name), rested);
         if tell {
-            self.event(MessageEvent::PrivateWaiting { to: name });
+            self.tell_waiting(name);
+        }
+    }
+
+    /// Tells the user that what they write to a peer waits, and who of the two cannot be called.
+    pub(super) fn tell_waiting(&mut self, to: Name) {
+        let ours = self.own_reach();
+        if let Some(peer) = self.book.get(to) {
+            let uncallable = peer.uncallable(ours);
+            self.event(MessageEvent::PrivateWaiting { to, uncallable });
         }
     }
 
@@ -213,17 +242,23 @@ impl Client {
             .peer_sessions
             .ours(self.clock.at, introduction)
             .is_some();
-        let is_found = peer.address.is_some() && has_keys;
-        if peer.greetings == 0 && !is_found {
-            // Perhaps they have moved: next time they are looked for everywhere.
-            peer.address = None;
+        if peer.greetings > 0 {
+            return;
+        }
+        let is_found = peer.way().is_some() && has_keys;
+        if !is_found {
+            // Perhaps they have moved.
+            peer.lose_address();
             let met_instead = peer.met_instead.take();
             if let Some((at, mismatch)) = met_instead {
                 self.tell_mismatch(introduction, at, mismatch);
             }
             self.ledger.not_found(name, self.clock.wall);
             self.on_peer_not_found(name);
+        } else if peer.needs_word() {
+            self.on_peer_not_found(name);
         }
+        self.conclude_check(name, Reach::Unreachable);
     }
 
     pub(super) fn on_peer_delivery_failed(&mut self, introduction: IntroductionId, conn: ConnId) {
@@ -283,12 +318,14 @@ impl Client {
         self.refuse(conn, code);
     }
 
-    pub(super) fn on_peer_found(&mut self, introduction: IntroductionId, address: SocketAddr) {
+    pub(super) fn on_peer_found(&mut self, introduction: IntroductionId, way: Way) {
+        let now = self.clock.at;
         let Some(peer) = self.book.by_introduction(introduction) else {
             return;
         };
-        peer.found(address);
+        peer.found(now, way);
         let name = peer.name;
+        self.conclude_check(name, Reach::Reachable);
         self.pump_peer(name);
     }
 
@@ -336,8 +373,10 @@ impl Client {
                             name,
                             verification: self.peer_keys.verification(name, key),
                         };
+                        let remote = self.caller(conn);
                         self.on_private_messages(conn, id, from, &payload);
                         self.on_peer_heard(name);
+                        self.on_peer_called_from(name, remote);
                     }
                     None => self.on_former_peer_call(conn, id, introduction, &push),
                 }
@@ -350,6 +389,7 @@ impl Client {
     pub(super) fn on_peer_push(
         &mut self,
         conn: ConnId,
+        remote: SocketAddr,
         session: SessionId,
         introduction: IntroductionId,
         push: &PeerPush,
@@ -359,7 +399,15 @@ impl Client {
         };
         let name = peer.name;
         match *push {
-            PeerPush::Hello { .. } => {
+            PeerPush::Hello { port, link, .. } => {
+                self.hear_that_we_are_reached(conn, name);
+                self.say_to_peer(conn, session, &PeerAnswer::Welcome);
+                self.on_peer_heard(name);
+                let at = SocketAddr::new(remote.ip().to_canonical(), port);
+                self.check_caller(conn, name, Check { session, at, link });
+            }
+            PeerPush::Probe { .. } => {
+                self.hear_that_we_are_reached(conn, name);
                 self.answer_peer(conn, session, &PeerAnswer::Welcome);
                 self.on_peer_heard(name);
             }
@@ -376,7 +424,7 @@ impl Client {
         if self
             .book
             .get(name)
-            .is_some_and(|peer| peer.is_resting && peer.address.is_some())
+            .is_some_and(|peer| peer.is_resting && peer.way().is_some())
         {
             self.timers.cancel(TimerKind::Peer(name));
             self.wake_peer(name);
@@ -412,7 +460,7 @@ impl Client {
                         events.push(event.into());
                     }
                 }
-                Ok(PeerPush::Hello { .. } | PeerPush::Bye { .. })
+                Ok(PeerPush::Hello { .. } | PeerPush::Bye { .. } | PeerPush::Probe { .. })
                 | Err(ItemError::Unsupported(_)) => {}
                 Err(ItemError::Malformed) => return self.refuse(conn, RefusalCode::Malformed),
             }
@@ -440,11 +488,16 @@ impl Client {
         self.answer_peer(conn, session, &PeerAnswer::Taken { seq: through });
     }
 
+    /// Gives the last answer on a connection.
     pub(super) fn answer_peer(&mut self, conn: ConnId, session: SessionId, answer: &PeerAnswer) {
+        self.say_to_peer(conn, session, answer);
+        self.close(conn);
+    }
+
+    pub(super) fn say_to_peer(&mut self, conn: ConnId, session: SessionId, answer: &PeerAnswer) {
         if let Some(session) = self.peer_sessions.get_mut(session) {
             let bytes = session.channel.seal_answer(Payload::of(answer).as_bytes());
             self.send(conn, bytes);
         }
-        self.close(conn);
     }
 }

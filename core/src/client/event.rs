@@ -158,6 +158,8 @@ pub enum MessageEvent {
     PrivateWaiting {
         /// Who.
         to: Name,
+        /// Who of the two cannot be called.
+        uncallable: Uncallable,
     },
     /// A message that the server had kept has arrived.
     Delivered {
@@ -353,11 +355,24 @@ pub enum PeerReach {
     /// It is being looked for.
     Unknown,
     /// It could not be reached the last time.
-    Unreachable,
+    Unreachable(Uncallable),
     /// They are logged in from another client.
     Elsewhere,
     /// Somebody else answers in their place, or they do not know this client by its key.
     OtherKey,
+}
+
+/// Who of the user and a peer cannot be called, as far as the server could find out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Uncallable {
+    /// It could call both.
+    Neither,
+    /// The user: the peer has to be called by them.
+    Us,
+    /// The peer, who has to call.
+    Them,
+    /// Both: neither can call the other.
+    Both,
 }
 
 /// Why a client has ended.

@@ -141,7 +141,7 @@ impl Client {
         };
         self.close(conn);
         self.on_server_heard();
-        let (mut stopping, mut moved) = (false, false);
+        let (mut stopping, mut unreached) = (false, false);
         for item in Items::new(&opened.payload).flatten() {
             match decode(item) {
                 Ok(Answer::Outcome {
@@ -168,7 +168,7 @@ impl Client {
                     milliseconds,
                 }) => self.on_online_page_put_off(query, milliseconds),
                 Ok(Answer::Stopping) => stopping = true,
-                Ok(Answer::Moved) => moved = true,
+                Ok(Answer::Unreached) => unreached = true,
                 Ok(
                     Answer::Alive
                     | Answer::ListenerChecked { .. }
@@ -186,7 +186,8 @@ impl Client {
         }
         if stopping {
             self.on_server_stopping();
-        } else if moved && self.has_stayed() {
+        } else if unreached && self.has_stayed() {
+            self.seek_peers();
             self.log_in_again();
         } else if left_open && self.is_ready() {
             // Asking again at once would be asking in a circle.

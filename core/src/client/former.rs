@@ -3,10 +3,9 @@
 //! They are told, and for some time: the network may be down just now. And should one write all the same, this is how
 //! the client knows who it is, refuses, and lets their client know where they stand.
 
-use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::address_book::Peer;
+use super::address_book::{Peer, Way};
 use super::event::{GoneCause, PeerEvent};
 use super::{Client, TimerKind};
 use crate::backoff::Backoff;
@@ -29,7 +28,7 @@ const TRIES_MAX: u32 = 10;
 struct FormerPeer {
     name: Name,
     key: PublicKey,
-    address: Option<SocketAddr>,
+    way: Option<Way>,
     reason: EndReason,
     /// Whether the other side knows.
     is_told: bool,
@@ -67,7 +66,7 @@ impl FormerPeers {
 
 impl Client {
     /// Keeps in mind who was taken out of the book, and tells them if it was our doing.
-    pub(super) fn part(&mut self, removed: Peer, cause: GoneCause) {
+    pub(super) fn part(&mut self, removed: &Peer, cause: GoneCause) {
         let introduction = removed.introduction;
         let (reason, is_told) = match cause {
             GoneCause::Own => (EndReason::Removed, false),
@@ -77,7 +76,7 @@ impl Client {
         let former = FormerPeer {
             name: removed.name,
             key: removed.key,
-            address: removed.address,
+            way: removed.way(),
             reason,
             is_told,
             has_refused: false,
@@ -94,8 +93,9 @@ impl Client {
         if let Some(peer) = self.book.remove(name) {
             let introduction = peer.introduction;
             self.timers.cancel(TimerKind::Peer(name));
-            self.part(peer, GoneCause::Theirs(EndReason::LoggedOut));
+            self.part(&peer, GoneCause::Theirs(EndReason::LoggedOut));
             self.tell(introduction);
+            self.release_peer_links(name, &peer);
         }
     }
 
@@ -118,8 +118,8 @@ impl Client {
             introduction,
             reason: former.reason,
         };
-        if let (key, Some(address)) = (former.key, former.address) {
-            self.greet(introduction, key, address, bye);
+        if let (key, Some(way)) = (former.key, former.way) {
+            self.greet(introduction, key, way, bye);
         }
     }
 
@@ -166,7 +166,9 @@ impl Client {
                     self.event(PeerEvent::RefusedFormerPeer { peer });
                 }
             }
-            PeerPush::Hello { .. } => self.answer_peer(conn, session, &not_in_book),
+            PeerPush::Hello { .. } | PeerPush::Probe { .. } => {
+                self.answer_peer(conn, session, &not_in_book);
+            }
         }
     }
 }

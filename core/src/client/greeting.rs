@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 
 use super::Client;
 use super::TimerKind;
+use super::address_book::Way;
 use super::connection::{Connection, Greeting, GreetingStage, PeerCall};
 use super::event::KeyMismatch;
 use crate::channel::{Answering, Called, Calling, Channel, OpenError, Part};
@@ -20,12 +21,12 @@ use crate::wire::item::{Items, Payload, decode};
 use crate::wire::peer::{PeerAnswer, PeerPush};
 
 impl Client {
-    /// Calls whoever should be at an address, to say one thing once they have proved who they are.
+    /// Calls whoever should be there, to say one thing once they have proved who they are.
     pub(super) fn greet(
         &mut self,
         introduction: IntroductionId,
         key: PublicKey,
-        address: SocketAddr,
+        way: Way,
         saying: PeerPush,
     ) {
         let called = Calling::start(
@@ -37,7 +38,7 @@ impl Client {
         );
         let mut greeting = Greeting {
             introduction,
-            address,
+            way,
             saying,
             stage: GreetingStage::Over,
         };
@@ -47,7 +48,7 @@ impl Client {
         };
         greeting.stage = GreetingStage::Calling(calling);
         let deframer = Deframer::default();
-        let conn = self.dial(address, Connection::Greeting { greeting, deframer });
+        let conn = self.dial_peer(way, Connection::Greeting { greeting, deframer });
         self.send(conn, bytes);
     }
 
@@ -70,21 +71,29 @@ impl Client {
         let Some(Connection::Greeting { greeting, .. }) = self.connections.get_mut(&conn) else {
             return;
         };
-        let (introduction, address) = (greeting.introduction, greeting.address);
+        if let GreetingStage::Welcomed = greeting.stage {
+            return self.on_checked_by_peer(conn, sealed);
+        }
+        let (introduction, way) = (greeting.introduction, greeting.way);
         let saying = greeting.saying.clone();
         let Some((channel, answer)) = greeting.take_answer(sealed) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         match (saying, answer) {
             (PeerPush::Hello { .. }, PeerAnswer::Welcome) => {
+                greeting.stage = GreetingStage::Welcomed;
+                self.await_word(introduction, conn);
+                self.on_welcomed(introduction, way, channel);
+            }
+            (PeerPush::Probe { .. }, PeerAnswer::Welcome) => {
                 self.close(conn);
-                self.on_welcomed(introduction, address, channel);
+                self.on_welcomed(introduction, way, channel);
             }
             (PeerPush::Bye { .. }, PeerAnswer::Bye | PeerAnswer::NotInBook { .. }) => {
                 self.close(conn);
                 self.on_former_peer_told(introduction);
             }
-            (PeerPush::Hello { .. }, PeerAnswer::NotInBook { reason }) => {
+            (PeerPush::Hello { .. } | PeerPush::Probe { .. }, PeerAnswer::NotInBook { reason }) => {
                 self.close(conn);
                 self.on_peer_says_bye(introduction, reason);
             }
@@ -96,20 +105,20 @@ impl Client {
     pub(super) fn on_greeting_failed(&mut self, greeting: &Greeting) {
         match greeting.saying {
             PeerPush::Bye { .. } => self.on_bye_failed(greeting.introduction),
-            PeerPush::Hello { .. } | PeerPush::Private(_) => {
+            PeerPush::Hello { .. } | PeerPush::Probe { .. } | PeerPush::Private(_) => {
                 self.on_peer_search_failed(greeting.introduction);
             }
         }
     }
 
-    fn on_welcomed(&mut self, introduction: IntroductionId, address: SocketAddr, channel: Channel) {
+    fn on_welcomed(&mut self, introduction: IntroductionId, way: Way, channel: Channel) {
         if self.book.by_introduction(introduction).is_none() {
             return;
         }
         self.peer_sessions
             .begin(self.clock.at, introduction, channel);
         self.plan_expiry();
-        self.on_peer_found(introduction, address);
+        self.on_peer_found(introduction, way);
     }
 
     /// Somebody calls our listener who knows our key.
@@ -199,7 +208,7 @@ impl Client {
         let now = self.clock.at;
         self.peer_sessions.admit(now, introduction, call.channel);
         self.plan_expiry();
-        self.on_peer_push(conn, session, introduction, &call.push);
+        self.on_peer_push(conn, remote, session, introduction, &call.push);
     }
 
     /// Keys are not kept for longer than they may be used.

@@ -5,7 +5,7 @@
 
 use core::net::SocketAddr;
 
-use super::connection::Connection;
+use super::connection::{Connection, HeldWith};
 use super::event::{AwayCause, SessionEvent};
 use super::link::State;
 use super::{Client, Input, Output};
@@ -24,6 +24,15 @@ impl Client {
         }
         if self.link.reach.replace(reach) != Some(reach) {
             self.tell_reach(reach);
+            self.seek_peers();
+        }
+    }
+
+    /// Whether our listener can be called, if that was tried.
+    pub(super) const fn own_reach(&self) -> Option<Reach> {
+        match (self.link.reach, self.config.link) {
+            (Some(Reach::Held), LinkChoice::Held) => None,
+            (reach, _) => reach,
         }
     }
 
@@ -34,7 +43,9 @@ impl Client {
         let local = self.config.listener;
         self.output(Output::Keep { conn });
         self.held.hold(self.clock.at, conn, Ends { remote, local });
-        let login = self.connections.insert(conn, Connection::Held);
+        let login = self
+            .connections
+            .insert(conn, Connection::Held(HeldWith::Server));
         self.link.held = Some(conn);
         // What the server says there may have come with the word that it is held.
         if let Some(Connection::Login(login)) = login {
@@ -56,6 +67,11 @@ impl Client {
         let Some(link) = self.link.held else {
             return self.dial(to, purpose);
         };
+        self.open_stream(link, purpose)
+    }
+
+    /// Begins an exchange with whoever is at the other end of a link.
+    pub(super) fn open_stream(&mut self, link: ConnId, purpose: Connection) -> ConnId {
         let conn = ConnId::Dialled(self.dialled);
         self.dialled += 1;
         self.connections.insert(conn, purpose);

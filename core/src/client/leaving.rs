@@ -133,7 +133,8 @@ impl Client {
                 | Connection::Parked { .. }
                 | Connection::ParkedGreeting { .. }
                 | Connection::Showing
-                | Connection::Held
+                | Connection::Checking(_)
+                | Connection::Held(_)
                 | Connection::Login(_)
                 | Connection::PeerDelivery { .. } => false,
             })

@@ -136,8 +136,10 @@ pub enum Route {
     Server,
     /// Through the server, on the held link.
     HeldLink,
-    /// Straight to the peer.
+    /// Straight to the peer, in a connection of its own.
     Direct,
+    /// Straight to the peer, on the link that one of the two holds.
+    PeerLink,
 }
 
 /// What came of an attempt.
@@ -331,9 +333,16 @@ impl Ledger {
     }
 
     /// The private messages for a peer up to a number are sent on this connection.
-    pub(super) fn sent_to_peer(&mut self, peer: Name, through: Seq, at: WallTime, conn: ConnId) {
+    pub(super) fn sent_to_peer(
+        &mut self,
+        peer: Name,
+        through: Seq,
+        at: WallTime,
+        route: Route,
+        conn: ConnId,
+    ) {
         for record in self.waiting_for(peer, through) {
-            record.begin(at, Route::Direct, conn);
+            record.begin(at, route, conn);
         }
     }
 

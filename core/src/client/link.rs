@@ -3,6 +3,7 @@
 //! A request that fails says little: a connection broke. So the link *rests* a moment and tries again with the same
 //! session. Only when the server does not know the session, or must have given it up, is there a new login.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::event::{AwayCause, SessionEvent};
@@ -87,6 +88,8 @@ pub(super) struct Link {
     pub(super) held: Option<ConnId>,
     /// What the user knows of how the server reaches them.
     pub(super) reach: Option<Reach>,
+    /// From where the server was reached.
+    pub(super) own: Option<SocketAddr>,
     /// The last login that was granted.
     pub(super) login: Option<LoginNumber>,
     /// Why the server counts as away, once the user was told.
@@ -110,6 +113,7 @@ impl Link {
             cookie: None,
             held: None,
             reach: None,
+            own: None,
             login: None,
             away: None,
             server: 0,

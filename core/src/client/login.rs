@@ -146,6 +146,7 @@ impl Client {
 
     /// The server is who we mean: it learns who we are.
     fn ask_to_log_in(&mut self, conn: ConnId, met: Met, own: SocketAddr) {
+        self.note_own_address(own);
         let (State::LoggingIn { cause, .. }, Some(name), Some(proof)) =
             (self.link.state, self.user, self.proof())
         else {

@@ -9,6 +9,7 @@
 use core::net::IpAddr;
 
 use super::Client;
+use super::address_book::Way;
 use super::connection::{Connection, GreetingStage};
 use super::event::{KeyMismatch, PeerEvent};
 use crate::id::IntroductionId;
@@ -25,7 +26,7 @@ impl Client {
             let mismatch = match greeting.stage {
                 GreetingStage::Calling(_) => Some(KeyMismatch::Answers),
                 GreetingStage::Said(_) => Some(KeyMismatch::Refuses),
-                GreetingStage::Over => None,
+                GreetingStage::Welcomed | GreetingStage::Over => None,
             };
             if let Some(mismatch) = mismatch {
                 self.note_mismatch(conn, mismatch);
@@ -40,9 +41,11 @@ impl Client {
         let Some(Connection::Greeting { greeting, .. }) = self.connections.get(&conn) else {
             return;
         };
-        let (introduction, at) = (greeting.introduction, greeting.address.ip());
-        if let Some(peer) = self.book.by_introduction(introduction) {
-            peer.met_instead = Some((at.to_canonical(), mismatch));
+        // At the other end of a link is who has proved to be the peer.
+        if let Way::Address(at) = greeting.way
+            && let Some(peer) = self.book.by_introduction(greeting.introduction)
+        {
+            peer.met_instead = Some((at.ip().to_canonical(), mismatch));
         }
     }
 

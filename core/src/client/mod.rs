@@ -12,6 +12,8 @@
 //! listener ─ pushes ── what the server says by dialling us
 //!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`), and how often (`callers`)
 //!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
+//!          ├ peer_link  how peers reach each other, and the held links of those who cannot be called
+//!          ├ roaming ── what happens when this client or a peer moves
 //!          ├ mismatch ─ who has another key than the peer in whose place they are
 //!          ├ verifying ─ comparing a peer's key, and what is known of it (`peer_keys`)
 //!          └ parking ─ calls that overtook the word of who calls
@@ -42,9 +44,11 @@ mod mismatch;
 mod outbox;
 mod parking;
 mod peer_keys;
+mod peer_link;
 mod peer_sessions;
 mod pushes;
 mod questions;
+mod roaming;
 mod verifying;
 mod why;
 
@@ -66,6 +70,7 @@ use crate::rng::{Rng, SecretSource};
 use crate::text::Password;
 use crate::time::Moment;
 use crate::timers::Timers;
+use crate::wire::request::Reach;
 
 use address_book::AddressBook;
 use callers::Callers;
@@ -151,6 +156,10 @@ enum TimerKind {
     Question(Name),
     /// This peer may be tried again.
     Peer(Name),
+    /// This peer has waited for word of their listener.
+    PeerCheck(Name),
+    /// The link with this peer is to be used.
+    PeerLink(Name),
     /// The other side of this ended introduction may be told again.
     Former(IntroductionId),
     /// Sessions with peers are too old.
@@ -175,6 +184,8 @@ impl TimerKind {
             Self::PutOff => "send what was put off",
             Self::Question(_) => "expire a question",
             Self::Peer(_) => "try a peer again",
+            Self::PeerCheck(_) => "tell a peer of their listener",
+            Self::PeerLink(_) => "look after the link with a peer",
             Self::Former(_) => "tell a former peer",
             Self::PeerSessions => "forget old keys",
             Self::Renewal => "renew keys",
@@ -362,6 +373,8 @@ impl Client {
                 TimerKind::PutOff => self.flush(),
                 TimerKind::Question(by) => self.close_question(by),
                 TimerKind::Peer(peer) => self.wake_peer(peer),
+                TimerKind::PeerCheck(peer) => self.conclude_check(peer, Reach::Unreachable),
+                TimerKind::PeerLink(peer) => self.keep_peer_link(peer),
                 TimerKind::Former(introduction) => self.tell_former_peer(introduction),
                 TimerKind::PeerSessions => self.expire_peer_sessions(),
                 TimerKind::Renewal => self.renew(),

@@ -26,7 +26,8 @@ impl Connection {
             Self::Parked { remote, .. } | Self::ParkedGreeting { remote, .. } => Some(*remote),
             Self::Call { .. }
             | Self::Showing
-            | Self::Held
+            | Self::Checking(_)
+            | Self::Held(_)
             | Self::Login(_)
             | Self::Request { .. }
             | Self::Greeting { .. }
@@ -93,7 +94,8 @@ impl Client {
                 }
                 Connection::Call { .. }
                 | Connection::Showing
-                | Connection::Held
+                | Connection::Checking(_)
+                | Connection::Held(_)
                 | Connection::Login(_)
                 | Connection::Request { .. }
                 | Connection::Greeting { .. }

@@ -197,6 +197,12 @@ impl Client {
                 self.on_server_stopping();
                 None
             }
+            Push::Addresses { peer, whereabouts } => {
+                if !self.inbox.hides(peer, frame) {
+                    self.on_whereabouts(peer, whereabouts);
+                }
+                None
+            }
             // They stand alone in their frames.
             Push::Probe { .. } | Push::Batch { .. } | Push::SessionEnded { .. } => None,
         };

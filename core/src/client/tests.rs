@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::vec;
 use core::net::SocketAddr;
 
+use super::address_book::Way;
 use super::event::{KeyMismatch, PeerEvent};
 use super::*;
 use crate::channel::tests::pair;
@@ -19,7 +20,7 @@ use crate::wire::deframer::Deframer;
 use crate::wire::frame::{Frame, RefusalCode};
 use crate::wire::item::{Bounded, Payload};
 use crate::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
-use crate::wire::push::{Introduction, Presence};
+use crate::wire::push::{Introduction, Presence, Whereabouts};
 
 const NOW: Moment = Moment {
     at: Timestamp::ZERO,
@@ -47,7 +48,14 @@ fn introduction(peer: Name, id: IntroductionId) -> Introduction {
         peer,
         id,
         key: PublicKey([1; KEY_LEN]),
-        candidates: Bounded::first_of([]),
+        whereabouts: at([]),
+    }
+}
+
+fn at(candidates: impl IntoIterator<Item = SocketAddr>) -> Whereabouts {
+    Whereabouts {
+        reach: Reach::Reachable,
+        candidates: Bounded::first_of(candidates),
     }
 }
 
@@ -77,7 +85,8 @@ fn waiting_after_receipt(seq: Seq) -> usize {
         .introduce(introduction(name("bob"), INTRODUCTION));
     client.peer_sessions.begin(NOW.at, INTRODUCTION, ours);
     let peer = client.book.get_mut(name("bob")).unwrap();
-    peer.address = Some(SocketAddr::from(([192, 0, 2, 8], 40_000)));
+    let address = SocketAddr::from(([192, 0, 2, 8], 40_000));
+    peer.found(NOW.at, Way::Address(address));
     for number in [1, 2] {
         let message = PrivateMessage {
             instance: InstanceId([0; 16]),
@@ -148,7 +157,7 @@ fn client_with_bob(candidates: Vec<SocketAddr>) -> (Client, StaticKey) {
     let key = StaticKey::generate(&mut SeededSecrets::new(2));
     client.book.introduce(Introduction {
         key: key.public(),
-        candidates: Bounded::first_of(candidates),
+        whereabouts: at(candidates),
         ..introduction(name("bob"), INTRODUCTION)
     });
     (client, key)
@@ -172,7 +181,7 @@ fn called_by(client: &mut Client, key: &StaticKey, conn: u64) -> Vec<Event> {
     receive(client, conn, &first);
     let (frames, _) = outputs(client);
     let met = calling.answered(&handshake_in(&frames[0].1)).unwrap();
-    let hello = Payload::of(&PeerPush::Hello {
+    let hello = Payload::of(&PeerPush::Probe {
         introduction: INTRODUCTION,
     });
     let (_, third) = met.say(hello.as_bytes());

@@ -183,7 +183,7 @@ fn a_link_that_ends_waits_for_its_streams() {
     for conn in [first, second] {
         a.sends(conn, frame(b"x"), &mut b);
     }
-    assert_eq!(a.links.finish::<(), ()>(LINK[0]), None);
+    assert_eq!(a.links.finish::<(), ()>(now(), LINK[0]), None);
     let late = b.open();
     b.sends(late, frame(b"one more"), &mut a);
     let number = StreamNumber(1);
@@ -197,8 +197,22 @@ fn a_link_that_ends_waits_for_its_streams() {
     assert_eq!(a.hears(), [Heard::Ended { conn: second }]);
     let closing: Option<Carried> = a.links.close_if_done(LINK[0]);
     assert_eq!(closing, Some(Output::Close { conn: LINK[0] }));
-    let closing: Option<Carried> = b.links.finish(LINK[1]);
+    let closing: Option<Carried> = b.links.finish(now(), LINK[1]);
     assert_eq!(closing, Some(Output::Close { conn: LINK[1] }));
+}
+
+#[test]
+fn a_link_that_ends_does_not_wait_for_ever() {
+    let (mut a, mut b) = sides();
+    let theirs = b.open();
+    b.sends(theirs, frame(b"and no more"), &mut a);
+    a.hears();
+    assert_eq!(a.links.finish::<(), ()>(now(), LINK[0]), None);
+    let at = now() + EXCHANGE_WITHIN;
+    assert_eq!(a.links.next_deadline(), Some(at));
+    assert_eq!(a.links.overdue(at), Some(Overdue::Link(LINK[0])));
+    a.links.lost(LINK[0]);
+    assert_eq!(a.links.next_deadline(), None);
 }
 
 #[test]

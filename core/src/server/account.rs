@@ -12,6 +12,7 @@ use super::lane::{Lane, Notice, push_notice};
 use super::mailbox::{Entry, Mailbox};
 use super::session::Session;
 use super::sizes::AccountSizes;
+use super::whereabouts::Place;
 use crate::id::{InstanceId, LoginNumber};
 use crate::key::PublicKey;
 use crate::limits::{ACQUAINTANCES_MAX, INSTANCES_PER_ACCOUNT};
@@ -57,6 +58,8 @@ pub(super) struct Account {
     pub(super) blacklist: Blacklist,
     pub(super) mailbox: Mailbox,
     pub(super) session: Option<Session>,
+    /// Where the user is, as peers were told; `None` while they are away.
+    pub(super) place: Option<Place>,
     pub(super) latest_login: Option<LatestLogin>,
     /// Notices for the latest client while it has no session: it may come back, and has its address book still.
     pub(super) missed: VecDeque<Notice>,
@@ -76,6 +79,7 @@ impl Account {
             blacklist: Blacklist::default(),
             mailbox: Mailbox::default(),
             session: None,
+            place: None,
             latest_login: None,
             missed: VecDeque::new(),
             allowance: Allowance::default(),

@@ -1,20 +1,18 @@
 //! `getaddress`, `accept`, `deny` and `removeaddress`: how two users come to know each other's address, and how that ends.
 
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
 
 use super::introduction::{Asked, Pair};
 use super::lane::Notice;
 use super::record::{QuestionState, Record, Subject};
 use super::record_queue::Waiting;
-use super::session::{Listener, Session};
+use super::session::Session;
 use super::{AccountId, Server};
 use crate::id::IntroductionId;
-use crate::limits::{CLIENT_PORT_MIN, INTRODUCTIONS_MAX, QUESTIONS_MAX};
+use crate::limits::{INTRODUCTIONS_MAX, QUESTIONS_MAX};
 use crate::name::Name;
 use crate::time::WallTime;
 use crate::wire::EndReason;
-use crate::wire::item::Bounded;
 use crate::wire::push::{Introduction, Push};
 use crate::wire::request::Refusal;
 
@@ -110,10 +108,7 @@ impl Server {
     fn have_addresses(&self, pair: Pair) -> bool {
         [pair.asked, pair.asker].into_iter().all(|account| {
             let session = self.accounts.get(account).session.as_ref();
-            session.is_some_and(|session| match session.listener {
-                Listener::Reachable | Listener::Unreachable | Listener::Held { .. } => true,
-                Listener::Unknown | Listener::Probing { .. } => false,
-            })
+            session.and_then(Session::reach).is_some()
         })
     }
 
@@ -231,7 +226,7 @@ impl Server {
                 peer: name,
                 id,
                 key,
-                candidates: Bounded::first_of(self.candidates(peer, user)),
+                whereabouts: self.whereabouts(peer, user),
             };
             let notice = Notice {
                 subject: Subject::Introduction(name),
@@ -288,6 +283,7 @@ impl Server {
     /// Tells `peer` that what was between them and `user` is over.
     fn tell_introduction_ended(&mut self, user: AccountId, peer: AccountId, reason: EndReason) {
         let name = self.accounts.get(user).name;
+        self.withhold_whereabouts(user, peer);
         let notice = Notice {
             subject: Subject::Introduction(name),
             push: Push::IntroductionEnded { peer: name, reason },
@@ -315,66 +311,4 @@ impl Server {
             notice,
         });
     }
-
-    /// Where one user may be reached by another, best first.
-    fn candidates(&self, subject: AccountId, viewer: AccountId) -> Vec<SocketAddr> {
-        let session = |id| self.accounts.get(id).session.as_ref();
-        match (session(subject), session(viewer)) {
-            (Some(subject), Some(viewer)) => candidates(subject, viewer),
-            _ => Vec::new(),
-        }
-    }
 }
-
-/// The addresses of one client that are of use to another: what the server saw and has checked, then what the client
-/// says of itself. Loopback and link-local addresses mean something only on the same host or link.
-fn candidates(subject: &Session, viewer: &Session) -> Vec<SocketAddr> {
-    let same_host =
-        subject.host() == viewer.host() || (is_server_host(subject) && is_server_host(viewer));
-    let same_link = same_host || (is_link_local(subject.host()) && is_link_local(viewer.host()));
-    let useful = |ip: IpAddr| {
-        let reaches = if ip.is_loopback() {
-            same_host
-        } else if is_link_local(ip) {
-            same_link
-        } else {
-            true
-        };
-        reaches && !ip.is_unspecified() && !ip.is_multicast()
-    };
-    let seen = (subject.listener == Listener::Reachable).then(|| {
-        if subject.host().is_loopback() && !same_host {
-            // It is on the server's own host, which the viewer reaches at this address.
-            SocketAddr::new(viewer.local, subject.port)
-        } else {
-            subject.address()
-        }
-    });
-    let own = subject.own_candidates.as_slice().iter().copied();
-    let mut candidates = Vec::new();
-    for candidate in seen.into_iter().chain(own) {
-        let candidate = SocketAddr::new(candidate.ip().to_canonical(), candidate.port());
-        if useful(candidate.ip())
-            && candidate.port() >= CLIENT_PORT_MIN
-            && !candidates.contains(&candidate)
-        {
-            candidates.push(candidate);
-        }
-    }
-    candidates
-}
-
-/// Whether a client runs on the server's own host.
-fn is_server_host(session: &Session) -> bool {
-    session.host().is_loopback() || session.host() == session.local
-}
-
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    }
-}
-
-#[cfg(test)]
-mod tests;

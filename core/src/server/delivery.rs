@@ -282,6 +282,7 @@ impl Server {
             self.wake_lane(account);
         }
         self.introduce_agreed(account);
+        self.tell_whereabouts(account);
     }
 
     /// Tells a client that waits for it whether its listener could be reached.

@@ -44,7 +44,7 @@ impl Server {
     pub(super) fn release_link(&mut self, session: &Session) {
         if let Listener::Held { link } = session.listener {
             self.connections.remove(&link);
-            let closing = self.held.finish(link);
+            let closing = self.held.finish(self.clock.at, link);
             self.outputs.extend(closing);
         }
     }

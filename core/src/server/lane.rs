@@ -151,6 +151,12 @@ impl Lane {
             .retain(|notice| notice.subject != Subject::Question(user));
     }
 
+    /// Forgets where somebody may be reached who is no peer any more.
+    pub(super) fn forget_addresses(&mut self, peer: Name) {
+        self.notices
+            .retain(|notice| notice.subject != Subject::Addresses(peer));
+    }
+
     /// Forgets an untold change of somebody who hides from the user now.
     pub(super) fn forget_presence(&mut self, user: Name) {
         self.presence.remove(&user);

@@ -349,6 +349,7 @@ impl Server {
                 self.hold_link(account);
                 self.wake_lane(account);
                 self.introduce_agreed(account);
+                self.tell_whereabouts(account);
             }
         }
     }
@@ -448,6 +449,7 @@ impl Server {
     pub(super) fn depart(&mut self, account: AccountId, departure: Departure) {
         self.withdraw_questions(account);
         self.alert(account, Presence::Offline);
+        self.accounts.get_mut(account).place = None;
         let user = self.accounts.get(account).name;
         self.event(Event::LoggedOut { user, departure });
     }

@@ -9,7 +9,7 @@
 //! connection ─ handshake ─ login ─────────────── session starts, takes over, ends
 //!            └ requests ─ operations ─ router (message, broadcast)
 //!                                    ├ blocking (block, unblock)
-//!                                    └ addresses (getaddress, accept, deny, removeaddress)
+//!                                    └ addresses (getaddress, accept, deny, removeaddress), whereabouts
 //! delivery (lanes to listeners) · presence (alerts, who is online) · storing, restore · reload · shutdown
 //! ```
 
@@ -48,6 +48,7 @@ mod shutdown;
 mod storing;
 mod tap;
 mod ticket;
+mod whereabouts;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};

@@ -163,6 +163,8 @@ pub enum Subject {
     Introduction(Name),
     /// The session or the server.
     Server,
+    /// Where this peer may be reached.
+    Addresses(Name),
 }
 
 impl Subject {
@@ -170,8 +172,8 @@ impl Subject {
     pub(super) const fn outlives_the_server(self) -> bool {
         match self {
             Self::OwnQuestion(_) | Self::Introduction(_) => true,
-            // Open questions are asked anew, and what was told of the server is history.
-            Self::Question(_) | Self::Server => false,
+            // Open questions are asked anew, as peers are told where they are, and what was told of the server is history.
+            Self::Question(_) | Self::Addresses(_) | Self::Server => false,
         }
     }
 }

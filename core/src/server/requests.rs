@@ -18,9 +18,13 @@ use crate::name::Name;
 use crate::time::whole_millis_up;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode, encode};
+use crate::wire::login::LinkChoice;
 use crate::wire::request::{Answer, Operation, Outcome, Refusal, Request};
 
 use super::connection::Connection;
+
+/// After so many failures in a row a listener that has answered before may not be reached any more.
+const DELIVERIES_IN_VAIN: u32 = 3;
 
 /// A request that is being answered.
 #[derive(Debug)]
@@ -83,8 +87,9 @@ impl Server {
             return;
         };
         let (instance, session) = (session.instance, session.channel.id());
+        // A sign of life has the listener looked at again.
+        let is_out_of_reach = self.is_out_of_reach(conn, account);
         self.on_sign_of_life(account);
-        let has_moved = self.has_moved(conn, account);
         let exchange = Exchange {
             account,
             session,
@@ -96,8 +101,8 @@ impl Server {
             Ok(asked) => asked,
             Err(error) => return self.refuse(conn, RefusalCode::Malformed, error.into()),
         };
-        if has_moved {
-            self.answer(conn, &Answer::Moved);
+        if is_out_of_reach {
+            self.answer(conn, &Answer::Unreached);
         }
         self.answer_asked(conn, account, &asked);
         self.run_intake(account, instance);
@@ -116,18 +121,25 @@ impl Server {
         }
     }
 
-    /// Whether a request comes from elsewhere than the server looks for its client. That is not believed: who is on the way can
-    /// bring a request from their own address. The client is told, and a new login, with its probe, shows where it is.
-    fn has_moved(&self, conn: ConnId, account: AccountId) -> bool {
-        match (
+    /// Whether the server does not reach a client any more, and a new login could change that: a request comes from elsewhere than
+    /// the server looks for the client, or its listener has not answered lately and it would take a held link. Where a request comes
+    /// from is not believed: who is on the way can bring it from their own address. The client is told, and a new login, with its
+    /// probe, shows where it is and how it is reached.
+    fn is_out_of_reach(&self, conn: ConnId, account: AccountId) -> bool {
+        let (Some(Connection::Fresh { remote, .. }), Some(session)) = (
             self.connections.get(&conn),
             &self.accounts.get(account).session,
-        ) {
-            (Some(Connection::Fresh { remote, .. }), Some(session)) => {
-                session.listener == Listener::Reachable
-                    && remote.ip().to_canonical() != session.host()
+        ) else {
+            return false;
+        };
+        let has_moved = remote.ip().to_canonical() != session.host();
+        let takes_link = session.link == LinkChoice::Auto;
+        match session.listener {
+            Listener::Reachable => {
+                has_moved || (takes_link && session.lane.failures() >= DELIVERIES_IN_VAIN)
             }
-            _ => false,
+            Listener::Unreachable => has_moved || takes_link,
+            Listener::Unknown | Listener::Probing { .. } | Listener::Held { .. } => false,
         }
     }
 

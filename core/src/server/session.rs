@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 use crate::wire::Challenge;
 use crate::wire::item::Bounded;
 use crate::wire::login::LinkChoice;
+use crate::wire::request::Reach;
 
 /// What is known of a client's listener. It is dialled for messages, and told to peers, only while it is `Reachable`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,6 +114,16 @@ impl Session {
     /// Whether the client gets what waits for it.
     pub(super) const fn can_be_reached(&self) -> bool {
         matches!(self.listener, Listener::Reachable | Listener::Held { .. })
+    }
+
+    /// What came of the check of its listener, or of its wish; `None` while that is not known.
+    pub(super) const fn reach(&self) -> Option<Reach> {
+        match self.listener {
+            Listener::Reachable => Some(Reach::Reachable),
+            Listener::Unreachable => Some(Reach::Unreachable),
+            Listener::Held { .. } => Some(Reach::Held),
+            Listener::Unknown | Listener::Probing { .. } => None,
+        }
     }
 
     /// How an exchange with the client is begun.

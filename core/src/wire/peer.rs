@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::EndReason;
 use super::item::Item;
+use super::login::LinkChoice;
+use super::request::Reach;
 use crate::id::{InstanceId, IntroductionId, Seq};
 use crate::text::Text;
 use crate::time::WallTime;
@@ -11,10 +13,14 @@ use crate::time::WallTime;
 /// An item from a client to a peer's listener.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeerPush {
-    /// The sender is here. Only in the last message of a handshake.
+    /// The sender is here, and wants to know whether it can be called too. Only in the last message of a handshake.
     Hello {
         /// How the two know each other.
         introduction: IntroductionId,
+        /// Where the sender listens, at the address that this comes from.
+        port: u16,
+        /// How the sender is to be reached.
+        link: LinkChoice,
     },
     /// A private message.
     Private(PrivateMessage),
@@ -25,17 +31,24 @@ pub enum PeerPush {
         /// Why.
         reason: EndReason,
     },
+    /// The sender looks whether somebody is there, and asks for nothing. Only in the last message of a handshake.
+    Probe {
+        /// How the two know each other.
+        introduction: IntroductionId,
+    },
 }
 
 impl Item for PeerPush {
-    const KINDS: u32 = 3;
+    const KINDS: u32 = 4;
 }
 
 impl PeerPush {
     /// How the sender says that the two know each other.
     pub(crate) const fn introduction(&self) -> Option<IntroductionId> {
         match self {
-            Self::Hello { introduction } | Self::Bye { introduction, .. } => Some(*introduction),
+            Self::Hello { introduction, .. }
+            | Self::Bye { introduction, .. }
+            | Self::Probe { introduction } => Some(*introduction),
             Self::Private(_) => None,
         }
     }
@@ -71,8 +84,13 @@ pub enum PeerAnswer {
     },
     /// The dialler was taken out of the address book.
     Bye,
+    /// Behind the answer to a hello: how the dialler is reached from here.
+    ListenerChecked {
+        /// How.
+        reach: Reach,
+    },
 }
 
 impl Item for PeerAnswer {
-    const KINDS: u32 = 4;
+    const KINDS: u32 = 5;
 }

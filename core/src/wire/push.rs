@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::item::{Bounded, Item};
+use super::request::Reach;
 use super::{Challenge, EndReason};
 use crate::id::{BatchNumber, InstanceId, IntroductionId, Seq};
 use crate::key::PublicKey;
@@ -94,10 +95,17 @@ pub enum Push {
         /// How many they are.
         count: u32,
     },
+    /// Where a peer may be reached from now on.
+    Addresses {
+        /// Whose they are.
+        peer: Name,
+        /// Where.
+        whereabouts: Whereabouts,
+    },
 }
 
 impl Item for Push {
-    const KINDS: u32 = 16;
+    const KINDS: u32 = 17;
 }
 
 /// A message on its way to one of its recipients.
@@ -144,7 +152,16 @@ pub struct Introduction {
     pub id: IntroductionId,
     /// What the other's client is known by.
     pub key: PublicKey,
-    /// Where the other may be reached, best first.
+    /// Where the other may be reached.
+    pub whereabouts: Whereabouts,
+}
+
+/// Where a peer may be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    /// How the server reaches them.
+    pub reach: Reach,
+    /// Their addresses, best first.
     pub candidates: Bounded<SocketAddr, CANDIDATES_MAX>,
 }
 

@@ -145,9 +145,9 @@ pub enum Answer {
         /// When: in so many milliseconds.
         milliseconds: u32,
     },
-    /// The request came from another address than the login, where the server looks for the client: a new login tells it where
-    /// the client is now.
-    Moved,
+    /// The server does not reach the client any more: this came from another address than the login, where it looks for the client,
+    /// or the listener does not answer. A new login tells it where the client is now, and how it is reached.
+    Unreached,
 }
 
 impl Item for Answer {

@@ -12,7 +12,9 @@ use super::login::{
     Welcome,
 };
 use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
-use super::push::{Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd};
+use super::push::{
+    Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
+};
 use super::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
 use super::{Challenge, EndReason};
 use crate::id::{BatchNumber, InstanceId, IntroductionId, LoginNumber, QueryNumber, Seq};
@@ -204,9 +206,16 @@ fn answer_items() {
             query: QueryNumber(1),
             milliseconds: 300,
         },
-        Answer::Moved,
+        Answer::Unreached,
     ]);
     insta::assert_snapshot!(golden(&answers));
+}
+
+fn whereabouts() -> Whereabouts {
+    Whereabouts {
+        reach: Reach::Reachable,
+        candidates: Bounded::first_of(["192.0.2.1:40000".parse().unwrap()]),
+    }
 }
 
 #[test]
@@ -252,7 +261,7 @@ fn push_items() {
             peer: user,
             id: INTRODUCTION,
             key: PublicKey([0xcc; KEY_LEN]),
-            candidates: Bounded::first_of(["192.0.2.1:40000".parse().unwrap()]),
+            whereabouts: whereabouts(),
         }),
         Push::AddressDenied { by: user },
         Push::NoAnswer { from: user },
@@ -266,6 +275,10 @@ fn push_items() {
         over(SessionEnd::CredentialsChanged),
         Push::Stopping,
         Push::Undelivered { to: user, count: 3 },
+        Push::Addresses {
+            peer: user,
+            whereabouts: whereabouts(),
+        },
     ]));
     insta::assert_snapshot!(golden(&[
         PushAnswer::Probed {
@@ -282,6 +295,8 @@ fn peer_items() {
     insta::assert_snapshot!(golden(&[
         PeerPush::Hello {
             introduction: INTRODUCTION,
+            port: 40_000,
+            link: LinkChoice::Auto,
         },
         PeerPush::Private(PrivateMessage {
             instance: INSTANCE,
@@ -293,6 +308,9 @@ fn peer_items() {
             introduction: INTRODUCTION,
             reason: EndReason::LoggedOut
         },
+        PeerPush::Probe {
+            introduction: INTRODUCTION,
+        },
     ]));
     insta::assert_snapshot!(golden(&[
         PeerAnswer::Welcome,
@@ -301,5 +319,6 @@ fn peer_items() {
             reason: EndReason::LoggedOut
         },
         PeerAnswer::Bye,
+        PeerAnswer::ListenerChecked { reach: Reach::Held },
     ]));
 }

@@ -19,7 +19,7 @@ use simplechat_core::wire::login::{
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::push::{
-    Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd,
+    Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
 };
 use simplechat_core::wire::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
 use simplechat_core::wire::{Challenge, EndReason};
@@ -137,7 +137,24 @@ pub(crate) fn login(u: &mut Unstructured<'_>) -> Result<Login> {
         lowest_unanswered: if u.ratio(1, 4)? { seq(u)? } else { Seq::FIRST },
         cause,
         candidates: addresses(u)?,
-        link: *u.choose(&[LinkChoice::Auto, LinkChoice::PerMessage, LinkChoice::Held])?,
+        link: link_choice(u)?,
+    })
+}
+
+fn link_choice(u: &mut Unstructured<'_>) -> Result<LinkChoice> {
+    let all = [LinkChoice::Auto, LinkChoice::PerMessage, LinkChoice::Held];
+    u.choose(&all).copied()
+}
+
+pub(crate) fn reach(u: &mut Unstructured<'_>) -> Result<Reach> {
+    let all = [Reach::Reachable, Reach::Unreachable, Reach::Held];
+    u.choose(&all).copied()
+}
+
+fn whereabouts(u: &mut Unstructured<'_>) -> Result<Whereabouts> {
+    Ok(Whereabouts {
+        reach: reach(u)?,
+        candidates: addresses(u)?,
     })
 }
 
@@ -220,13 +237,11 @@ pub(crate) fn answer(u: &mut Unstructured<'_>) -> Result<Answer> {
                 more: u.arbitrary()?,
             }
         }
-        2 => Answer::ListenerChecked {
-            reach: *u.choose(&[Reach::Reachable, Reach::Unreachable, Reach::Held])?,
-        },
+        2 => Answer::ListenerChecked { reach: reach(u)? },
         3 => Answer::LoggedOut,
         4 => Answer::Stopping,
         5 => Answer::Unsupported,
-        6 => Answer::Moved,
+        6 => Answer::Unreached,
         _ => Answer::Outcome {
             seq: seq(u)?,
             outcome: outcome(u)?,
@@ -260,7 +275,7 @@ fn end_reason(u: &mut Unstructured<'_>) -> Result<EndReason> {
 
 /// Any push but the first of a frame, which says what the frame is.
 pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
-    Ok(match u.int_in_range(0..=15)? {
+    Ok(match u.int_in_range(0..=16)? {
         0 => Push::Probe {
             challenge: challenge(u)?,
         },
@@ -284,7 +299,7 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
             peer: name(u)?,
             id: introduction(u)?,
             key: u.choose(&keys())?.public(),
-            candidates: addresses(u)?,
+            whereabouts: whereabouts(u)?,
         }),
         8 => Push::AddressDenied { by: name(u)? },
         9 => Push::NoAnswer { from: name(u)? },
@@ -305,6 +320,10 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
             ])?,
         },
         13 => Push::Stopping,
+        16 => Push::Addresses {
+            peer: name(u)?,
+            whereabouts: whereabouts(u)?,
+        },
         14 => Push::Undelivered {
             to: name(u)?,
             count: u.arbitrary()?,
@@ -333,8 +352,13 @@ pub(crate) fn push_answer(u: &mut Unstructured<'_>) -> Result<PushAnswer> {
 }
 
 pub(crate) fn peer_push(u: &mut Unstructured<'_>) -> Result<PeerPush> {
-    Ok(match u.int_in_range(0..=3)? {
+    Ok(match u.int_in_range(0..=4)? {
         0 => PeerPush::Hello {
+            introduction: introduction(u)?,
+            port: u.arbitrary()?,
+            link: link_choice(u)?,
+        },
+        4 => PeerPush::Probe {
             introduction: introduction(u)?,
         },
         1 => PeerPush::Bye {
@@ -351,8 +375,9 @@ pub(crate) fn peer_push(u: &mut Unstructured<'_>) -> Result<PeerPush> {
 }
 
 pub(crate) fn peer_answer(u: &mut Unstructured<'_>) -> Result<PeerAnswer> {
-    Ok(match u.int_in_range(0..=3)? {
+    Ok(match u.int_in_range(0..=4)? {
         0 => PeerAnswer::Welcome,
+        4 => PeerAnswer::ListenerChecked { reach: reach(u)? },
         1 => PeerAnswer::NotInBook {
             reason: end_reason(u)?,
         },

@@ -18,7 +18,7 @@ use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_core::wire::item::{Bounded, Items, decode, encode, payload_of};
 use simplechat_core::wire::login::{LoginAnswer, LoginRequest};
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush};
-use simplechat_core::wire::push::{Introduction, Push, PushAnswer};
+use simplechat_core::wire::push::{Introduction, Push, PushAnswer, Whereabouts};
 use simplechat_core::wire::request::{Answer, Outcome, Request};
 use simplechat_sim::test_channel::TestChannel;
 
@@ -291,7 +291,10 @@ impl Party {
             peer: any::name(u)?,
             id,
             key,
-            candidates: Bounded::first_of([SocketAddr::from(([10, 0, 0, 4], 40_000))]),
+            whereabouts: Whereabouts {
+                reach: any::reach(u)?,
+                candidates: Bounded::first_of([SocketAddr::from(([10, 0, 0, 4], 40_000))]),
+            },
         };
         let number = BatchNumber(any::number(u)?);
         let mut payload = payload_of(&Push::Batch { number });
@@ -494,7 +497,9 @@ impl Party {
             if let Ok(met) = calling.answered(message) {
                 assert_eq!(met.remote(), self.own.public(), "its own key");
                 let (channel, third) = met.say(&payload_of(&push));
-                if let PeerPush::Hello { introduction } | PeerPush::Bye { introduction, .. } = push
+                if let PeerPush::Hello { introduction, .. }
+                | PeerPush::Probe { introduction }
+                | PeerPush::Bye { introduction, .. } = push
                 {
                     self.callers.insert(channel.id(), (introduction, key));
                 }
@@ -580,7 +585,7 @@ fn answers_to_requests(payload: &[u8]) -> Vec<u8> {
 fn answer_to_peer(payload: &[u8]) -> Vec<u8> {
     let pushes = Items::new(payload).filter_map(|item| decode(item.ok()?).ok());
     let answer = match pushes.last() {
-        Some(PeerPush::Hello { .. }) => PeerAnswer::Welcome,
+        Some(PeerPush::Hello { .. } | PeerPush::Probe { .. }) => PeerAnswer::Welcome,
         Some(PeerPush::Private(message)) => PeerAnswer::Taken { seq: message.seq },
         Some(PeerPush::Bye { .. }) | None => PeerAnswer::Bye,
     };

@@ -56,6 +56,7 @@ fn show(attempt: &Attempt, clock: &Clock) -> String {
         Route::Server => "by the server",
         Route::HeldLink => "by the server, on the held link",
         Route::Direct => "directly",
+        Route::PeerLink => "directly, on a held link",
     };
     format!("{at} {route}: {}", result(attempt.result))
 }

@@ -124,7 +124,14 @@ fn outcomes() {
         outcome(&Operation::Deny { user }, Outcome::Done),
         refused(&Operation::RemoveAddress { user }, Refusal::NotIntroduced),
         MessageEvent::PrivateDelivered { to },
-        MessageEvent::PrivateWaiting { to },
+        MessageEvent::PrivateWaiting {
+            to,
+            uncallable: Uncallable::Neither,
+        },
+        MessageEvent::PrivateWaiting {
+            to,
+            uncallable: Uncallable::Them,
+        },
         MessageEvent::Delivered {
             to,
             number: Some(MessageNumber(7)),
@@ -185,9 +192,11 @@ fn others() {
                 entry("bob", PeerReach::Reachable, 0),
                 BookEntry {
                     verification: Verification::Verified,
-                    ..entry("carol", PeerReach::Unreachable, 1)
+                    ..entry("carol", PeerReach::Unreachable(Uncallable::Neither), 1)
                 },
-                entry("caroline", PeerReach::Unreachable, 3),
+                entry("caroline", PeerReach::Unreachable(Uncallable::Us), 3),
+                entry("cyrus", PeerReach::Unreachable(Uncallable::Them), 0),
+                entry("cyril", PeerReach::Unreachable(Uncallable::Both), 1),
                 entry("dave", PeerReach::Unknown, 0),
                 entry("erin", PeerReach::Elsewhere, 1),
                 entry("frank", PeerReach::OtherKey, 2),

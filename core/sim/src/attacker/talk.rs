@@ -267,7 +267,12 @@ impl Talker {
         self.secrets.fill(&mut introduction);
         let introduction = IntroductionId(introduction);
         let push = match introduction.0.first() {
-            Some(0..128) => PeerPush::Hello { introduction },
+            Some(0..64) => PeerPush::Hello {
+                introduction,
+                port: 40_000,
+                link: LinkChoice::Held,
+            },
+            Some(64..128) => PeerPush::Probe { introduction },
             _ => PeerPush::Bye {
                 introduction,
                 reason: EndReason::Removed,

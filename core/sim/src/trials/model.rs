@@ -19,6 +19,7 @@ use simplechat_core::server::event::Event as Operator;
 use simplechat_core::time::Timestamp;
 use simplechat_core::wire::request::{Operation, Outcome};
 
+use crate::net::Listening;
 use crate::observation::{Observation, Observed};
 use crate::world::ClientId;
 
@@ -72,9 +73,8 @@ pub struct Client {
     pub book: BTreeMap<Name, Entry>,
     /// When the question who is online was put, while it has no answer.
     pub online_asked: Option<Timestamp>,
-    /// Whether it ever got another address. Its peers know the one of their introduction, and it theirs: until validation
-    /// of a path is there they may never find each other again.
-    pub has_moved: bool,
+    /// Whether others can connect to it.
+    pub listening: Listening,
     /// What is on its way to the screen.
     showing: BTreeMap<EffectId, Vec<LetterId>>,
 }
@@ -198,9 +198,9 @@ impl Model {
                     self.letters.get_mut(letter).read = true;
                 }
             }
-            Observation::Moved { client } => {
+            Observation::Listens { client, listening } => {
                 if let Some(client) = self.clients.get_mut(client) {
-                    client.has_moved = true;
+                    client.listening = *listening;
                 }
             }
             Observation::ClientCrashed { client } | Observation::ClientEnded { client } => {
@@ -210,6 +210,7 @@ impl Model {
             }
             // Events are taken in one by one.
             Observation::Told { .. }
+            | Observation::Moved { .. }
             | Observation::Shown { .. }
             | Observation::ServerStarted
             | Observation::Slept { .. }
@@ -547,7 +548,7 @@ impl Client {
             questions: BTreeSet::new(),
             book: BTreeMap::new(),
             online_asked: None,
-            has_moved: false,
+            listening: Listening::There,
             showing: BTreeMap::new(),
         }
     }

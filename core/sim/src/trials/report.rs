@@ -60,6 +60,10 @@ pub fn line(observed: &Observed, model: &Model) -> Option<String> {
         Observation::Slept { host: id } => (host(*id, model), "falls asleep".into()),
         Observation::Woke { host: id } => (host(*id, model), "wakes".into()),
         Observation::Moved { client: id } => (client(*id, model), "moves".into()),
+        Observation::Listens {
+            client: id,
+            listening,
+        } => (client(*id, model), format!("is heard: {listening:?}")),
         Observation::SatDown { client: id } => (client(*id, model), "starts".into()),
         Observation::Wished {
             client: id,

@@ -10,6 +10,7 @@ use simplechat_core::name::Name;
 use simplechat_core::server;
 use simplechat_core::text::{Password, Text};
 use simplechat_core::time::Timestamp;
+use simplechat_core::wire::login::LinkChoice;
 
 use crate::store::Health;
 use crate::world::{ClientId, SERVER, World};
@@ -485,27 +486,17 @@ impl<'a> Trial<'a> {
         self.start_server();
         let running: Vec<_> = self
             .seats
-            .values()
-            .copied()
-            .filter(|client| !self.world.has_ended(*client))
+            .iter()
+            .map(|(person, client)| (*person, *client))
+            .filter(|(_, client)| !self.world.has_ended(*client))
             .collect();
-        for client in &running {
+        for (person, client) in &running {
             self.world.wake(client.host());
-            self.bring_home(*client);
-            self.world.open_listener(*client);
+            // Others stay behind their walls.
+            if self.plan.link_of(*person) == LinkChoice::PerMessage {
+                self.world.open_listener(*client);
+            }
             self.world.loosen_screen(*client);
-        }
-    }
-
-    /// A session lives at the address from which it was logged in, and a client that moves is not reached until it logs
-    /// in again. So who moved goes to where their session is.
-    fn bring_home(&mut self, client: ClientId) {
-        let model = self.checker.model();
-        let presence = model
-            .user(client)
-            .and_then(|user| model.presence.get(&user));
-        if let Some(from) = presence.and_then(|presence| presence.from) {
-            self.world.settle_at(client, from.ip());
         }
     }
 

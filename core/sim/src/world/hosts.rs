@@ -1,6 +1,6 @@
 //! What happens to the hosts of a world: they move, sleep and wake, and their clocks jump.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use simplechat_core::client::Client;
@@ -124,22 +124,11 @@ impl World {
         }
         self.net.relocate(host, to, listening);
         self.observe(Observation::Moved { client: id });
+        self.observe(Observation::Listens {
+            client: id,
+            listening,
+        });
         self.note_host(host, &format!("moves to {to}, and is heard: {listening:?}"));
-    }
-
-    /// A client is at that address of its own again, or for the first time, and is heard there.
-    pub fn settle_at(&mut self, id: ClientId, ip: IpAddr) {
-        let home = self.address_of(id);
-        let last_two = |ip: IpAddr| match ip {
-            IpAddr::V4(v4) => v4.octets().last_chunk::<2>().copied(),
-            IpAddr::V6(_) => None,
-        };
-        let is_own = last_two(ip) == last_two(home.ip());
-        if is_own && ip != home.ip() {
-            let to = SocketAddr::new(ip, home.port());
-            self.net.relocate(id.host(), to, Listening::There);
-            self.note_host(id.host(), &format!("settles at {to}"));
-        }
     }
 
     /// Cuts or mends the way between a client and the server.

@@ -86,7 +86,7 @@ fn a_peer_has_what_was_for_them_and_no_later_one() {
     for (seq, peer) in [(1, carol), (2, bob()), (3, bob())] {
         ledger.written(Key::Private(Seq(seq)), Addressee::Peer(peer), NOW);
     }
-    ledger.sent_to_peer(bob(), Seq(2), NOW, A);
+    ledger.sent_to_peer(bob(), Seq(2), NOW, Route::Direct, A);
     ledger.not_found(bob(), NOW);
     ledger.taken(bob(), Seq(2), NOW);
     ledger.given_up(bob());

@@ -136,7 +136,8 @@ fn redact_push(push: Push, texts: Texts) -> Push {
         | Push::Delivered { .. }
         | Push::SessionEnded { .. }
         | Push::Stopping
-        | Push::Undelivered { .. }) => other,
+        | Push::Undelivered { .. }
+        | Push::Addresses { .. }) => other,
     }
 }
 

@@ -5,6 +5,7 @@ use simplechat_core::time::Timestamp;
 use simplechat_core::wire::request::Operation;
 
 use super::{Check, Watcher, promise};
+use crate::net::Listening;
 use crate::trials::model::{Client, Entry, Life, Model};
 use crate::world::ClientId;
 
@@ -74,7 +75,8 @@ fn check_peer(user: Name, client: &Client, peer: Name, entry: Entry, model: &Mod
         Books,
         "{user} has {peer} in the address book, and {peer} has not {user}"
     );
-    let are_found = !client.has_moved && !other.has_moved;
+    // It is enough that one of the two can be called.
+    let are_found = [client.listening, other.listening].contains(&Listening::There);
     let waiting = client
         .privates
         .get(&peer)
