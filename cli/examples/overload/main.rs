@@ -52,7 +52,7 @@ struct Args {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// How long each time
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
 }
 
@@ -118,7 +118,7 @@ fn left_alone(
     link: Link,
     seconds: Duration,
 ) -> Result<Run, Trouble> {
-    let server = Server::start(transport, &attack.settings(), attack.hash_cost(), None)?;
+    let server = Server::start(attack, transport, None)?;
     People::enter(&server, link, seconds)?.ended(&server)
 }
 
@@ -128,8 +128,7 @@ fn attacked(
     link: Link,
     seconds: Duration,
 ) -> Result<Run, Trouble> {
-    let (settings, cost) = (attack.settings(), attack.hash_cost());
-    let server = Server::start(transport, &settings, cost, attack.log())?;
+    let server = Server::start(attack, transport, attack.log())?;
     let (people, siege) = if attack.comes_first() {
         let siege = Siege::begin(attack, &server)?;
         (People::enter(&server, link, seconds)?, siege)

@@ -14,7 +14,8 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use clap::ValueEnum;
 use data_encoding::BASE64_NOPAD;
 
-use super::{Trouble, attack, people};
+use super::attack::{self, Attack};
+use super::{Trouble, people};
 
 const PASSWORD: &str = "overload";
 const SALT: &[u8; 16] = b"simplechat-bench";
@@ -55,16 +56,15 @@ struct Logged {
 }
 
 impl Server {
-    /// Starts one that logs to this file, or here, where it is counted.
+    /// Starts one for an attack, that logs to this file, or here, where it is counted.
     pub(crate) fn start(
+        attack: Attack,
         transport: Transport,
-        settings: &[String],
-        cost: HashCost,
         log: Option<&Path>,
     ) -> Result<Self, Trouble> {
         let folder = std::env::temp_dir().join(format!("simplechat-overload-{:08x}", salt()?));
         fs::create_dir(&folder)?;
-        write_accounts(&folder, cost)?;
+        write_accounts(&folder, attack)?;
         let word = transport.to_possible_value();
         let word = word.as_ref().map_or("std", |value| value.get_name());
         let mut command = Command::new(std::env::current_exe()?);
@@ -74,7 +74,12 @@ impl Server {
             .arg(folder.join("credentials.txt"))
             .arg("--data")
             .arg(folder.join("data"))
-            .args(settings.iter().flat_map(|setting| ["--set", setting]))
+            .args(
+                attack
+                    .settings()
+                    .iter()
+                    .flat_map(|setting| ["--set", setting]),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(match log {
@@ -195,10 +200,11 @@ impl Accounts {
         }
     }
 
-    fn count(self) -> u64 {
+    fn count(self, attack: Attack) -> u64 {
         match self {
             Self::People => people::COUNT,
-            Self::Idle => attack::IDLE,
+            Self::Idle if attack == Attack::Idle => attack::IDLE,
+            Self::Idle => 0,
             Self::Rogues => attack::ROGUES,
         }
     }
@@ -219,11 +225,13 @@ pub(crate) fn password() -> String {
 }
 
 /// All have the same password, and so one hash will do.
-fn write_accounts(folder: &Path, cost: HashCost) -> Result<(), Trouble> {
-    let hash = hash(cost)?;
+fn write_accounts(folder: &Path, attack: Attack) -> Result<(), Trouble> {
+    let hash = hash(attack.hash_cost())?;
     let mut all = String::new();
     for of in Accounts::ALL {
-        let names: Vec<_> = (0..of.count()).map(|number| of.name(number)).collect();
+        let names: Vec<_> = (0..of.count(attack))
+            .map(|number| of.name(number))
+            .collect();
         let lines = names.iter().map(|name| format!("{name} {PASSWORD}\n"));
         fs::write(folder.join(of.file()), lines.collect::<String>())?;
         all.extend(names.iter().map(|name| format!("{name} {hash}\n")));
