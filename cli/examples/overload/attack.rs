@@ -70,7 +70,7 @@ impl Attack {
             Self::Flood => "connecting and breaking off as fast as possible, from one address",
             Self::Descriptors => "no descriptors left",
             Self::FullDisk => "the log on a full disk, and much to log",
-            Self::Passwords => "wrong passwords, from 16,384 addresses",
+            Self::Passwords => "wrong passwords, each from another address",
             Self::Idle => "10,000 idle users on held links",
         }
     }
