@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::event::{BookEntry, KeyMismatch, PeerReach, Uncallable};
 use super::peer_keys::PeerKeys;
+use super::peer_link::{PeerLinks, Word};
 use crate::backoff::Backoff;
 use crate::id::{IntroductionId, Seq};
 use crate::key::PublicKey;
@@ -33,52 +34,6 @@ pub(super) enum Way {
     Address(SocketAddr),
     /// By a stream of the link that one of the two holds.
     Link(ConnId),
-}
-
-/// What a peer has said of how they reach us.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Word {
-    /// Nothing yet.
-    None,
-    /// They have been greeted on this connection, and look.
-    Awaited(ConnId),
-    /// This.
-    Given(Reach),
-}
-
-/// The held links with a peer, each of them the connection of a greeting.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct PeerLinks {
-    /// We greeted, and they cannot call us.
-    pub(super) ours: Option<ConnId>,
-    /// They greeted, and we cannot call them.
-    pub(super) theirs: Option<ConnId>,
-}
-
-impl PeerLinks {
-    pub(super) fn any(self) -> Option<ConnId> {
-        self.ours.or(self.theirs)
-    }
-
-    /// A link is gone: whose it was.
-    pub(super) fn lost(&mut self, link: ConnId) -> Option<Holder> {
-        if self.ours == Some(link) {
-            self.ours = None;
-            Some(Holder::Us)
-        } else if self.theirs == Some(link) {
-            self.theirs = None;
-            Some(Holder::Them)
-        } else {
-            None
-        }
-    }
-}
-
-/// Who needs a link, and sees to it that there is one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Holder {
-    Us,
-    Them,
 }
 
 /// A peer.
@@ -227,12 +182,7 @@ impl Peer {
         if self.looked.is_some_and(is_too_soon) {
             return Vec::new();
         }
-        let new = |place: &SocketAddr| Some(*place) != self.address;
-        let places: Vec<_> = places
-            .into_iter()
-            .filter(new)
-            .take(CANDIDATES_MAX)
-            .collect();
+        let places: Vec<_> = places.into_iter().take(CANDIDATES_MAX).collect();
         if !places.is_empty() {
             self.looked = Some(now);
             self.moving_to.clone_from(&places);
@@ -521,7 +471,7 @@ mod tests {
         peer.found(at(1), Way::Address(old));
         peer.found(at(1), Way::Address(other));
         assert_eq!(peer.address, Some(old), "the first one is as good");
-        assert_eq!(peer.may_be_at(at(20), [old, new]), [new]);
+        assert_eq!(peer.may_be_at(at(20), [old, new]), [old, new]);
         assert_eq!(peer.address, Some(old));
         assert_eq!(peer.may_be_at(at(21), [other]), [], "not again so soon");
         assert!(!peer.is_surely_at(at(20), old), "that was long ago");

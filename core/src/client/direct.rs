@@ -5,7 +5,6 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use super::address_book::{Peer, Way};
 use super::connection::Connection;
@@ -24,10 +23,6 @@ use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
 use crate::wire::peer::{PeerAnswer, PeerPush};
 use crate::wire::push::Introduction;
-use crate::wire::request::Reach;
-
-/// The addresses of a peer are not tried more often than this.
-const SEARCH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Whose private messages come, and whether the key that they come under is marked.
 #[derive(Clone, Copy)]
@@ -114,43 +109,6 @@ impl Client {
         })
     }
 
-    /// Looks for a peer where they were last, or else at all addresses that the server told, with a handshake only.
-    pub(super) fn search(&mut self, name: Name) {
-        let now = self.clock.at;
-        let Some(peer) = self.book.get_mut(name) else {
-            return;
-        };
-        if peer.greetings > 0 || peer.is_elsewhere {
-            return;
-        }
-        let ways = match peer.way() {
-            Some(way) => alloc::vec![way],
-            None => {
-                peer.searched = Some(now);
-                peer.candidates()
-            }
-        };
-        peer.greetings = ways.len();
-        peer.met_instead = None;
-        let (introduction, key) = (peer.introduction, peer.key);
-        if ways.is_empty() {
-            return self.on_peer_not_found(name);
-        }
-        let (port, link) = (self.config.listener.port(), self.config.link);
-        for way in ways {
-            let saying = match way {
-                Way::Address(_) => PeerPush::Hello {
-                    introduction,
-                    port,
-                    link,
-                },
-                // Who holds a link with them knows how they reach us.
-                Way::Link(_) => PeerPush::Probe { introduction },
-            };
-            self.greet(introduction, key, way, saying);
-        }
-    }
-
     /// Sends a peer what waits for them, if they are to be reached.
     pub(super) fn pump_peer(&mut self, name: Name) {
         let now = self.clock.at;
@@ -163,16 +121,7 @@ impl Client {
         let introduction = peer.introduction;
         let ours = self.peer_sessions.ours(now, introduction);
         let (Some(way), Some(channel), true) = (peer.way(), ours, peer.has_to_send()) else {
-            let is_due = peer.way().is_some()
-                || peer
-                    .searched
-                    .is_none_or(|searched| now.since(searched) >= SEARCH_INTERVAL);
-            if is_due {
-                self.search(name);
-            } else if peer.greetings == 0 {
-                self.on_peer_not_found(name);
-            }
-            return;
+            return self.search_if_due(name);
         };
         let (payload, through) = peer.batch();
         let session = channel.id();
@@ -201,64 +150,6 @@ impl Client {
             peer.is_resting = false;
             self.pump_peer(name);
         }
-    }
-
-    /// A peer could not be reached: what waits goes on waiting, and the user learns so once.
-    pub(super) fn on_peer_not_found(&mut self, name: Name) {
-        let Some(peer) = self.book.get_mut(name) else {
-            return;
-        };
-        let rest = peer.backoff.after_failure(&mut self.rng);
-        let waits = peer.waiting() > 0;
-        if !waits && !peer.needs_word() {
-            return;
-        }
-        peer.is_resting = true;
-        let tell = waits && !core::mem::replace(&mut peer.told_waiting, true);
-        let rested = self.clock.at + rest.max(SEARCH_INTERVAL / 10);
-        self.timers.set(TimerKind::Peer(name), rested);
-        if tell {
-            self.tell_waiting(name);
-        }
-    }
-
-    /// Tells the user that what they write to a peer waits, and who of the two cannot be called.
-    pub(super) fn tell_waiting(&mut self, to: Name) {
-        let ours = self.own_reach();
-        if let Some(peer) = self.book.get(to) {
-            let uncallable = peer.uncallable(ours);
-            self.event(MessageEvent::PrivateWaiting { to, uncallable });
-        }
-    }
-
-    /// A peer is not where we looked.
-    pub(super) fn on_peer_search_failed(&mut self, introduction: IntroductionId) {
-        let Some(peer) = self.book.by_introduction(introduction) else {
-            return;
-        };
-        peer.greetings = peer.greetings.saturating_sub(1);
-        let name = peer.name;
-        let has_keys = self
-            .peer_sessions
-            .ours(self.clock.at, introduction)
-            .is_some();
-        if peer.greetings > 0 {
-            return;
-        }
-        let is_found = peer.way().is_some() && has_keys;
-        if !is_found {
-            // Perhaps they have moved.
-            peer.lose_address();
-            let met_instead = peer.met_instead.take();
-            if let Some((at, mismatch)) = met_instead {
-                self.tell_mismatch(introduction, at, mismatch);
-            }
-            self.ledger.not_found(name, self.clock.wall);
-            self.on_peer_not_found(name);
-        } else if peer.needs_word() {
-            self.on_peer_not_found(name);
-        }
-        self.conclude_check(name, Reach::Unreachable);
     }
 
     pub(super) fn on_peer_delivery_failed(&mut self, introduction: IntroductionId, conn: ConnId) {
@@ -316,17 +207,6 @@ impl Client {
             self.peer_sessions.forget_ours(introduction);
         }
         self.refuse(conn, code);
-    }
-
-    pub(super) fn on_peer_found(&mut self, introduction: IntroductionId, way: Way) {
-        let now = self.clock.at;
-        let Some(peer) = self.book.by_introduction(introduction) else {
-            return;
-        };
-        peer.found(now, way);
-        let name = peer.name;
-        self.conclude_check(name, Reach::Reachable);
-        self.pump_peer(name);
     }
 
     fn on_private_delivered(&mut self, introduction: IntroductionId, through: Seq) {

@@ -12,6 +12,7 @@
 //! listener ─ pushes ── what the server says by dialling us
 //!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`), and how often (`callers`)
 //!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
+//!          ├ search ─── where peers are
 //!          ├ peer_link  how peers reach each other, and the held links of those who cannot be called
 //!          ├ roaming ── what happens when this client or a peer moves
 //!          ├ mismatch ─ who has another key than the peer in whose place they are
@@ -49,6 +50,7 @@ mod peer_sessions;
 mod pushes;
 mod questions;
 mod roaming;
+mod search;
 mod verifying;
 mod why;
 

@@ -5,13 +5,11 @@
 //! cannot be called sees to it that there is such a link: they look whether it stands, which keeps routers on the way from
 //! forgetting it, and greet anew when it is gone.
 
-use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::address_book::{Holder, Peer, Way, Word};
-use super::connection::{Connection, GreetingStage, HeldWith};
+use super::address_book::{Peer, Way};
+use super::connection::{Connection, HeldWith};
 use super::{Client, Output, TimerKind};
 use crate::held::Ends;
 use crate::id::{IntroductionId, SessionId};
@@ -30,6 +28,52 @@ const CHECK_WITHIN: Duration = Duration::from_secs(4);
 /// So often a link is used at least. Routers are to remember a connection for hours (RFC 5382, REQ-5); many do for a minute.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// What a peer has said of how they reach us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Word {
+    /// Nothing yet.
+    None,
+    /// They have been greeted on this connection, and look.
+    Awaited(ConnId),
+    /// This.
+    Given(Reach),
+}
+
+/// The held links with a peer, each of them the connection of a greeting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct PeerLinks {
+    /// We greeted, and they cannot call us.
+    pub(super) ours: Option<ConnId>,
+    /// They greeted, and we cannot call them.
+    pub(super) theirs: Option<ConnId>,
+}
+
+impl PeerLinks {
+    pub(super) fn any(self) -> Option<ConnId> {
+        self.ours.or(self.theirs)
+    }
+
+    /// A link is gone: whose it was.
+    pub(super) fn lost(&mut self, link: ConnId) -> Option<Holder> {
+        if self.ours == Some(link) {
+            self.ours = None;
+            Some(Holder::Us)
+        } else if self.theirs == Some(link) {
+            self.theirs = None;
+            Some(Holder::Them)
+        } else {
+            None
+        }
+    }
+}
+
+/// Who needs a link, and sees to it that there is one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Holder {
+    Us,
+    Them,
+}
+
 /// What a caller says of how they are to be reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Check {
@@ -45,23 +89,6 @@ pub(super) struct Check {
 pub(super) struct PeerCheck {
     peer: Name,
     check: Check,
-}
-
-/// Whether a peer is being looked for at an address.
-fn is_sought_at(
-    connections: &BTreeMap<ConnId, Connection>,
-    introduction: IntroductionId,
-    place: SocketAddr,
-) -> bool {
-    connections.values().any(|connection| {
-        matches!(
-            connection,
-            Connection::Greeting { greeting, .. }
-                if greeting.introduction == introduction
-                    && greeting.way == Way::Address(place)
-                    && !matches!(greeting.stage, GreetingStage::Welcomed)
-        )
-    })
 }
 
 impl Client {
@@ -92,44 +119,21 @@ impl Client {
         let checking = Connection::Checking(PeerCheck { peer: name, check });
         let former = peer.checking.replace(conn);
         peer.port = (check.at.port() >= CLIENT_PORT_MIN).then_some(check.at.port());
-        let is_known = peer.is_surely_at(now, check.at) || self.held.is_stream(conn);
+        let wants_link = check.link == LinkChoice::Held;
+        let is_known = peer.is_surely_at(now, check.at) && !wants_link;
         self.connections.insert(conn, checking);
         if let Some(former) = former {
             self.close(former);
         }
-        if is_known {
+        if is_known || self.held.is_stream(conn) {
             return self.conclude_check(name, Reach::Reachable);
         }
-        if check.link == LinkChoice::Held || check.at.port() < CLIENT_PORT_MIN {
+        if wants_link || check.at.port() < CLIENT_PORT_MIN {
             return self.conclude_check(name, Reach::Unreachable);
         }
         self.timers
             .set(TimerKind::PeerCheck(name), now + CHECK_WITHIN);
         self.look_at(name, [check.at]);
-    }
-
-    /// Looks whether a peer is at other places than where they were.
-    pub(super) fn look_at(&mut self, name: Name, places: impl IntoIterator<Item = SocketAddr>) {
-        let now = self.clock.at;
-        let Some(peer) = self.book.get_mut(name).filter(|peer| !peer.is_elsewhere) else {
-            return;
-        };
-        let (introduction, key) = (peer.introduction, peer.key);
-        let places: Vec<_> = places
-            .into_iter()
-            .filter(|place| !is_sought_at(&self.connections, introduction, *place))
-            .collect();
-        let places = peer.may_be_at(now, places);
-        peer.greetings += places.len();
-        let is_looking = peer.greetings > 0;
-        for place in places {
-            let probe = PeerPush::Probe { introduction };
-            self.greet(introduction, key, Way::Address(place), probe);
-        }
-        if !is_looking {
-            // They were looked for a moment ago.
-            self.conclude_check(name, Reach::Unreachable);
-        }
     }
 
     /// It is known whether a peer can be called who waits for word of it.

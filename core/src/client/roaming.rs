@@ -6,8 +6,8 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::address_book::Word;
 use super::connection::Connection;
+use super::peer_link::Word;
 use super::{Client, TimerKind};
 use crate::machine::ConnId;
 use crate::name::Name;
