@@ -7,7 +7,9 @@
 
 mod common;
 
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{TcpListener, ToSocketAddrs as _};
+use std::thread;
 
 use common::{Server, file, run};
 
@@ -28,8 +30,9 @@ fn all_is_well() {
     let server = Server::start(&[]);
     let (code, output) = examine(&server.place, "b-pw", &[]);
     assert_eq!(code, 0, "{output}");
+    let key = format!("ok      {} has the key that you gave", server.address);
     for line in [
-        "ok      the server has the key that you gave",
+        &key,
         "ok      logged in as bob",
         "ok      the clocks are 0.",
         "ok      the server can call this client, at port ",
@@ -60,7 +63,7 @@ fn without_a_name_it_goes_as_far_as_the_key() {
     assert!(output.starts_with(r#"{"exit":0,"steps":[{"step":"resolve","state":"ok","#));
     let fingerprint = server.place.split('#').nth(1).unwrap();
     let note = format!(
-        r#"{{"step":"key","state":"note","text":"the server is not known here. Its fingerprint is {fingerprint}"#
+        r#"{{"step":"key","state":"note","text":"{place} has a key that is not known here. Its fingerprint is {fingerprint}"#
     );
     assert!(output.contains(&note), "{output}");
     assert!(!output.contains("login"), "{output}");
@@ -78,13 +81,62 @@ fn nobody_listens() {
     assert!(output.contains("Does the server run"), "{output}");
 }
 
+/// Which addresses this name has depends on the machine. The server is at one of them.
+#[test]
+fn each_address_is_visited_and_one_is_enough() {
+    let server = Server::start(&[]);
+    let place = format!("localhost:{}", server.address.port());
+    let (code, output, _) = run(&["doctor", &place], "");
+    assert_eq!(code, 0, "{output}");
+    let (mut well, mut others) = (0, 0);
+    for address in place.to_socket_addrs().unwrap() {
+        if address == server.address {
+            well += 1;
+            assert!(output.contains(&format!("ok      {address} answers; ")));
+            assert!(output.contains(&format!(
+                "note    {address} has a key that is not known here."
+            )));
+        } else {
+            others += 1;
+            let said = format!("note    {address} cannot be reached: ");
+            assert!(output.contains(&said), "{output}");
+        }
+    }
+    assert_eq!(well, 1, "{output}");
+    let notes = output.matches("note    ").count();
+    assert_eq!(notes, well + others, "{output}");
+}
+
+#[test]
+fn somebody_listens_who_is_no_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    let other = thread::spawn(move || {
+        // Once it is seen whether somebody listens, and once hands are to be shaken.
+        listener.accept().unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .unwrap();
+    });
+    let (code, output, _) = run(&["doctor", &place], "");
+    other.join().unwrap();
+    assert_eq!(code, 4, "{output}");
+    let said = format!("failed  {place} answers, but not as a server does: ");
+    assert!(output.contains(&said), "{output}");
+}
+
 #[test]
 fn who_answers_is_not_the_server() {
     let server = Server::start(&[]);
     let place = format!("{}#{ANOTHER}", server.address);
     let (code, output) = examine(&place, "b-pw", &[]);
     assert_eq!(code, 7, "{output}");
-    assert!(output.contains("failed  the server does not have the key that you gave."));
+    let said = format!(
+        "failed  {} does not have the key that you gave.",
+        server.address
+    );
+    assert!(output.contains(&said), "{output}");
     // Nor does a server get a password that nothing is known of.
     let (code, output) = examine(&server.address.to_string(), "b-pw", &[]);
     assert_eq!(code, 7, "{output}");

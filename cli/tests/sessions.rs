@@ -22,7 +22,8 @@ fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
 
 #[test]
 fn three_wrong_passwords_lock_the_account_for_a_while() {
-    let server = Server::start(&["block_time=2s"]);
+    // It takes a client two seconds to end.
+    let server = Server::start(&["block_time=5s"]);
     for left in ["2 attempts are", "One more attempt is", "That was the last"] {
         let mut client = server.try_join("alice", "wrong");
         client.sees(left);

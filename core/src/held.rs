@@ -190,12 +190,13 @@ impl HeldLinks {
         held.heard = now;
         held.deframer.push(bytes);
         while let Some(held) = self.links.get_mut(&link)
-            && let Some(frame) = held.deframer.next_frame()?
+            && let Some(frame) = held.deframer.next_in_place()?
         {
-            match (held.announced.take(), Frame::parse(&frame)?) {
+            match (held.announced.take(), Frame::parse(frame)?) {
                 (None, Frame::Stream(number)) => held.announced = Some(number),
                 (None, Frame::End(number)) => heard.extend(self.ended(link, number)),
                 (Some(number), Frame::Handshake(_) | Frame::Session(_) | Frame::Refusal(_)) => {
+                    let frame = frame.to_vec();
                     self.take(link, number, frame, &mut heard);
                 }
                 (Some(_), Frame::Stream(_) | Frame::End(_))
@@ -289,7 +290,9 @@ impl HeldLinks {
             number
         });
         stream.number = Some(number);
-        let mut carried = Frame::Stream(number).to_bytes();
+        let announced = Frame::Stream(number).to_bytes();
+        let mut carried = Vec::with_capacity(announced.len() + bytes.len());
+        carried.extend(announced);
         carried.extend(bytes);
         Some(Output::Send {
             conn: link,

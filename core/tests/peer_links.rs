@@ -155,6 +155,29 @@ fn two_who_can_both_be_called_hold_no_link() {
 }
 
 #[test]
+fn whoever_wants_a_link_has_one() {
+    let mut w = World::new(14);
+    let alice = w.join("alice");
+    let bob = w.sit_down_with("bob", LinkChoice::Held);
+    w.log_in(bob, "bob", "bob");
+    w.settle();
+    w.introduce(alice, bob);
+    w.run(10 * SECOND);
+    assert_eq!(
+        w.net.open_connections(),
+        2,
+        "with the server and with alice"
+    );
+    w.look_away();
+    w.types(alice, "private bob hello");
+    w.settle();
+    w.types(alice, "why");
+    w.settle();
+    let why = "1 to bob privately: delivered; link with peer: delivered";
+    assert_eq!(w.saw(alice), ["private to bob: delivered", why]);
+}
+
+#[test]
 fn whoever_wants_no_link_is_not_held() {
     let mut w = World::new(6);
     let alice = w.join("alice");

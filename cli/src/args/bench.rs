@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
 
+use crate::settings::Transport;
+
 /// `simplechat bench`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -36,8 +38,8 @@ pub struct Bench {
     #[arg(long, value_enum)]
     pub link: Option<BenchLink>,
     /// What carries the bytes of the users; the server has a setting of its own
-    #[arg(long, value_enum, default_value_t = BenchTransport::Std)]
-    pub transport: BenchTransport,
+    #[arg(long, value_enum, default_value_t = Transport::Std)]
+    pub transport: Transport,
     /// Write the result as one line of JSON
     #[arg(long)]
     pub json: bool,
@@ -81,15 +83,6 @@ pub enum BenchLink {
     Held,
     /// A connection for each exchange
     PerMessage,
-}
-
-/// What carries bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum BenchTransport {
-    /// Threads
-    Std,
-    /// Tasks on async-std
-    Async,
 }
 
 /// What a value is called on the command line.

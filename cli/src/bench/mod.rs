@@ -31,13 +31,14 @@ use simplechat_core::machine::Host;
 use simplechat_core::rng::SecretSource;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_core::wire::login::LinkChoice;
-use simplechat_transport_std::{Clock, Drive, Handle, Listener, Options};
+use simplechat_driver::{Clock, Handle, Listener, Options};
 
-use crate::args::bench::{Bench, BenchLink, BenchTransport, WorkloadName, word};
+use crate::args::bench::{Bench, BenchLink, WorkloadName, word};
 use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
 use crate::join::place;
-use crate::serve::descriptors::make_room;
+use crate::serve::descriptors::{Room, make_room};
+use crate::transport::Driver;
 use crate::{print, signals};
 use crowd::{Common, Crowd, Person};
 use fleet::{Fleet, FleetEvent, Order, Trouble};
@@ -88,10 +89,7 @@ pub(crate) fn run(args: &Bench) -> Result<Exit, Failure> {
         });
     let target = Target::of(args, users)?;
     let trial = Trial::prepare(args, users, link, target)?;
-    let (report, tally) = match args.transport {
-        BenchTransport::Std => trial.run::<simplechat_transport_std::Driver<Fleet>>(),
-        BenchTransport::Async => trial.run::<simplechat_transport_async::Driver<Fleet>>(),
-    }?;
+    let (report, tally) = trial.run()?;
     let text = if args.json {
         report
             .to_json()
@@ -128,7 +126,7 @@ struct Trial<'a> {
     fleet: Fleet,
     meter: Arc<Meter>,
     listeners: Vec<Listener>,
-    connections_max: usize,
+    room: Room,
     server: Readings,
     tool: Readings,
     news: (Sender<News>, Receiver<News>),
@@ -141,12 +139,8 @@ impl<'a> Trial<'a> {
         link: BenchLink,
         target: Target,
     ) -> Result<Self, Failure> {
-        let each = match link {
-            BenchLink::Held => 2,
-            BenchLink::PerMessage => CONNECTIONS_EACH,
-        };
         let seats = usize::try_from(users).unwrap_or(usize::MAX);
-        let connections_max = make_room(seats.saturating_mul(each).max(1_024));
+        let room = make_room(wanted(link, seats));
         let listeners = listeners(link, seats, target.address)?;
         let readings = Readings {
             before: None,
@@ -188,14 +182,14 @@ impl<'a> Trial<'a> {
             fleet,
             meter,
             listeners,
-            connections_max,
+            room,
             server,
             tool,
             news: channel(),
         })
     }
 
-    fn run<D: Drive<Fleet>>(mut self) -> Result<(Report, Box<Tally>), Failure> {
+    fn run(mut self) -> Result<(Report, Box<Tally>), Failure> {
         let failed = |error: std::io::Error| Failure::new(Exit::Failed, error);
         let (sender, news) = self.news;
         let interrupting = sender.clone();
@@ -203,9 +197,10 @@ impl<'a> Trial<'a> {
             let _ = interrupting.send(News::Interrupted);
         })
         .map_err(failed)?;
-        let options = options(self.connections_max);
-        let driver =
-            D::start(self.fleet, self.listeners, options, |_| Reporter(sender)).map_err(failed)?;
+        let options = options(self.room);
+        let (transport, reporter) = (self.args.transport, Reporter(sender));
+        let driver = Driver::start(transport, self.fleet, self.listeners, options, |_| reporter)
+            .map_err(failed)?;
         let watch = Watch {
             news,
             handle: driver.handle(),
@@ -280,12 +275,28 @@ fn listeners(link: BenchLink, users: usize, server: SocketAddr) -> Result<Vec<Li
     }
 }
 
-fn options(connections_max: usize) -> Options {
+/// What users have open at once, most of them.
+fn wanted(link: BenchLink, users: usize) -> Room {
+    let all = |each: usize| users.saturating_mul(each).max(1_024);
+    match link {
+        // Nobody calls them.
+        BenchLink::Held => Room {
+            accepted: 0,
+            dialled: all(2),
+        },
+        BenchLink::PerMessage => Room {
+            accepted: all(CONNECTIONS_EACH),
+            dialled: all(CONNECTIONS_EACH),
+        },
+    }
+}
+
+fn options(room: Room) -> Options {
     Options {
         worker_threads: 2,
-        connections_max,
-        dialled_max: connections_max,
-        dial_queue_max: connections_max,
+        connections_max: room.accepted,
+        dialled_max: room.dialled,
+        dial_queue_max: room.dialled,
         // A window of long texts has room.
         outbox_max: 8 * 1_024 * 1_024,
         refusal: Frame::Refusal(RefusalCode::Busy).to_bytes(),

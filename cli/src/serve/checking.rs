@@ -15,6 +15,10 @@ use simplechat_core::text::Password;
 
 use crate::credentials::{Credentials, Workbench};
 
+/// Of the threads that check: others get nine times as much.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
 /// A check to be done.
 pub(super) struct Check {
     pub(super) name: Name,
@@ -94,6 +98,7 @@ impl Shared {
     }
 
     fn work(&self) {
+        yield_to_chat();
         let mut bench = Workbench::default();
         while let Some(check) = self.next() {
             let is_right = check
@@ -116,6 +121,16 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
             .waiting
             .pop_front()
+    }
+}
+
+/// Has this thread get little of a processor that others want: many logins may take long, and messages may not.
+fn yield_to_chat() {
+    // Elsewhere this is about the whole process.
+    #[cfg(target_os = "linux")]
+    {
+        // If it cannot be had, checks are only as important as all else.
+        let _ = rustix::process::setpriority_process(None, NICE);
     }
 }
 

@@ -5,14 +5,23 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// For files, the poller, listeners, connections that are being refused, and what libraries open.
 const OTHERS: usize = 256;
 
-/// Asks for as many descriptors as so many connections in each direction need, and gives how many there can be.
-pub(crate) fn make_room(connections_max: usize) -> usize {
-    let wanted = connections_max.saturating_mul(2).saturating_add(OTHERS);
-    let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
+/// How many connections there can be in each direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Room {
+    /// That others make.
+    pub(crate) accepted: usize,
+    /// That we make.
+    pub(crate) dialled: usize,
+}
+
+/// Asks for as many descriptors as these need, and gives how many there can be.
+pub(crate) fn make_room(wanted: Room) -> Room {
+    let all = wanted.accepted.saturating_add(wanted.dialled);
+    let all = u64::try_from(all.saturating_add(OTHERS)).unwrap_or(u64::MAX);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let mut available = current.unwrap_or(u64::MAX);
-    if available < wanted {
-        let raised = maximum.map_or(wanted, |maximum| wanted.min(maximum));
+    if available < all {
+        let raised = maximum.map_or(all, |maximum| all.min(maximum));
         let limit = Rlimit {
             current: Some(raised),
             maximum,
@@ -22,19 +31,45 @@ pub(crate) fn make_room(connections_max: usize) -> usize {
         }
     }
     let available = usize::try_from(available).unwrap_or(usize::MAX);
-    connections_max
-        .min(available.saturating_sub(OTHERS) / 2)
-        .max(1)
+    wanted.within(available.saturating_sub(OTHERS))
+}
+
+impl Room {
+    /// As much of it as so many descriptors allow. If not all, those whom others make come first, as held links are among
+    /// them and stay; but a quarter is for our own, which are over soon.
+    fn within(self, descriptors: usize) -> Self {
+        let least = self.dialled.min(descriptors / 4);
+        let accepted = self.accepted.min(descriptors - least);
+        let dialled = self.dialled.min(descriptors - accepted);
+        Self {
+            accepted: accepted.max(1),
+            dialled: dialled.max(1),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const fn room(accepted: usize, dialled: usize) -> Room {
+        Room { accepted, dialled }
+    }
+
     #[test]
     fn no_more_is_promised_than_there_is_and_never_nothing() {
-        assert_eq!(make_room(10), 10);
-        let most = make_room(usize::MAX);
-        assert!((1..usize::MAX).contains(&most), "{most}");
+        assert_eq!(make_room(room(10, 20)), room(10, 20));
+        let most = make_room(room(usize::MAX, usize::MAX));
+        assert!((1..usize::MAX).contains(&most.accepted), "{most:?}");
+        assert_eq!(room(9, 9).within(0), room(1, 1));
+    }
+
+    #[test]
+    fn held_links_have_the_larger_part_of_what_does_not_suffice() {
+        assert_eq!(room(4_096, 4_096).within(8_192), room(4_096, 4_096));
+        assert_eq!(room(4_096, 4_096).within(1_000), room(750, 250));
+        assert_eq!(room(10_000, 10_000).within(15_000), room(10_000, 5_000));
+        assert_eq!(room(1, 10_000).within(5_000), room(1, 4_999));
+        assert_eq!(room(10_000, 10).within(1_000), room(990, 10));
     }
 }

@@ -33,6 +33,7 @@ use crate::signals::{self, Signal};
 use crate::transport::Driver;
 use accounts::Accounts;
 use checking::{Check, Checking};
+use descriptors::Room;
 use log::{Log, Rest};
 use past::Past;
 use record::Recording;
@@ -237,12 +238,15 @@ fn machine(
 }
 
 fn options(settings: &ServeSettings) -> Options {
-    let connections_max = descriptors::make_room(settings.connections_max);
+    let room = descriptors::make_room(Room {
+        accepted: settings.connections_max,
+        dialled: settings.connections_max,
+    });
     Options {
         worker_threads: settings.worker_threads,
-        connections_max,
+        connections_max: room.accepted,
         connections_per_source_max: settings.connections_per_source_max,
-        dialled_max: connections_max,
+        dialled_max: room.dialled,
         dials_max: settings.dials_max,
         dial_queue_max: DIAL_QUEUE_MAX,
         dial_timeout: settings.dial_timeout,

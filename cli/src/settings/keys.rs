@@ -136,7 +136,7 @@ settings! {
         transport: Transport = "std";
 
         /// How many threads work on connections, with the transport std.
-        worker_threads: usize = "16" in 1..=1_024;
+        worker_threads: usize = "4" in 1..=1_024;
 
         /// How many connections may be open at a time, in each direction.
         connections_max: usize = "4096" in 1..=1_000_000;

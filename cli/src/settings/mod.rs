@@ -21,6 +21,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 pub use keys::{JoinSettings, ServeSettings, Settings};
 
 use crate::problems::Problems;
@@ -40,7 +42,7 @@ pub enum LogLevel {
 }
 
 /// What waits for connections, and hands in what came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Transport {
     /// A fixed number of threads, on std's sockets.
     Std,

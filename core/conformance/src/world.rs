@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 
 use simplechat_core::machine::{ConnId, Host, Output};
-use simplechat_driver::{Handle, Listener, Options};
+use simplechat_driver::{Drive, Handle, Listener, Options};
 
 use crate::toy::{Behaviour, Fact, Out, Toy, Wish};
 use crate::{PATIENCE, Transport};
@@ -148,30 +148,40 @@ impl<D: Transport> World<D> {
     /// Waits for the driver's end. Returns what the toy heard last.
     #[track_caller]
     pub fn wait(self) -> Vec<Fact> {
-        let driver = self.driver;
-        let (sender, ended) = mpsc::channel();
-        let waiting = thread::spawn(move || {
-            let result = driver.wait();
-            let _ = sender.send(());
-            result
-        });
-        // A panic shows as a sender that is gone.
-        let ended = ended.recv_timeout(PATIENCE);
-        assert!(
-            ended != Err(RecvTimeoutError::Timeout),
-            "the driver never ended"
-        );
-        match waiting.join() {
-            Ok(result) => result.expect("the poller worked"),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        let waited = in_time(self.driver, Drive::wait);
+        waited.expect("the poller worked");
         self.facts.try_iter().collect()
     }
 
     /// Drops the driver. Returns what the toy heard last.
+    #[track_caller]
     pub fn abandon(self) -> Vec<Fact> {
-        drop(self.driver);
+        in_time(self.driver, drop);
         self.facts.try_iter().collect()
+    }
+}
+
+/// Does something with a driver that takes as long as it goes on. Should it never end, the test fails.
+#[track_caller]
+fn in_time<D: Transport, R: Send + 'static>(
+    driver: D,
+    act: impl FnOnce(D) -> R + Send + 'static,
+) -> R {
+    let (sender, ended) = mpsc::channel();
+    let acting = thread::spawn(move || {
+        let result = act(driver);
+        let _ = sender.send(());
+        result
+    });
+    // A panic shows as a sender that is gone.
+    let ended = ended.recv_timeout(PATIENCE);
+    assert!(
+        ended != Err(RecvTimeoutError::Timeout),
+        "the driver never ended"
+    );
+    match acting.join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

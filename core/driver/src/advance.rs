@@ -167,7 +167,7 @@ impl<W: Waiting> State<W> {
             (Some(reason), _) => self.break_off(conn, reason),
             (None, Closing::No) => {}
             (None, Closing::Flushing) => self.flushed(conn, net, now),
-            (None, Closing::Lingering) => self.lingered(conn, net),
+            (None, Closing::Lingering) => self.lingered(net),
         }
     }
 
@@ -232,11 +232,10 @@ impl<W: Waiting> State<W> {
     }
 
     /// Sees whether the peer has ended, or never will.
-    fn lingered(&mut self, conn: &Connection<W>, net: &Net<W>) {
+    fn lingered(&mut self, net: &Net<W>) {
         if self.peer_end != PeerEnd::Open {
             self.release(Teardown::Orderly);
-        } else if matches!(conn.id, ConnId::Dialled(_)) && self.discarded > net.options.discard_max
-        {
+        } else if self.discarded > net.options.discard_max {
             self.release(Teardown::Reset);
         }
     }

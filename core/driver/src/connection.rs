@@ -5,7 +5,7 @@
 //! so is that what came on one connection reaches the machine in order.
 
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use simplechat_core::machine::{CloseReason, ConnId, ConnectFailure};
@@ -124,6 +124,27 @@ pub(crate) enum Opening {
     Failed(ConnectFailure),
 }
 
+/// What a peer has said by the time that it is accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum First<'a> {
+    /// This; it may be nothing yet.
+    Bytes(&'a [u8]),
+    /// That it says nothing.
+    End,
+}
+
+impl<'a> First<'a> {
+    /// Nothing if the peer is gone.
+    pub(crate) fn read(mut socket: &TcpStream, scratch: &'a mut [u8]) -> Option<Self> {
+        match socket.read(scratch) {
+            Ok(0) => Some(Self::End),
+            Ok(len) => Some(Self::Bytes(&scratch[..len])),
+            Err(error) if is_spurious(&error) => Some(Self::Bytes(&[])),
+            Err(_) => None,
+        }
+    }
+}
+
 /// What there is to tell the machine, in this order.
 #[derive(Debug)]
 pub struct Facts {
@@ -154,9 +175,20 @@ impl<W: Waiting> Connection<W> {
 
 impl<W: Waiting> State<W> {
     /// A connection that a peer made.
-    pub(crate) fn accepted(socket: W::Socket, opening: Opening, deadline: Timestamp) -> Self {
+    pub(crate) fn accepted(
+        socket: W::Socket,
+        opening: Opening,
+        first: First<'_>,
+        deadline: Timestamp,
+    ) -> Self {
+        let (inbox, peer_end) = match first {
+            First::Bytes(bytes) => (bytes.to_vec(), PeerEnd::Open),
+            First::End => (Vec::new(), PeerEnd::Finished),
+        };
         Self {
             opening: Some(opening),
+            inbox,
+            peer_end,
             ..Self::new(Phase::Standing(socket), deadline)
         }
     }
@@ -265,12 +297,8 @@ impl<W: Waiting> State<W> {
                 return len;
             }
             Err(error) => {
-                let is_spurious = matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                );
                 // A peer that takes nothing any more and has nothing left to be read is gone, whatever was reported.
-                if !is_spurious || self.is_unwritable {
+                if !is_spurious(&error) || self.is_unwritable {
                     self.broken = Some(CloseReason::Reset);
                 }
             }
@@ -328,6 +356,14 @@ impl<W: Waiting> State<W> {
     }
 }
 
+/// There is nothing to be read just now.
+fn is_spurious(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
@@ -350,7 +386,8 @@ mod tests {
         let socket = Idle.watch(socket, 1, Interest::READABLE).unwrap();
         let opening = Opening::Accepted { remote, local };
         let deadline = Timestamp::from_secs(1);
-        (State::accepted(socket, opening, deadline), peer)
+        let first = First::Bytes(&[]);
+        (State::accepted(socket, opening, first, deadline), peer)
     }
 
     fn gather(state: &mut State<Idle>) -> usize {

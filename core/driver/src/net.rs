@@ -13,7 +13,7 @@ use simplechat_core::time::Timestamp;
 use crate::advance::Change;
 use crate::alarm::Alarm;
 use crate::clock::Clock;
-use crate::connection::{Connection, Opening, Phase, State};
+use crate::connection::{Connection, First, Opening, Phase, State};
 use crate::counters::{Counters, Tally};
 use crate::error::{is_of_one_peer, is_out_of_resources};
 use crate::listener::canonical;
@@ -22,6 +22,9 @@ use crate::shared::Failure;
 use crate::sync::lock;
 use crate::table::{Admission, Role, Table};
 use crate::waiting::{Interest, Waiting};
+
+/// Bytes read at once from a peer that has just been accepted.
+const FIRST_LEN: usize = 4 * 1_024;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -128,15 +131,25 @@ impl<W: Waiting> Net<W> {
         }
     }
 
+    /// What a peer said already is taken in with it. One who has broken off without a word, as a flood of connections does,
+    /// is dropped before it costs anybody else anything.
     fn accept(
         self: &Arc<Self>,
         socket: TcpStream,
         source: Source,
         opening: Opening,
     ) -> io::Result<()> {
+        let mut scratch = [0; FIRST_LEN];
+        let room = self.options.inbox_max.min(FIRST_LEN);
+        let Some(first) = First::read(&socket, &mut scratch[..room]) else {
+            return Ok(());
+        };
+        if let First::Bytes(bytes) = first {
+            self.tally.read_bytes(bytes.len());
+        }
         let deadline = self.clock.timestamp() + self.options.connection_deadline;
         self.add(socket, Role::Accepted(source), deadline, |socket| {
-            State::accepted(socket, opening, deadline)
+            State::accepted(socket, opening, first, deadline)
         })
     }
 

@@ -41,14 +41,14 @@ pub struct Options {
     /// peer does not read them (and end a dial, for want of resources). So at most this and one `Output::Send` are
     /// held.
     pub outbox_max: usize,
-    /// Bytes to read and throw away on a dialled connection that is being closed. A peer that sends more is cut off.
+    /// Bytes to read and throw away on a connection that is being closed. A peer that sends more is cut off.
     pub discard_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            worker_threads: 16,
+            worker_threads: 4,
             connections_max: 4_096,
             connections_per_source_max: 2_048,
             refusals_max: 64,
@@ -61,7 +61,7 @@ impl Default for Options {
             linger: Duration::from_secs(2),
             inbox_max: 16 * 1_024,
             outbox_max: 256 * 1_024,
-            discard_max: 1_024 * 1_024,
+            discard_max: 128 * 1_024,
         }
     }
 }

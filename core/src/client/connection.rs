@@ -309,7 +309,7 @@ impl Client {
                 self.on_peer_link_lost(introduction, conn);
             }
             Some(Connection::Checking(check)) => self.on_check_lost(&check, conn),
-            Some(Connection::Login(login)) => self.on_login_lost(&login, cause),
+            Some(Connection::Login(login)) => self.on_login_lost(conn, &login, cause),
             Some(Connection::Request { exchange, .. }) => {
                 self.on_request_lost(conn, &exchange, cause);
             }

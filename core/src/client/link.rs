@@ -7,12 +7,13 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::event::{AwayCause, SessionEvent};
+use super::race::Race;
 use super::{Client, TimerKind};
 use crate::backoff::Backoff;
 use crate::channel::Channel;
 use crate::id::{EffectId, LoginNumber, SessionId};
 use crate::key::PublicKey;
-use crate::machine::ConnId;
+use crate::machine::{ConnId, ConnectFailure};
 use crate::time::Timestamp;
 use crate::wire::login::{Cookie, LoginCause, Ticket};
 use crate::wire::request::Reach;
@@ -61,7 +62,7 @@ pub(super) enum State {
     /// Nobody has asked for a login, or it was refused.
     Idle,
     /// A login is under way.
-    LoggingIn { conn: ConnId, cause: LoginCause },
+    LoggingIn { cause: LoginCause },
     /// A login is under way, and waits until it is decided whether the server is who the user means.
     Judging {
         id: EffectId,
@@ -98,13 +99,13 @@ pub(super) struct Link {
     pub(super) server: usize,
     /// How often a first login was put off.
     pub(super) busy: u32,
-    /// How many of them failed in this attempt to log in.
-    pub(super) failed_servers: usize,
+    /// How the login that is under way looks for one.
+    pub(super) race: Race,
     backoff: Backoff,
 }
 
 impl Link {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             state: State::Idle,
             session: None,
@@ -118,7 +119,7 @@ impl Link {
             away: None,
             server: 0,
             busy: 0,
-            failed_servers: 0,
+            race: Race::default(),
             backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
         }
     }
@@ -156,6 +157,14 @@ impl Client {
             State::Idle | State::Resting | State::Judging { .. }
         ) {
             return;
+        }
+        let is_out_of_reach = matches!(
+            cause,
+            AwayCause::Unreachable(ConnectFailure::TimedOut | ConnectFailure::Unreachable)
+        );
+        if is_out_of_reach && self.is_ready() {
+            // The session is as good at the server's other addresses, and this host may have lost its IPv6, or its IPv4.
+            self.link.server = (self.link.server + 1) % self.config.servers.len().max(1);
         }
         let rest = self.link.backoff.after_failure(&mut self.rng);
         self.rest(rest);

@@ -16,7 +16,6 @@ use crate::id::EffectId;
 use crate::key::PublicKey;
 use crate::limits::SESSION_LIFETIME;
 use crate::machine::ConnId;
-use crate::wire::deframer::Deframer;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{Bounded, Items, decode, encode};
 use crate::wire::login::{
@@ -35,15 +34,11 @@ const HEARTBEAT_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
 impl Client {
     pub(super) fn start_login(&mut self, cause: LoginCause) {
-        let Some(&to) = self.config.servers.get(self.link.server) else {
+        if self.config.servers.is_empty() {
             return self.end(End::Unreachable(AwayCause::Silent));
-        };
-        let connection = LoginConnection {
-            deframer: Deframer::default(),
-            stage: LoginStage::Dialling,
-        };
-        let conn = self.dial(to, Connection::Login(connection));
-        self.link.state = State::LoggingIn { conn, cause };
+        }
+        self.link.state = State::LoggingIn { cause };
+        self.start_race();
     }
 
     fn login_stage(&mut self, conn: ConnId) -> Option<&mut LoginStage> {
@@ -61,6 +56,7 @@ impl Client {
 
     /// The connection stands, and shows at which address we reach the server.
     pub(super) fn call_server(&mut self, conn: ConnId, local: SocketAddr) {
+        self.win_race(conn);
         let listener = self.config.listener;
         let own = if listener.ip().is_unspecified() {
             SocketAddr::new(local.ip(), listener.port())
@@ -95,12 +91,14 @@ impl Client {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         let key = met.remote();
-        let Some(&address) = self.config.servers.get(self.link.server) else {
+        let server = self.link.race.won_by(conn).unwrap_or(self.link.server);
+        let Some(&address) = self.config.servers.get(server) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         match (self.link.server_key, self.link.state) {
             (Some(known), _) if known == key => self.ask_to_log_in(conn, met, own),
-            (None, State::LoggingIn { cause, .. }) => {
+            (None, State::LoggingIn { cause }) => {
+                self.link.server = server;
                 // This may take a person's time, and which key we are known by depends on it: we call again afterwards.
                 self.close(conn);
                 let id = EffectId(self.effects);
@@ -117,7 +115,7 @@ impl Client {
         let login = self.connections.remove(&conn);
         self.output(Output::Close { conn });
         if let Some(Connection::Login(login)) = login {
-            self.on_login_lost(&login, AwayCause::OtherKey(key));
+            self.on_login_lost(conn, &login, AwayCause::OtherKey(key));
         }
     }
 
@@ -191,8 +189,8 @@ impl Client {
         if let Some(LoginStage::LoggedIn) = self.login_stage(conn) {
             return self.on_login_follow_up(conn, sealed);
         }
-        let is_current =
-            matches!(self.link.state, State::LoggingIn { conn: current, .. } if current == conn);
+        let is_current = matches!(self.link.state, State::LoggingIn { .. })
+            && self.link.race.won_by(conn).is_some();
         let Some(LoginStage::Asked(mut channel)) = self.take_login_stage(conn) else {
             return self.refuse(conn, RefusalCode::Malformed);
         };
@@ -230,8 +228,10 @@ impl Client {
         // The ticket takes its place.
         self.password = None;
         self.link.state = State::Ready;
+        if let Some(server) = self.link.race.won_by(conn) {
+            self.link.server = server;
+        }
         let former_link = self.link.held.take();
-        self.link.failed_servers = 0;
         self.link.away = None;
         self.inbox.start_session();
         self.await_kept(welcome.kept);
@@ -270,7 +270,6 @@ impl Client {
     pub(super) fn on_login_refused(&mut self, conn: ConnId, refusal: LoginRefusal) {
         self.close(conn);
         let is_first = self.link.login.is_none();
-        self.link.failed_servers = 0;
         if let LoginRefusal::Busy { seconds } = refusal
             && is_first
             && self.link.busy < BUSY_TRIES_MAX
@@ -330,23 +329,21 @@ impl Client {
         }
     }
 
-    pub(super) fn on_login_lost(&mut self, login: &LoginConnection, cause: AwayCause) {
-        let State::LoggingIn {
-            cause: login_cause, ..
-        } = self.link.state
-        else {
+    pub(super) fn on_login_lost(
+        &mut self,
+        conn: ConnId,
+        login: &LoginConnection,
+        cause: AwayCause,
+    ) {
+        let State::LoggingIn { cause: login_cause } = self.link.state else {
             return;
         };
         if matches!(login.stage, LoginStage::LoggedIn) {
             return;
         }
-        let servers = self.config.servers.len();
-        self.link.server = (self.link.server + 1) % servers.max(1);
-        self.link.failed_servers += 1;
-        if self.link.failed_servers < servers {
-            return self.start_login(login_cause);
-        }
-        self.link.failed_servers = 0;
+        let Some(cause) = self.drop_out_of_race(conn, cause) else {
+            return;
+        };
         match login_cause {
             // Whoever was logged in before was asked for the password again, and has more to lose than this try.
             LoginCause::Person if self.link.login.is_none() => self.end(End::Unreachable(cause)),

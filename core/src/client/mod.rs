@@ -8,6 +8,7 @@
 //! commands ── wishes of the user
 //!          └ why ── what became of a message, and what comes next
 //! link ─ login ───── getting a session, and getting it back when the server was away
+//!      ├ race ────── which of the server's addresses is taken
 //!      └ exchange ── requests to the server and its answers
 //! listener ─ pushes ── what the server says by dialling us
 //!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`), and how often (`callers`)
@@ -49,6 +50,7 @@ mod peer_link;
 mod peer_sessions;
 mod pushes;
 mod questions;
+mod race;
 mod roaming;
 mod search;
 mod verifying;
@@ -152,6 +154,8 @@ enum TimerKind {
     Heartbeat,
     /// The server may be tried again.
     Retry,
+    /// Another address of the server may be tried.
+    Race,
     /// The server takes again what it put off.
     PutOff,
     /// This user's question expires.
@@ -183,6 +187,7 @@ impl TimerKind {
         match self {
             Self::Heartbeat => "send a heartbeat",
             Self::Retry => "try the server again",
+            Self::Race => "dial another address of the server",
             Self::PutOff => "send what was put off",
             Self::Question(_) => "expire a question",
             Self::Peer(_) => "try a peer again",
@@ -372,6 +377,7 @@ impl Client {
             match kind {
                 TimerKind::Heartbeat => self.send_heartbeat(),
                 TimerKind::Retry => self.retry(),
+                TimerKind::Race => self.dial_next_server(),
                 TimerKind::PutOff => self.flush(),
                 TimerKind::Question(by) => self.close_question(by),
                 TimerKind::Peer(peer) => self.wake_peer(peer),

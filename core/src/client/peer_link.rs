@@ -119,15 +119,16 @@ impl Client {
         let checking = Connection::Checking(PeerCheck { peer: name, check });
         let former = peer.checking.replace(conn);
         peer.port = (check.at.port() >= CLIENT_PORT_MIN).then_some(check.at.port());
-        let is_known = peer.is_surely_at(now, check.at) || self.held.is_stream(conn);
+        let wants_link = check.link == LinkChoice::Held;
+        let is_known = peer.is_surely_at(now, check.at) && !wants_link;
         self.connections.insert(conn, checking);
         if let Some(former) = former {
             self.close(former);
         }
-        if is_known {
+        if is_known || self.held.is_stream(conn) {
             return self.conclude_check(name, Reach::Reachable);
         }
-        if check.link == LinkChoice::Held || check.at.port() < CLIENT_PORT_MIN {
+        if wants_link || check.at.port() < CLIENT_PORT_MIN {
             return self.conclude_check(name, Reach::Unreachable);
         }
         self.timers

@@ -9,12 +9,17 @@ use crate::id::SessionId;
 #[derive(Debug, Default)]
 pub struct Deframer {
     buffer: Vec<u8>,
+    /// What lies before it was taken out. It goes with the rest of what one read brought, so that a read of many frames
+    /// moves no byte more than once.
+    start: usize,
 }
 
 impl Deframer {
     /// Adds bytes as they came. Call [`Self::next_frame`] until it has no more before adding others: then the buffer never
     /// holds more than one frame and what one read brought.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.start = 0;
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -24,33 +29,52 @@ impl Deframer {
     ///
     /// As soon as what is there cannot become a frame; the connection is of no more use then.
     pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
-        let Some(header) = Header::read(&self.buffer)? else {
+        Ok(self.next_in_place()?.map(<[u8]>::to_vec))
+    }
+
+    /// The same, for who need not keep the frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next_frame`].
+    pub(crate) fn next_in_place(&mut self) -> Result<Option<&[u8]>, FrameError> {
+        let rest = self.rest();
+        let whole = Header::read(rest)?
+            .map(|header| header.frame_len)
+            .filter(|len| *len <= rest.len());
+        if rest.is_empty() {
+            // Whoever says nothing for long holds no memory.
+            *self = Self::default();
+        }
+        let Some(len) = whole else {
             return Ok(None);
         };
-        if self.buffer.len() < header.frame_len {
-            return Ok(None);
-        }
-        let rest = self.buffer.split_off(header.frame_len);
-        Ok(Some(core::mem::replace(&mut self.buffer, rest)))
+        let frame = self.start..self.start + len;
+        self.start = frame.end;
+        Ok(self.buffer.get(frame))
     }
 
     /// What has come behind the last frame that was taken out.
     #[must_use]
-    pub fn into_rest(self) -> Vec<u8> {
-        self.buffer
+    pub fn into_rest(mut self) -> Vec<u8> {
+        self.buffer.split_off(self.start)
     }
 
     /// The session of the frame that is arriving, known long before it is whole.
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
-        let header = Header::read(&self.buffer).ok().flatten()?;
-        header.session(&self.buffer)
+        let header = Header::read(self.rest()).ok().flatten()?;
+        header.session(self.rest())
     }
 
     /// Whether nothing is waiting for its rest.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
+        self.rest().is_empty()
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
     }
 }
 
@@ -113,6 +137,22 @@ mod tests {
         deframer.push(&bytes[21..22]);
         assert_eq!(deframer.session(), Some(session));
         assert_eq!(deframer.next_frame(), Ok(None));
+    }
+
+    #[test]
+    fn what_comes_behind_is_still_there_and_nothing_is_kept_once_all_was_taken() {
+        let frame = Frame::Handshake(&[5; 60]).to_bytes();
+        let mut deframer = Deframer::default();
+        deframer.push(&frame.repeat(3)[..frame.len() * 2 + 7]);
+        assert_eq!(deframer.next_frame().as_ref(), Ok(&Some(frame.clone())));
+        assert_eq!(deframer.next_frame().as_ref(), Ok(&Some(frame.clone())));
+        assert_eq!(deframer.next_frame(), Ok(None));
+        deframer.push(&frame[7..]);
+        assert_eq!(deframer.next_frame().as_ref(), Ok(&Some(frame)));
+        assert_eq!(deframer.next_frame(), Ok(None));
+        assert_eq!((deframer.buffer.capacity(), deframer.start), (0, 0));
+        deframer.push(&[1, 2, 3]);
+        assert_eq!(deframer.into_rest(), [1, 2, 3]);
     }
 
     #[test]

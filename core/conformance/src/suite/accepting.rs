@@ -9,9 +9,9 @@ use simplechat_core::machine::{CloseReason, ConnId, Output};
 use simplechat_driver::{Listener, Options};
 
 use crate::Transport;
-use crate::peer;
 use crate::toy::{Fact, Wish, echo, passive};
 use crate::world::{World, close, send};
+use crate::{eventually, peer};
 
 pub fn bytes_come_back_however_they_are_cut<D: Transport>() {
     let world = World::<D>::start(Options::default(), echo());
@@ -173,6 +173,30 @@ pub fn a_flood_does_not_keep_others_waiting<D: Transport>() {
     world.abandon();
     writer.join().unwrap();
     drain.join().unwrap();
+}
+
+#[cfg(target_os = "linux")]
+pub fn one_who_has_broken_off_when_accepted_is_not_heard_of<D: Transport>() {
+    const FLOOD: u64 = 100;
+    let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = listener.local_addr();
+    for _ in 0..FLOOD {
+        let stream = peer::connect(address);
+        let local = stream.local_addr().unwrap();
+        peer::reset(stream);
+        eventually("the reset has arrived", || {
+            peer::tcp_states(address, local).is_empty()
+        });
+    }
+    let stream = peer::connect(address);
+    peer::write(&stream, b"ping");
+    let world = World::<D>::on(listener, Options::default(), echo(), Box::new(|_, _| {}));
+    assert_eq!(peer::read_exactly(&stream, 4), b"ping");
+    let remote = stream.local_addr().unwrap();
+    assert!(matches!(world.next(), Fact::Accepted { remote: heard, .. } if heard == remote));
+    assert_eq!(world.handle.counters().accepted, FLOOD + 1);
+    drop(stream);
+    world.stop();
 }
 
 pub fn outputs_of_many_threads_leave_in_the_machines_order<D: Transport>() {

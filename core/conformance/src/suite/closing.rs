@@ -83,6 +83,25 @@ pub fn a_peer_that_talks_on_and_on_is_cut_off<D: Transport>() {
     world.stop();
 }
 
+pub fn one_who_was_answered_and_talks_on_is_cut_off<D: Transport>() {
+    let options = Options {
+        discard_max: 100_000,
+        linger: Duration::from_secs(3_600),
+        connection_deadline: Duration::MAX,
+        ..Options::default()
+    };
+    let world = World::<D>::start(options, answer_and_close(b"no"));
+    let mut stream = peer::connect(world.address);
+    peer::write(&stream, b"?");
+    let mut written = 0;
+    while io::Write::write_all(&mut stream, &[9; 10_000]).is_ok() {
+        written += 10_000;
+        assert!(written < 64_000_000, "it is heard without end");
+    }
+    eventually("it is gone", || world.handle.counters().connections == 0);
+    world.stop();
+}
+
 #[cfg(target_os = "linux")]
 pub fn time_wait_falls_to_the_side_that_accepted<D: Transport>() {
     const TIME_WAIT: u8 = 6;

@@ -68,6 +68,14 @@ pub fn what_is_queued_still_arrives<D: Transport>() {
 }
 
 pub fn the_end_comes_though_a_peer_never_reads_or_answers<D: Transport>() {
+    end_beside_peers_who_do_not::<D>(World::stop);
+}
+
+pub fn one_that_is_dropped_ends_though_a_peer_never_reads_or_answers<D: Transport>() {
+    end_beside_peers_who_do_not::<D>(World::abandon);
+}
+
+fn end_beside_peers_who_do_not<D: Transport>(end: fn(World<D>) -> Vec<Fact>) {
     let (silent, _fillers) = peer::silent_listener();
     let linger = Duration::from_millis(200);
     let world = World::<D>::start(
@@ -86,7 +94,7 @@ pub fn the_end_comes_though_a_peer_never_reads_or_answers<D: Transport>() {
         send(dialled(1), "hello?"),
     ]);
     let started = Instant::now();
-    world.stop();
+    end(world);
     let took = started.elapsed();
     assert!(took >= linger, "they had their chance: {took:?}");
     assert!(took < linger * 20, "it took {took:?}");

@@ -1,0 +1,145 @@
+//! What attacks cost those who chat: how long their messages take with an attack and without.
+//!
+//! ```text
+//! cargo run --release -p simplechat --example overload
+//! cargo run --release -p simplechat --example overload -- --only flood --rounds 1
+//! ```
+//!
+//! For each transport and attack, a `simplechat serve` with its default limits, on loopback; 50 pairs that write to each other at a
+//! modest fixed rate (`simplechat bench latency`); and the attack, from other addresses of loopback than theirs. Runs without
+//! and with the attack take turns, each with a new server, and the medians are compared, so that other work on the machine
+//! counts for both. Attackers have the lowest priority: on a network they would bring a processor of their own.
+//!
+//! It prints the table of docs/OPERATIONS.md, and fails if a message was lost, or took more than three times as long.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what it is for"
+)]
+
+mod attack;
+mod cores;
+mod people;
+mod puppet;
+mod server;
+mod table;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use attack::{Attack, Siege};
+use cores::Side;
+use people::{Link, People};
+use server::{Server, Transport};
+use table::{Row, Run};
+
+/// Whatever goes wrong here is for whoever runs it.
+type Trouble = Box<dyn Error>;
+
+/// What attacks cost those who chat, as a table.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Only this attack
+    #[arg(long, value_enum)]
+    only: Option<Attack>,
+    /// Only on this transport of the server
+    #[arg(long, value_enum)]
+    transport: Option<Transport>,
+    /// How often each is measured; medians count
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// How long each time
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: u32,
+}
+
+fn main() -> ExitCode {
+    // Server and users are processes of the program, which is this one too.
+    match std::env::args().nth(1).as_deref() {
+        Some("serve") => {
+            Side::Server.take_cores();
+            return simplechat::run();
+        }
+        Some("bench") => {
+            Side::Others.take_cores();
+            return simplechat::run();
+        }
+        Some(_) | None => {}
+    }
+    match table(&Args::parse()) {
+        Ok(rows) if rows.iter().all(Row::is_good) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(trouble) => {
+            eprintln!("overload: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn table(args: &Args) -> Result<Vec<Row>, Trouble> {
+    println!("{}", table::head());
+    let mut rows = Vec::new();
+    for &attack in Attack::value_variants() {
+        for &transport in Transport::value_variants() {
+            let is_wanted = args.only.is_none_or(|only| only == attack)
+                && args.transport.is_none_or(|only| only == transport);
+            for &link in attack.links().iter().filter(|_| is_wanted) {
+                let row = row(args, attack, transport, link)?;
+                println!("{row}");
+                rows.push(row);
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn row(args: &Args, attack: Attack, transport: Transport, link: Link) -> Result<Row, Trouble> {
+    let seconds = Duration::from_secs(args.seconds.into());
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..args.rounds {
+        without.push(left_alone(attack, transport, link, seconds)?);
+        with.push(attacked(attack, transport, link, seconds)?);
+    }
+    Ok(Row {
+        attack,
+        transport,
+        link,
+        without,
+        with,
+    })
+}
+
+fn left_alone(
+    attack: Attack,
+    transport: Transport,
+    link: Link,
+    seconds: Duration,
+) -> Result<Run, Trouble> {
+    let server = Server::start(attack, transport, None)?;
+    People::enter(&server, link, seconds)?.ended(&server)
+}
+
+fn attacked(
+    attack: Attack,
+    transport: Transport,
+    link: Link,
+    seconds: Duration,
+) -> Result<Run, Trouble> {
+    let server = Server::start(attack, transport, attack.log())?;
+    let (people, siege) = if attack.comes_first() {
+        let siege = Siege::begin(attack, &server)?;
+        (People::enter(&server, link, seconds)?, siege)
+    } else {
+        let people = People::enter(&server, link, seconds)?;
+        server.until_logged_in(people::COUNT)?;
+        (people, Siege::begin(attack, &server)?)
+    };
+    let run = people.ended(&server)?;
+    Ok(Run {
+        refused: Some(siege.end(&server)),
+        ..run
+    })
+}
