@@ -7,7 +7,10 @@
 
 mod common;
 
+use std::env;
 use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
 
 use common::{ACCOUNTS, Server, file, run};
 use rustix::process::Signal;
@@ -185,4 +188,63 @@ fn an_accounts_file_that_lacks_most_accounts_erases_nothing_unless_that_is_meant
     server.start_again_with(&["--forget-missing"]);
     server.process.sees("erased user=carol");
     server.join("bob").sees("alice: hi");
+}
+
+#[test]
+fn a_life_that_goes_on_from_the_store_can_be_replayed() {
+    let mut server = Server::start_for(file("credentials.txt", ACCOUNTS));
+    let mut alice = server.join("alice");
+    for user in ["bob", "carol"] {
+        alice.types(&format!("message {user} hi"));
+        alice.sees(&format!("  kept for {user}"));
+    }
+    server.process.kill();
+    fs::write(server.credentials(), "alice a-pw\nbob b-pw\n").unwrap();
+    let recording = common::folder().join("recording");
+    let recording = recording.to_str().unwrap();
+    server.start_again_with(&["--record", recording]);
+    server.process.sees("erased user=carol");
+    server.join("bob").sees("alice: hi");
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.ends(), 0);
+    let (code, timeline, errors) = run(&["replay", recording], "");
+    assert_eq!((code, &*errors), (0, ""), "{timeline}");
+    assert!(timeline.contains("account removed"), "{timeline}");
+}
+
+/// Run by `.ci/full-disk`, which makes such a file system.
+#[test]
+fn a_full_disk_refuses_and_an_emptied_one_goes_on() {
+    let Some(disk) = env::var_os("SIMPLECHAT_SMALL_DISK") else {
+        eprintln!("skipped: SIMPLECHAT_SMALL_DISK names no small file system");
+        return;
+    };
+    let disk = PathBuf::from(disk);
+    let mut server = Server::start_in(disk.join("data"));
+    let (mut alice, mut carol) = (server.join("alice"), server.join("carol"));
+    alice.types("message bob one");
+    alice.sees("  kept for bob");
+    let filler = disk.join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while file.write_all(&[0; 512]).is_ok() {}
+    drop(file);
+    alice.types("message bob two");
+    server.process.sees("database or disk is full");
+    alice.sees("  not sent to bob: the server cannot keep anything now");
+    // What needs no store goes on.
+    alice.types("message carol hi");
+    carol.sees("alice: hi");
+    fs::remove_file(filler).unwrap();
+    server
+        .process
+        .sees("the store keeps what it is given again");
+    alice.types("message bob three");
+    alice.sees("  kept for bob");
+    server.process.kill();
+    simplechat_store::check(server.data()).unwrap();
+    server.start_again();
+    let mut bob = server.join("bob");
+    bob.sees("alice: one");
+    bob.sees("alice: three");
+    assert!(!bob.has_seen("alice: two"));
 }

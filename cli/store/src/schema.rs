@@ -70,9 +70,14 @@ fn run(connection: &mut Connection, from: usize, migrations: &[&str]) -> rusqlit
         transaction.execute_batch(migration)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    let version = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
-    transaction.pragma_update(None, "user_version", version)?;
+    mark(&transaction, migrations.len())?;
     transaction.commit()
+}
+
+/// Writes down which version this is.
+pub(crate) fn mark(connection: &Connection, version: usize) -> rusqlite::Result<()> {
+    let version = i64::try_from(version).unwrap_or(i64::MAX);
+    connection.pragma_update(None, "user_version", version)
 }
 
 #[cfg(test)]

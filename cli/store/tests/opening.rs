@@ -153,6 +153,17 @@ fn it_says_how_much_is_kept_for_whom() {
     );
 }
 
+/// By this a server finds out whether a disk that failed is back.
+#[test]
+fn an_empty_batch_is_written_too() {
+    let folder = filled();
+    let mut store = Store::open(folder.path()).unwrap();
+    let log = folder.path().join(format!("{FILE}-wal"));
+    let before = fs::metadata(&log).unwrap().len();
+    store.apply(&[]).unwrap();
+    assert!(fs::metadata(&log).unwrap().len() > before);
+}
+
 #[test]
 fn what_was_delivered_is_in_no_file_any_more() {
     let folder = folder();

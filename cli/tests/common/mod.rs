@@ -332,6 +332,12 @@ impl Server {
         Self::start_at(&["127.0.0.1:0"], folder(), credentials, Vec::new(), &[])
     }
 
+    /// A server that keeps its data there.
+    pub(crate) fn start_in(data: PathBuf) -> Self {
+        let credentials = file("credentials.txt", ACCOUNTS);
+        Self::start_at(&["127.0.0.1:0"], data, credentials, Vec::new(), &[])
+    }
+
     pub(crate) fn start_on(listen: &[&str]) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
         Self::start_at(listen, folder(), credentials, Vec::new(), &[])
