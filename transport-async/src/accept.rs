@@ -12,7 +12,7 @@ use crate::runtime;
 use crate::tasks::Net;
 
 /// Peers accepted before other tasks have their turn.
-const ACCEPTS_MAX: u32 = 64;
+const ACCEPTS_MAX: u32 = 8;
 
 /// How long to accept nobody after this machine ran out of descriptors, unless a connection closes before.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

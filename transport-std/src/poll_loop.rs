@@ -15,7 +15,7 @@ use crate::ready::Job;
 use crate::watched::Watched;
 
 /// Peers accepted from one listener before the other sockets have their turn.
-const ACCEPTS_MAX: u32 = 64;
+const ACCEPTS_MAX: u32 = 8;
 
 /// How long to accept nobody after this machine ran out of descriptors, unless a connection closes before.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -34,9 +34,9 @@ pub struct Bench {
     /// With latency: how many messages are sent a second, by all users together
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub rate: u32,
-    /// How users and the server reach each other [default: held; private: per-message]
-    #[arg(long, value_enum)]
-    pub link: Option<BenchLink>,
+    /// How users, the server and peers reach each other
+    #[arg(long, value_enum, default_value_t = BenchLink::Held)]
+    pub link: BenchLink,
     /// What carries the bytes of the users; the server has a setting of its own
     #[arg(long, value_enum, default_value_t = Transport::Std)]
     pub transport: Transport,

@@ -79,7 +79,7 @@ impl Host<Fleet> for Reporter {
 
 /// Measures, and says what came of it.
 pub(crate) fn run(args: &Bench) -> Result<Exit, Failure> {
-    let link = link(args)?;
+    let link = args.link;
     let users = args
         .users
         .unwrap_or(if args.workload == WorkloadName::Login {
@@ -105,16 +105,22 @@ pub(crate) fn run(args: &Bench) -> Result<Exit, Failure> {
     Err(Failure::new(Exit::Failed, message))
 }
 
-/// How users and server reach each other.
-fn link(args: &Bench) -> Result<BenchLink, Failure> {
-    match (args.workload, args.link) {
-        (WorkloadName::Private, Some(BenchLink::Held)) => {
-            let message = "private: peers call each other, and whoever has a held link cannot be called; \
-                           use --link per-message";
-            Err(Failure::new(Exit::Usage, message))
+/// Whether anybody calls the users.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Called {
+    /// The server or peers do.
+    BySomebody,
+    /// The server has a held link to each.
+    ByNobody,
+}
+
+impl Called {
+    const fn during(workload: WorkloadName, link: BenchLink) -> Self {
+        match (workload, link) {
+            // A peer has to be called before a link to it can be held.
+            (WorkloadName::Private, _) | (_, BenchLink::PerMessage) => Self::BySomebody,
+            (_, BenchLink::Held) => Self::ByNobody,
         }
-        (WorkloadName::Private, None) => Ok(BenchLink::PerMessage),
-        (_, chosen) => Ok(chosen.unwrap_or(BenchLink::Held)),
     }
 }
 
@@ -140,8 +146,9 @@ impl<'a> Trial<'a> {
         target: Target,
     ) -> Result<Self, Failure> {
         let seats = usize::try_from(users).unwrap_or(usize::MAX);
-        let room = make_room(wanted(link, seats));
-        let listeners = listeners(link, seats, target.address)?;
+        let called = Called::during(args.workload, link);
+        let room = make_room(wanted(called, seats));
+        let listeners = listeners(called, seats, target.address)?;
         let readings = Readings {
             before: None,
             start: None,
@@ -261,11 +268,11 @@ fn fleet(
     Fleet::new(crowd, workload::of(args, users, run), Arc::clone(meter))
 }
 
-/// Where users can be called: only whoever has no held link needs that.
-fn listeners(link: BenchLink, users: usize, server: SocketAddr) -> Result<Vec<Listener>, Failure> {
-    match link {
-        BenchLink::Held => Ok(Vec::new()),
-        BenchLink::PerMessage => {
+/// Where users can be called.
+fn listeners(called: Called, users: usize, server: SocketAddr) -> Result<Vec<Listener>, Failure> {
+    match called {
+        Called::ByNobody => Ok(Vec::new()),
+        Called::BySomebody => {
             let listen = || place::listen(None, &[server]);
             let listeners = (0..users).map(|_| listen());
             let listeners: Result<Vec<_>, _> = listeners.collect();
@@ -276,15 +283,14 @@ fn listeners(link: BenchLink, users: usize, server: SocketAddr) -> Result<Vec<Li
 }
 
 /// What users have open at once, most of them.
-fn wanted(link: BenchLink, users: usize) -> Room {
+fn wanted(called: Called, users: usize) -> Room {
     let all = |each: usize| users.saturating_mul(each).max(1_024);
-    match link {
-        // Nobody calls them.
-        BenchLink::Held => Room {
+    match called {
+        Called::ByNobody => Room {
             accepted: 0,
             dialled: all(2),
         },
-        BenchLink::PerMessage => Room {
+        Called::BySomebody => Room {
             accepted: all(CONNECTIONS_EACH),
             dialled: all(CONNECTIONS_EACH),
         },
