@@ -73,7 +73,8 @@ impl Vectors {
         assert_eq!(opener.open(turn, &self.frame(&frame)), payload, "{what}");
     }
 
-    fn check(&self, [caller, called]: [Part; 2], [call, answer]: [&str; 2]) {
+    /// The handshake, the welcome, and what is sealed after it.
+    fn check(&self, [caller, called]: [Part; 2], then: &[(&str, Turn)]) {
         let keys = Self::under(KEYS);
         let side = |who: &str, part| {
             let [own, ephemeral] =
@@ -88,8 +89,12 @@ impl Vectors {
         let (mut ours, mut theirs) = (ours.finish(), theirs.finish());
         assert_eq!(ours.id, self.hex("session id")[..]);
         self.sealed("welcome", Turn::Answer, &mut theirs, &mut ours);
-        self.sealed(call, Turn::Call, &mut ours, &mut theirs);
-        self.sealed(answer, Turn::Answer, &mut theirs, &mut ours);
+        for (what, turn) in then {
+            match turn {
+                Turn::Call => self.sealed(what, Turn::Call, &mut ours, &mut theirs),
+                Turn::Answer => self.sealed(what, Turn::Answer, &mut theirs, &mut ours),
+            }
+        }
     }
 }
 
@@ -104,13 +109,17 @@ fn another_implementation_comes_to_the_same_vectors() {
     let login = Vectors::under("### A login in bytes\n");
     login.check(
         [Part::LoginCaller, Part::LoginCalled],
-        ["heartbeat", "alive"],
+        &[("heartbeat", Turn::Call), ("alive", Turn::Answer)],
     );
     let peer = Vectors::under("### Two peers in bytes\n");
     let called = keys.key("called static public");
     peer.check(
         [Part::PeerCaller(called), Part::PeerCalled],
-        ["private", "taken"],
+        &[
+            ("checked", Turn::Answer),
+            ("private", Turn::Call),
+            ("taken", Turn::Answer),
+        ],
     );
 }
 
