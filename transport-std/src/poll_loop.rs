@@ -4,6 +4,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use polling::{Event, Events};
@@ -138,7 +139,10 @@ impl<'a> PollLoop<'a> {
             }
         }
         listener.disarm();
-        listener.arm(Interest::READABLE)
+        listener.arm(Interest::READABLE)?;
+        // Where there is one processor for all threads, the workers have it now, and not at the system's next tick.
+        thread::yield_now();
+        Ok(())
     }
 
     fn accept_again(&mut self, now: Timestamp) -> io::Result<()> {
