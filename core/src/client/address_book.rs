@@ -202,7 +202,6 @@ impl Peer {
 
     /// They were found, with their key.
     pub(super) fn found(&mut self, now: Timestamp, way: Way) {
-        self.greetings = self.greetings.saturating_sub(1);
         if let Way::Address(address) = way {
             if self.address.is_none() || self.moving_to.contains(&address) {
                 self.address = Some(address);

@@ -176,6 +176,7 @@ impl Client {
         let Some(peer) = self.book.by_introduction(introduction) else {
             return;
         };
+        peer.greetings = peer.greetings.saturating_sub(1);
         peer.found(now, way);
         let name = peer.name;
         self.conclude_check(name, Reach::Reachable);
