@@ -26,6 +26,7 @@ pub mod command;
 pub mod config;
 pub mod event;
 pub mod ledger;
+pub mod record;
 pub mod sizes;
 
 mod address_book;

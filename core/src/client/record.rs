@@ -1,0 +1,128 @@
+//! Records: what a client has a store keep, so that one that starts again is the same client and goes on where it was.
+//!
+//! The records of a client's life, in their order, are its log, as with a server (see `server::record`). A store may keep the log
+//! as it is or only what it comes to. Records of one batch are stored all or none, and batches in their order.
+//!
+//! Texts are in here once: what the user wrote in [`Record::Wished`] and [`Record::Written`]. What others wrote is in the events
+//! that are shown together with [`Record::Shown`]; whether a store keeps that too, as a history, is its own affair.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{InstanceId, IntroductionId, Seq};
+use crate::key::PublicKey;
+use crate::name::Name;
+use crate::time::WallTime;
+use crate::wire::peer::PrivateMessage;
+use crate::wire::request::{Operation, Outcome};
+
+/// A change of what is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// Which client this is. The first record of a store.
+    Began {
+        /// Its outbox.
+        instance: InstanceId,
+    },
+    /// The user wished something of the server. It is sent once this is stored. Numbers rise, and none is used twice.
+    Wished {
+        /// Its number in the outbox.
+        seq: Seq,
+        /// What.
+        operation: Operation,
+        /// When.
+        at: WallTime,
+    },
+    /// The server has given its final word on a wish, which is in the outbox no more.
+    Answered {
+        /// Which.
+        seq: Seq,
+        /// The word.
+        outcome: Outcome,
+    },
+    /// A message that the server had kept has arrived.
+    Delivered {
+        /// Which.
+        seq: Seq,
+    },
+    /// The user wrote to a peer. It is sent once this is stored. Numbers rise, over all peers together.
+    Written {
+        /// To whom.
+        to: Name,
+        /// What.
+        message: PrivateMessage,
+    },
+    /// A peer has the private messages up to a number.
+    Taken {
+        /// Who.
+        by: Name,
+        /// The last one.
+        through: Seq,
+    },
+    /// The private messages that wait for somebody will not be sent.
+    GivenUp {
+        /// Whom they were for.
+        to: Name,
+    },
+    /// A message of somebody else's is shown, and so is nothing of the same way and client up to its number any more.
+    Shown {
+        /// How it came.
+        route: Route,
+        /// Whose it is.
+        from: Name,
+        /// Of which of their clients.
+        instance: InstanceId,
+        /// Which.
+        seq: Seq,
+    },
+    /// Somebody is in the address book, in place of the entry that they had. What waits for them goes on waiting.
+    Peer {
+        /// Who.
+        peer: Name,
+        /// How the server made them a peer.
+        introduction: IntroductionId,
+        /// What their client is known by.
+        key: PublicKey,
+        /// Where they may be, the likeliest first.
+        candidates: Vec<SocketAddr>,
+    },
+    /// Somebody is in the address book no more.
+    PeerGone {
+        /// Who.
+        peer: Name,
+    },
+    /// Somebody was introduced with this key, which is not marked; a mark of another key of theirs has fallen.
+    Met {
+        /// Who.
+        peer: Name,
+        /// What they are known by.
+        key: PublicKey,
+    },
+    /// The user has compared this key and marked it.
+    Verified {
+        /// Whose.
+        peer: Name,
+        /// The key.
+        key: PublicKey,
+    },
+    /// The user has agreed to so many introductions to somebody that have not come yet.
+    Consented {
+        /// To whom.
+        to: Name,
+        /// How many; with none it is over.
+        introductions: u32,
+        /// Until when they are good.
+        until: WallTime,
+    },
+}
+
+/// How a message comes. Each route has an order of its own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Route {
+    /// Through the server.
+    Server,
+    /// From a peer, privately.
+    Direct,
+}
