@@ -89,8 +89,8 @@ impl Client {
             && !self.timers.is_set(TimerKind::Kept)
             && !self.inbox.is_showing()
             && self.book.iter().all(|peer| {
-                // Without another introduction, which takes input, nothing reaches who is elsewhere.
-                peer.waiting() == 0 || peer.is_elsewhere
+                // Nobody knows when who is away comes back.
+                peer.waiting() == 0 || peer.absence.is_some()
             })
     }
 
@@ -101,7 +101,7 @@ impl Client {
         let peers = self
             .book
             .iter()
-            .all(|peer| peer.waiting() == 0 || peer.is_resting || peer.is_elsewhere);
+            .all(|peer| peer.waiting() == 0 || peer.is_resting || peer.absence.is_some());
         server && peers && !self.inbox.is_showing()
     }
 

@@ -192,7 +192,7 @@ impl Outbox {
         let mut consents = self.open.values_mut().filter(|outgoing| {
             matches!(
                 outgoing.operation,
-                Operation::GetAddress { user } | Operation::Accept { user } if user == name
+                Operation::GetAddress { user, .. } | Operation::Accept { user, .. } if user == name
             )
         });
         match consents.next() {

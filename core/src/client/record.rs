@@ -15,6 +15,7 @@ use crate::id::{InstanceId, IntroductionId, Seq};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::WallTime;
+use crate::wire::Term;
 use crate::wire::peer::PrivateMessage;
 use crate::wire::request::{Operation, Outcome};
 
@@ -87,6 +88,8 @@ pub enum Record {
         key: PublicKey,
         /// Where they may be, the likeliest first.
         candidates: Vec<SocketAddr>,
+        /// For how long.
+        term: Term,
     },
     /// Somebody is in the address book no more.
     PeerGone {

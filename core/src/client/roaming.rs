@@ -51,7 +51,8 @@ impl Client {
         };
         let places = whereabouts.candidates.as_slice().to_vec();
         peer.learn(whereabouts);
-        if peer.way().is_none() && peer.is_resting {
+        let was_absent = peer.is_back();
+        if peer.way().is_none() && (peer.is_resting || was_absent) {
             self.timers.cancel(TimerKind::Peer(name));
             return self.wake_peer(name);
         }

@@ -36,7 +36,7 @@ impl Client {
     /// What private messages for a peer wait for that are not on their way.
     fn next_delivery(&self, peer: Name) -> Option<NextTry> {
         let entry = self.book.get(peer)?;
-        if entry.is_elsewhere {
+        if entry.is_elsewhere() {
             Some(NextTry::AfterIntroduction)
         } else if entry.is_resting {
             let at = self.timers.deadline(TimerKind::Peer(peer))?;

@@ -233,7 +233,7 @@ impl Generator {
         let account = Whom::Account(self.people[asked.0]);
         let answer = Wish::Answer(Whom::Asker, self.reply());
         let wishes = [
-            (asker, Wish::GetAddress(account)),
+            (asker, self.question(account)),
             (asked, answer),
             (asker, Wish::Private(account, 1)),
         ];
@@ -429,7 +429,11 @@ impl Generator {
     }
 
     fn reply(&mut self) -> Reply {
-        self.pick(&[Reply::Yes, Reply::Yes, Reply::No])
+        self.pick(&[Reply::Yes, Reply::Always, Reply::Always, Reply::No])
+    }
+
+    fn question(&mut self, whom: Whom) -> Wish {
+        self.pick(&[Wish::GetAddress(whom), Wish::GetAddressAlways(whom)])
     }
 
     fn wish(&mut self, person: Person) -> Wish {
@@ -439,7 +443,10 @@ impl Generator {
             36..52 => Wish::Private(self.peer(person), self.len()),
             52..57 => Wish::Block(self.whom(person)),
             57..61 => Wish::Unblock(self.rather(Whom::Blocked, person)),
-            61..73 => Wish::GetAddress(self.whom(person)),
+            61..73 => {
+                let whom = self.whom(person);
+                self.question(whom)
+            }
             73..84 => Wish::Answer(self.rather(Whom::Asker, person), self.reply()),
             84..88 => Wish::BareAnswer(self.reply()),
             88..90 => Wish::AddressBook,

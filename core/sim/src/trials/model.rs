@@ -17,6 +17,7 @@ use simplechat_core::id::EffectId;
 use simplechat_core::name::Name;
 use simplechat_core::server::event::Event as Operator;
 use simplechat_core::time::Timestamp;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::request::{Operation, Outcome};
 
 use crate::net::Listening;
@@ -84,6 +85,8 @@ pub struct Client {
 pub struct Entry {
     /// Since when.
     pub since: Timestamp,
+    /// For how long.
+    pub term: Term,
     /// Whether the user was told that they are at another client.
     pub is_elsewhere: bool,
 }
@@ -352,9 +355,10 @@ impl Model {
                 self.blocks.wish_unblock(user, *other);
                 self.open_op(at, id, Operation::Unblock { user: *other }, None);
             }
-            Command::GetAddress { user: other } => {
-                self.consents.ask(at, user, *other);
-                self.open_op(at, id, Operation::GetAddress { user: *other }, None);
+            Command::GetAddress { user: other, term } => {
+                self.consents.ask(at, user, *other, *term);
+                let (user, term) = (*other, *term);
+                self.open_op(at, id, Operation::GetAddress { user, term }, None);
             }
             Command::RemoveAddress { user: other } => {
                 self.open_op(at, id, Operation::RemoveAddress { user: *other }, None);
@@ -382,9 +386,9 @@ impl Model {
 
     fn answer(&mut self, at: Timestamp, id: ClientId, user: Name, asker: Name, consent: Consent) {
         let operation = match consent {
-            Consent::Yes => {
-                self.consents.say_yes(at, user, asker);
-                Operation::Accept { user: asker }
+            Consent::Yes(term) => {
+                self.consents.say_yes(at, user, asker, term);
+                Operation::Accept { user: asker, term }
             }
             Consent::No => Operation::Deny { user: asker },
         };
@@ -466,12 +470,13 @@ impl Model {
             PeerEvent::QuestionClosed { by } => {
                 client.questions.remove(by);
             }
-            PeerEvent::Introduced { peer } => {
+            PeerEvent::Introduced { peer, term } => {
                 client.questions.remove(peer);
                 client.book.insert(
                     *peer,
                     Entry {
                         since: at,
+                        term: *term,
                         is_elsewhere: false,
                     },
                 );
@@ -494,6 +499,7 @@ impl Model {
                 }
             }
             PeerEvent::Verified { .. }
+            | PeerEvent::PeerAway { .. }
             | PeerEvent::AddressDenied { .. }
             | PeerEvent::NoAnswer { .. }
             | PeerEvent::RefusedFormerPeer { .. }
@@ -522,10 +528,10 @@ impl Model {
             Operation::Unblock { user: other } => {
                 self.blocks.unblock_done(at, user, other, outcome)
             }
-            Operation::GetAddress { user: other } => {
+            Operation::GetAddress { user: other, .. } => {
                 self.consents.asked(at, user, other, op.wished, outcome);
             }
-            Operation::Accept { user: other } => {
+            Operation::Accept { user: other, .. } => {
                 self.consents.said_yes(at, user, other, op.wished, outcome);
             }
             Operation::Deny { user: other } => {

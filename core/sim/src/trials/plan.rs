@@ -51,11 +51,12 @@ pub enum Whom {
     Blocked,
 }
 
-/// A yes or a no.
+/// A yes, for this time or always, or a no.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "yes and no")]
+#[allow(missing_docs, reason = "a few words")]
 pub enum Reply {
     Yes,
+    Always,
     No,
 }
 
@@ -79,6 +80,7 @@ pub enum Wish {
     Unblock(Whom),
     Online,
     GetAddress(Whom),
+    GetAddressAlways(Whom),
     RemoveAddress(Whom),
     AddressBook,
     Verify(Whom),

@@ -10,6 +10,7 @@ use simplechat_core::name::Name;
 use simplechat_core::server;
 use simplechat_core::text::{Password, Text};
 use simplechat_core::time::Timestamp;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::login::LinkChoice;
 
 use crate::store::Health;
@@ -359,7 +360,8 @@ impl<'a> Trial<'a> {
 
     fn command(&mut self, person: Person, wish: Wish) -> Command {
         let consent = |reply| match reply {
-            Reply::Yes => Consent::Yes,
+            Reply::Yes => Consent::Yes(Term::UntilLogout),
+            Reply::Always => Consent::Yes(Term::Lasting),
             Reply::No => Consent::No,
         };
         match wish {
@@ -394,6 +396,11 @@ impl<'a> Trial<'a> {
             Wish::Online => Command::Online,
             Wish::GetAddress(user) => Command::GetAddress {
                 user: self.name(person, user),
+                term: Term::UntilLogout,
+            },
+            Wish::GetAddressAlways(user) => Command::GetAddress {
+                user: self.name(person, user),
+                term: Term::Lasting,
             },
             Wish::RemoveAddress(user) => Command::RemoveAddress {
                 user: self.name(person, user),

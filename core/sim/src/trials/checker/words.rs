@@ -293,8 +293,8 @@ const fn other(operation: &Operation) -> Option<Name> {
         Operation::Message { to, .. } => Some(*to),
         Operation::Block { user }
         | Operation::Unblock { user }
-        | Operation::GetAddress { user }
-        | Operation::Accept { user }
+        | Operation::GetAddress { user, .. }
+        | Operation::Accept { user, .. }
         | Operation::Deny { user }
         | Operation::RemoveAddress { user } => Some(*user),
         Operation::Broadcast { .. } | Operation::Skip => None,
