@@ -2,6 +2,7 @@
 
 use super::event::PeerEvent;
 use super::peer_link::Word;
+use super::record::Record;
 use super::{Client, TimerKind};
 use crate::name::Name;
 use crate::wire::item::Bounded;
@@ -12,17 +13,23 @@ impl Client {
     /// A peer is not where they were, and will say so when they are back. The event is for the user, if it is news.
     pub(super) fn on_peer_absent(&mut self, name: Name, absence: Absence) -> Option<PeerEvent> {
         let peer = self.book.get_mut(name)?;
+        let was_there = peer.way().is_some();
         let was = peer.absence.replace(absence);
+        let may_return = peer.may_return();
         peer.word = Word::None;
         peer.lose_address();
         let links = core::mem::take(&mut peer.links);
         self.timers.cancel(TimerKind::PeerLink(name));
         self.release_links(links);
-        let event = match absence {
-            Absence::Away => PeerEvent::PeerAway { peer: name },
-            Absence::Elsewhere => PeerEvent::PeerElsewhere { peer: name },
-        };
-        (was != Some(absence)).then_some(event)
+        if !may_return {
+            self.record(Record::Elsewhere { peer: name });
+        }
+        match absence {
+            Absence::Away => was_there.then_some(PeerEvent::PeerAway { peer: name }),
+            Absence::Elsewhere => {
+                (was != Some(absence)).then_some(PeerEvent::PeerElsewhere { peer: name })
+            }
+        }
     }
 
     /// A peer is there, as they have shown or as the server says.
