@@ -409,7 +409,9 @@ impl Server {
             // The new client does not have the address book of the old one, and has not agreed to what that one had.
             self.end_introductions(account, EndReason::OtherClient);
             self.withdraw_consents(account);
-            self.accounts.get_mut(account).missed.clear();
+            let owner = self.accounts.get_mut(account);
+            owner.missed.clear();
+            owner.untold.forget_numbers();
         }
         match previous {
             None => Arrival::New,

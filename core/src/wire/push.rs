@@ -9,7 +9,7 @@ use super::request::Reach;
 use super::{Challenge, EndReason};
 use crate::id::{BatchNumber, InstanceId, IntroductionId, Seq};
 use crate::key::PublicKey;
-use crate::limits::CANDIDATES_MAX;
+use crate::limits::{CANDIDATES_MAX, EXPIRED_NUMBERS_MAX};
 use crate::name::Name;
 use crate::text::Text;
 use crate::time::WallTime;
@@ -102,10 +102,12 @@ pub enum Push {
         /// Where.
         whereabouts: Whereabouts,
     },
+    /// Messages of the user's that were kept are kept no more: nobody fetched them in time.
+    Expired(Expired),
 }
 
 impl Item for Push {
-    const KINDS: u32 = 17;
+    const KINDS: u32 = 18;
 }
 
 /// A message on its way to one of its recipients.
@@ -123,6 +125,17 @@ pub struct Delivery {
     pub audience: Audience,
     /// What was written.
     pub text: Text,
+}
+
+/// Messages that were kept for a recipient until it was too late.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expired {
+    /// Whom they were for.
+    pub to: Name,
+    /// The numbers of those that this client sent.
+    pub numbers: Bounded<Seq, EXPIRED_NUMBERS_MAX>,
+    /// So many more are of earlier clients, or too many for their numbers to be known.
+    pub others: u32,
 }
 
 /// To whom a message was written.

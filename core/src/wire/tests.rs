@@ -13,7 +13,7 @@ use super::login::{
 };
 use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use super::push::{
-    Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
+    Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
 };
 use super::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
 use super::{Challenge, EndReason};
@@ -280,6 +280,11 @@ fn push_items() {
             peer: user,
             whereabouts: whereabouts(),
         },
+        Push::Expired(Expired {
+            to: user,
+            numbers: Bounded::first_of([SEQ, Seq(9)]),
+            others: 2,
+        }),
     ]));
     insta::assert_snapshot!(golden(&[
         PushAnswer::Probed {

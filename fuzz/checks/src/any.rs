@@ -19,7 +19,7 @@ use simplechat_core::wire::login::{
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::push::{
-    Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
+    Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
 };
 use simplechat_core::wire::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
 use simplechat_core::wire::{Challenge, EndReason};
@@ -275,7 +275,7 @@ fn end_reason(u: &mut Unstructured<'_>) -> Result<EndReason> {
 
 /// Any push but the first of a frame, which says what the frame is.
 pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
-    Ok(match u.int_in_range(0..=16)? {
+    Ok(match u.int_in_range(0..=17)? {
         0 => Push::Probe {
             challenge: challenge(u)?,
         },
@@ -324,6 +324,11 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
             peer: name(u)?,
             whereabouts: whereabouts(u)?,
         },
+        17 => Push::Expired(Expired {
+            to: name(u)?,
+            numbers: Bounded::first_of([seq(u)?, seq(u)?]),
+            others: u.arbitrary()?,
+        }),
         14 => Push::Undelivered {
             to: name(u)?,
             count: u.arbitrary()?,

@@ -279,6 +279,16 @@ fn the_session() {
             to: name("bob"),
             count: 2,
         },
+        MessageEvent::Expired {
+            to: name("bob"),
+            numbers: vec![MessageNumber(3), MessageNumber(4)],
+            count: 5,
+        },
+        MessageEvent::Expired {
+            to: name("bob"),
+            numbers: vec![],
+            count: 1,
+        },
         ended(End::Left, 0),
         ended(End::Left, 2),
         ended(End::TakenOver, 0),

@@ -71,6 +71,8 @@ impl Record {
                 push: redact_push(push, texts),
             },
             other @ (Self::Taken { .. }
+            | Self::Expired { .. }
+            | Self::ToldExpired { .. }
             | Self::Outcomes { .. }
             | Self::Introduced { .. }
             | Self::LoggedIn { .. }
@@ -137,7 +139,8 @@ fn redact_push(push: Push, texts: Texts) -> Push {
         | Push::SessionEnded { .. }
         | Push::Stopping
         | Push::Undelivered { .. }
-        | Push::Addresses { .. }) => other,
+        | Push::Addresses { .. }
+        | Push::Expired(_)) => other,
     }
 }
 

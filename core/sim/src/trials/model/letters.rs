@@ -44,6 +44,8 @@ pub struct Letter {
     pub read: bool,
     /// Whether its author was told that it arrived, or it must have been acknowledged since.
     pub delivered: bool,
+    /// When its author was told that it had expired.
+    pub expired: Option<Timestamp>,
 }
 
 /// All texts.
@@ -77,6 +79,7 @@ impl Letters {
             shown: Vec::new(),
             read: false,
             delivered: false,
+            expired: None,
         });
         id
     }
@@ -106,6 +109,13 @@ impl Letters {
     /// All texts.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Letter> {
         self.all.iter_mut()
+    }
+
+    /// The text that a client calls by this number, counted from 1.
+    #[must_use]
+    pub fn numbered(&self, by: ClientId, number: u64) -> Option<&Letter> {
+        let place = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.iter().filter(|letter| letter.by == by).nth(place)
     }
 
     pub(super) fn show(&mut self, id: LetterId, client: ClientId, _at: Timestamp) {
