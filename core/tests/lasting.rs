@@ -25,7 +25,7 @@ fn introduce_lastingly(w: &mut World, asker: ClientId, asked: ClientId) {
 fn leave(w: &mut World, client: ClientId) {
     w.types(client, "logout");
     w.run(MINUTE);
-    assert!(w.has_ended(client));
+    assert!(w.has_ended(client), "who logs out leaves");
 }
 
 fn come_back(w: &mut World, client: ClientId, name: &str) {

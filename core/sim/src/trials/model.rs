@@ -4,6 +4,7 @@
 //! the way it only knows bounds: a block counts from when its user was told that it is done, until they wish to end it.
 
 mod accounts;
+pub mod age;
 pub mod blocks;
 pub mod consents;
 pub mod kept;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
+use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::id::{EffectId, Seq};
 use simplechat_core::name::Name;
 use simplechat_core::server::event::Event as Operator;
@@ -26,6 +28,7 @@ use crate::observation::{Observation, Observed};
 use crate::world::ClientId;
 
 use super::plan::Settings;
+use age::ClockChanges;
 use blocks::Blocks;
 use consents::Consents;
 use kept::Kept;
@@ -144,6 +147,10 @@ pub struct Model {
     pub presence: BTreeMap<Name, Presence>,
     /// How the world is to its clients.
     pub climate: Climate,
+    /// How many texts of somebody to another were told to have expired that earlier clients of theirs had sent.
+    pub expired_elsewhere: BTreeMap<(Name, Name), u32>,
+    /// How the server's wall clock was set.
+    pub clock_changes: ClockChanges,
     /// When a server last went.
     server_went: Timestamp,
 }
@@ -162,6 +169,8 @@ impl Model {
             consents: Consents::new(settings.question_expiry.into()),
             presence: BTreeMap::new(),
             climate: Climate::Rough,
+            expired_elsewhere: BTreeMap::new(),
+            clock_changes: ClockChanges::default(),
             server_went: Timestamp::ZERO,
         }
     }
@@ -474,6 +483,10 @@ impl Model {
                     }
                 }
             }
+            Event::Message(MessageEvent::Expired { to, numbers, count }) => {
+                let user = client.user;
+                self.apply_expired(at, id, user, *to, numbers, *count);
+            }
             Event::Message(MessageEvent::PrivateDelivered { to }) => {
                 let letter = client.privates.get_mut(to).and_then(VecDeque::pop_front);
                 if let Some(letter) = letter {
@@ -489,6 +502,30 @@ impl Model {
             | Event::AddressBook { .. }
             | Event::Ledger(_)
             | Event::SafetyCode { .. } => {}
+        }
+    }
+
+    fn apply_expired(
+        &mut self,
+        at: Timestamp,
+        id: ClientId,
+        user: Option<Name>,
+        to: Name,
+        numbers: &[MessageNumber],
+        count: u32,
+    ) {
+        for number in numbers {
+            let text = self
+                .letters
+                .numbered(id, number.0)
+                .map(|letter| letter.text.clone());
+            if let Some(letter) = text.and_then(|text| self.letters.find(&text)) {
+                self.letters.get_mut(letter).expired = Some(at);
+            }
+        }
+        let elsewhere = count.saturating_sub(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
+        if let Some(user) = user {
+            *self.expired_elsewhere.entry((user, to)).or_default() += elsewhere;
         }
     }
 
