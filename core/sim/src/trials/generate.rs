@@ -365,7 +365,8 @@ impl Generator {
         match self.dice.below(100) {
             0..68 => Action::Wish(person, self.wish(person)),
             68..70 => Action::Flood(person, self.whom(person), self.pick(&[3, 10, 50])),
-            70..80 => Action::SitDown(person, self.guess()),
+            70..77 => Action::SitDown(person, self.guess()),
+            77..80 => Action::SitDownOffline(person),
             80..81 => Action::Peace,
             81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
             _ => self.misfortune(person),

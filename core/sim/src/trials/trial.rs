@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use simplechat_core::client::command::{Command, Consent};
-use simplechat_core::client::config::StoreKind;
+use simplechat_core::client::config::{Start, StoreKind};
 use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::client::record::Record;
 use simplechat_core::name::Name;
@@ -174,13 +174,15 @@ impl<'a> Trial<'a> {
             .measure(world.moment().at, occasion, server, clients)
     }
 
+    #[allow(clippy::too_many_lines, reason = "a row for each action")]
     fn act(&mut self, action: Action) -> Checked {
         if action.is_unkind() {
             self.checker.set_climate(Climate::Rough);
         }
         match action {
             Action::Peace => return self.make_peace(),
-            Action::SitDown(person, guess) => self.sit_down(person, guess),
+            Action::SitDown(person, guess) => self.sit_down(person, guess, Start::WithServer),
+            Action::SitDownOffline(person) => self.sit_down(person, Guess::Right, Start::Offline),
             Action::Wish(person, wish) => self.wish(person, wish),
             Action::Flood(person, whom, count) => {
                 for _ in 0..count {
@@ -356,11 +358,11 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn sit_down(&mut self, person: Person, guess: Guess) {
+    fn sit_down(&mut self, person: Person, guess: Guess, start: Start) {
         let store = self.plan.store_of(person);
         match (self.seats.get(&person), store) {
             (Some(client), _) if !self.world.has_ended(*client) => return,
-            (Some(client), StoreKind::Lasting) => self.world.start_again(*client),
+            (Some(client), StoreKind::Lasting) => self.world.start_again_as(*client, start),
             (Some(_) | None, _) => {
                 let name = account_name(self.plan.account_of(person));
                 let link = self.plan.link_of(person);

@@ -148,7 +148,11 @@ impl Model {
             Operation::Accept { user: other, .. } => {
                 self.consents.said_yes(at, user, other, op.wished, outcome);
             }
-            _ => {}
+            Operation::Message { .. }
+            | Operation::Broadcast { .. }
+            | Operation::Deny { .. }
+            | Operation::RemoveAddress { .. }
+            | Operation::Skip => {}
         }
     }
 }
