@@ -105,7 +105,7 @@ impl Generator {
                 self.introduction(&mut steps);
             } else if self.unkindness == Unkindness::All && self.one_in(50) {
                 self.succession(&mut steps);
-            } else if self.unkindness == Unkindness::All && self.one_in(20) {
+            } else if self.unkindness == Unkindness::All && self.one_in(12) {
                 self.relapse(&mut steps);
             } else if self.secrecy.is_attacked() && self.one_in(4) {
                 self.attacks(&mut steps);

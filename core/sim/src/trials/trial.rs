@@ -483,6 +483,7 @@ impl<'a> Trial<'a> {
         let now = self.world.moment().at;
         self.checker.set_climate(Climate::Kind(now));
         self.look()?;
+        self.call_back()?;
         self.ask_why();
         self.pass(self.plan.longest_rest())?;
         self.talk();
@@ -529,12 +530,31 @@ impl<'a> Trial<'a> {
             }
             self.world.loosen_screen(*client);
         }
-        for (person, _) in running {
+        let all: Vec<_> = self.seats.keys().copied().collect();
+        for person in all {
             self.with_disk(person, |store| {
                 store.health = Health::Working;
                 store.takes = Duration::ZERO;
             });
         }
+    }
+
+    /// Whose client has ended and has a store starts it again, unless somebody else has logged in as the same user: what they
+    /// wished is to come true.
+    fn call_back(&mut self) -> Checked {
+        let all: Vec<_> = self.seats.keys().copied().collect();
+        for person in all {
+            let user = name_of(self.plan.account_of(person));
+            let clients = &self.checker.model().clients;
+            let is_there = clients
+                .values()
+                .any(|client| client.user == Some(user) && client.life != Life::Over);
+            if self.plan.store_of(person) == StoreKind::Lasting && !is_there {
+                self.sit_down(person, Guess::Right);
+                self.look()?;
+            }
+        }
+        Ok(())
     }
 
     /// The clients that somebody sits before, logged in.

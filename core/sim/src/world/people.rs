@@ -17,6 +17,7 @@ use simplechat_core::wire::login::LinkChoice;
 
 use super::keeping::Disk;
 use super::{Chore, ClientId, Seat, World, first_address, server_address};
+use crate::net::Listening;
 use crate::observation::Observation;
 use crate::script;
 
@@ -121,6 +122,8 @@ impl World {
         self.net.place(id.host(), address);
         self.note_seat(id, || "starts again".into());
         self.observe(Observation::StartedAgain { client: id });
+        let (client, listening) = (id, Listening::There);
+        self.observe(Observation::Listens { client, listening });
     }
 
     fn drop_chores_of(&mut self, id: ClientId) {
