@@ -17,6 +17,7 @@ use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
+use simplechat_core::wire::Term;
 use simplechat_core::wire::request::Operation;
 use simplechat_sim::{ClientId, World, script};
 
@@ -353,6 +354,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             introduction,
             key,
             candidates: Vec::new(),
+            term: Term::Lasting,
         }),
         name().prop_map(|peer| Record::Elsewhere { peer }),
         name().prop_map(|peer| Record::PeerGone { peer }),

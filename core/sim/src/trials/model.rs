@@ -8,6 +8,7 @@ pub mod blocks;
 pub mod consents;
 pub mod kept;
 pub mod letters;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -594,22 +595,5 @@ impl Client {
             listening: Listening::There,
             showing: BTreeMap::new(),
         }
-    }
-
-    /// What the next final word must be for: what a `removeaddress` comes to is said at once, and has no word later.
-    #[must_use]
-    pub fn next_op(&self) -> Option<&Op> {
-        self.open
-            .iter()
-            .find(|op| !matches!(op.operation, Operation::RemoveAddress { .. }))
-    }
-
-    fn pop_op(&mut self) -> Option<Op> {
-        while let Some(op) = self.open.pop_front() {
-            if !matches!(op.operation, Operation::RemoveAddress { .. }) {
-                return Some(op);
-            }
-        }
-        None
     }
 }

@@ -550,7 +550,7 @@ impl<'a> Trial<'a> {
                 .values()
                 .any(|client| client.user == Some(user) && client.life != Life::Over);
             if self.plan.store_of(person) == StoreKind::Lasting && !is_there {
-                self.sit_down(person, Guess::Right);
+                self.sit_down(person, Guess::Right, Start::WithServer);
                 self.look()?;
             }
         }
