@@ -194,6 +194,8 @@ pub enum NextTry {
     AfterPassword,
     /// The peer is being looked for.
     WhenFound,
+    /// The peer is away, and is heard of when they are back.
+    WhenBack,
     /// The peer is at another client, and has to be introduced again.
     AfterIntroduction,
 }

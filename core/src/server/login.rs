@@ -458,11 +458,9 @@ impl Server {
         let owner = self.accounts.get_mut(account);
         let to = owner.name;
         let lasts = |notice: &Notice| {
-            if let Push::Introduced(introduction) = &notice.push {
-                introduction.term == Term::Lasting
-            } else {
-                matches!(notice.push, Push::IntroductionEnded { .. })
-            }
+            let push = &notice.push;
+            matches!(push, Push::Introduced(introduction) if introduction.term == Term::Lasting)
+                || matches!(push, Push::IntroductionEnded { .. })
         };
         let missed = core::mem::take(&mut owner.missed);
         let (lasting, passing): (VecDeque<_>, VecDeque<_>) = missed.into_iter().partition(lasts);

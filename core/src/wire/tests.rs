@@ -235,7 +235,7 @@ fn whereabouts() -> Whereabouts {
 }
 
 #[test]
-#[allow(clippy::too_many_lines, reason = "a row for each item")]
+#[allow(clippy::too_many_lines, reason = "a line for each item")]
 fn push_items() {
     let user = name();
     let delivery = |audience| {

@@ -87,6 +87,7 @@ fn next_try(next: NextTry, to: Addressee) -> String {
         (NextTry::AfterLogin, _) => "after the login that is under way".into(),
         (NextTry::AfterPassword, _) => "when you have given your password again: login".into(),
         (NextTry::WhenFound, _) => "when they are found: looking for them now".into(),
+        (NextTry::WhenBack, _) => "when they are back".into(),
         (NextTry::AfterIntroduction, Addressee::Peer(peer)) => {
             format!("after another introduction: getaddress {peer}")
         }

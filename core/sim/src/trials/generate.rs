@@ -105,7 +105,7 @@ impl Generator {
                 self.introduction(&mut steps);
             } else if self.unkindness == Unkindness::All && self.one_in(50) {
                 self.succession(&mut steps);
-            } else if self.unkindness == Unkindness::All && self.one_in(20) {
+            } else if self.unkindness == Unkindness::All && self.one_in(12) {
                 self.relapse(&mut steps);
             } else if self.secrecy.is_attacked() && self.one_in(4) {
                 self.attacks(&mut steps);
@@ -371,7 +371,8 @@ impl Generator {
         match self.dice.below(100) {
             0..68 => Action::Wish(person, self.wish(person)),
             68..70 => Action::Flood(person, self.whom(person), self.pick(&[3, 10, 50])),
-            70..80 => Action::SitDown(person, self.guess()),
+            70..77 => Action::SitDown(person, self.guess()),
+            77..80 => Action::SitDownOffline(person),
             80..81 => Action::Peace,
             81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
             _ => self.misfortune(person),

@@ -9,16 +9,15 @@ pub mod blocks;
 pub mod consents;
 pub mod kept;
 pub mod letters;
+pub mod presence;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
-use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::id::{EffectId, Seq};
 use simplechat_core::name::Name;
-use simplechat_core::server::event::Event as Operator;
 use simplechat_core::time::Timestamp;
 use simplechat_core::wire::Term;
 use simplechat_core::wire::request::{Operation, Outcome};
@@ -33,6 +32,7 @@ use blocks::Blocks;
 use consents::Consents;
 use kept::Kept;
 use letters::{Letter, LetterId, Letters, Route};
+use presence::Presence;
 
 /// Where a client is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,17 +102,6 @@ pub struct Entry {
     pub term: Term,
     /// Whether the user was told that they are at another client.
     pub is_elsewhere: bool,
-}
-
-/// What a user is at the server.
-#[derive(Clone, Copy, Debug)]
-pub struct Presence {
-    /// Whether there is a session.
-    pub online: bool,
-    /// Since when.
-    pub since: Timestamp,
-    /// From where the last login came.
-    pub from: Option<SocketAddr>,
 }
 
 /// Whether anything keeps clients from being heard.
@@ -291,54 +280,6 @@ impl Model {
     }
 
     /// This is the one place that says what is lost with a server: its sessions, and nothing else that it ever said.
-    fn server_is_gone(&mut self, at: Timestamp) {
-        self.server_went = at;
-        self.consents.server_is_gone();
-        for presence in self.presence.values_mut() {
-            *presence = Presence {
-                online: false,
-                since: at,
-                from: None,
-            };
-        }
-    }
-
-    fn apply_operator(&mut self, at: Timestamp, event: &Operator) {
-        let (user, from) = match event {
-            Operator::AccountAdded { user } => {
-                self.accounts.insert(*user);
-                self.changed.insert(*user, at);
-                return;
-            }
-            Operator::AccountRemoved { user } => return self.account_is_gone(at, *user),
-            Operator::LoggedIn { user, from, .. } => (*user, Some(*from)),
-            Operator::LoggedOut { user, .. } => (*user, None),
-            Operator::LoginRefused { .. }
-            | Operator::ListenerUnreachable { .. }
-            | Operator::Refused { .. }
-            | Operator::StoreFailing
-            | Operator::StoreWorking
-            | Operator::CredentialsChanged { .. }
-            | Operator::AccountErased { .. }
-            | Operator::Reloaded
-            | Operator::Stopping
-            | Operator::Stopped { .. } => return,
-        };
-        let online = from.is_some();
-        let before = self.presence.get(&user);
-        let since = before
-            .filter(|before| before.online == online)
-            .map_or(at, |before| before.since);
-        let presence = Presence {
-            online,
-            since,
-            from,
-        };
-        if online || before.is_some_and(|before| before.online) {
-            self.presence.insert(user, presence);
-        }
-    }
-
     #[allow(clippy::too_many_lines, reason = "a row for each command")]
     fn apply_wish(&mut self, at: Timestamp, id: ClientId, command: &Command) {
         let Some(client) = self.clients.get_mut(&id) else {
@@ -505,30 +446,6 @@ impl Model {
         }
     }
 
-    fn apply_expired(
-        &mut self,
-        at: Timestamp,
-        id: ClientId,
-        user: Option<Name>,
-        to: Name,
-        numbers: &[MessageNumber],
-        count: u32,
-    ) {
-        for number in numbers {
-            let text = self
-                .letters
-                .numbered(id, number.0)
-                .map(|letter| letter.text.clone());
-            if let Some(letter) = text.and_then(|text| self.letters.find(&text)) {
-                self.letters.get_mut(letter).expired = Some(at);
-            }
-        }
-        let elsewhere = count.saturating_sub(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
-        if let Some(user) = user {
-            *self.expired_elsewhere.entry((user, to)).or_default() += elsewhere;
-        }
-    }
-
     fn apply_peer_event(&mut self, at: Timestamp, id: ClientId, event: &PeerEvent) {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
@@ -631,22 +548,5 @@ impl Client {
             listening: Listening::There,
             showing: BTreeMap::new(),
         }
-    }
-
-    /// What the next final word must be for: what a `removeaddress` comes to is said at once, and has no word later.
-    #[must_use]
-    pub fn next_op(&self) -> Option<&Op> {
-        self.open
-            .iter()
-            .find(|op| !matches!(op.operation, Operation::RemoveAddress { .. }))
-    }
-
-    fn pop_op(&mut self) -> Option<Op> {
-        while let Some(op) = self.open.pop_front() {
-            if !matches!(op.operation, Operation::RemoveAddress { .. }) {
-                return Some(op);
-            }
-        }
-        None
     }
 }

@@ -189,6 +189,8 @@ impl Intrusion {
 pub enum Action {
     /// Somebody without a client starts one and tries a password.
     SitDown(Person, Guess),
+    /// Somebody starts a client again that has a store, and does without the server if it has to.
+    SitDownOffline(Person),
     /// Somebody wishes something of their client, if they have one.
     Wish(Person, Wish),
     /// Somebody writes so many messages at once.
@@ -282,6 +284,7 @@ impl Action {
             | Self::StoreTakes(_)
             | Self::Weather(_) => true,
             Self::SitDown(..)
+            | Self::SitDownOffline(_)
             | Self::Wish(..)
             | Self::Flood(..)
             | Self::CrashClient(_)

@@ -174,6 +174,7 @@ fn merge(steps: &mut Vec<Step>, from: usize, to: usize) {
 fn concerns(action: Action, person: Person) -> bool {
     match action {
         Action::SitDown(one, _)
+        | Action::SitDownOffline(one)
         | Action::Wish(one, _)
         | Action::Flood(one, ..)
         | Action::CrashClient(one)

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use simplechat_core::client::command::{Command, Consent};
-use simplechat_core::client::config::StoreKind;
+use simplechat_core::client::config::{Start, StoreKind};
 use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::client::record::Record;
 use simplechat_core::name::Name;
@@ -181,7 +181,8 @@ impl<'a> Trial<'a> {
         }
         match action {
             Action::Peace => return self.make_peace(),
-            Action::SitDown(person, guess) => self.sit_down(person, guess),
+            Action::SitDown(person, guess) => self.sit_down(person, guess, Start::WithServer),
+            Action::SitDownOffline(person) => self.sit_down(person, Guess::Right, Start::Offline),
             Action::Wish(person, wish) => self.wish(person, wish),
             Action::Flood(person, whom, count) => {
                 for _ in 0..count {
@@ -360,11 +361,11 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn sit_down(&mut self, person: Person, guess: Guess) {
+    fn sit_down(&mut self, person: Person, guess: Guess, start: Start) {
         let store = self.plan.store_of(person);
         match (self.seats.get(&person), store) {
             (Some(client), _) if !self.world.has_ended(*client) => return,
-            (Some(client), StoreKind::Lasting) => self.world.start_again(*client),
+            (Some(client), StoreKind::Lasting) => self.world.start_again_as(*client, start),
             (Some(_) | None, _) => {
                 let name = account_name(self.plan.account_of(person));
                 let link = self.plan.link_of(person);
@@ -485,6 +486,7 @@ impl<'a> Trial<'a> {
         let now = self.world.moment().at;
         self.checker.set_climate(Climate::Kind(now));
         self.look()?;
+        self.call_back()?;
         self.ask_why();
         self.pass(self.plan.longest_rest())?;
         self.talk();
@@ -531,12 +533,31 @@ impl<'a> Trial<'a> {
             }
             self.world.loosen_screen(*client);
         }
-        for (person, _) in running {
+        let all: Vec<_> = self.seats.keys().copied().collect();
+        for person in all {
             self.with_disk(person, |store| {
                 store.health = Health::Working;
                 store.takes = Duration::ZERO;
             });
         }
+    }
+
+    /// Whose client has ended and has a store starts it again, unless somebody else has logged in as the same user: what they
+    /// wished is to come true.
+    fn call_back(&mut self) -> Checked {
+        let all: Vec<_> = self.seats.keys().copied().collect();
+        for person in all {
+            let user = name_of(self.plan.account_of(person));
+            let clients = &self.checker.model().clients;
+            let is_there = clients
+                .values()
+                .any(|client| client.user == Some(user) && client.life != Life::Over);
+            if self.plan.store_of(person) == StoreKind::Lasting && !is_there {
+                self.sit_down(person, Guess::Right, Start::WithServer);
+                self.look()?;
+            }
+        }
+        Ok(())
     }
 
     /// The clients that somebody sits before, logged in.

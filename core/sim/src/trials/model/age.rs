@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
 use simplechat_core::time::Timestamp;
 
 use super::Model;
 use super::letters::Letter;
+use crate::world::ClientId;
 
 /// How far the server's wall clock was set in all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,6 +30,31 @@ impl ClockChanges {
 }
 
 impl Model {
+    /// A client is told that texts of its user's have expired.
+    pub(super) fn apply_expired(
+        &mut self,
+        at: Timestamp,
+        id: ClientId,
+        user: Option<Name>,
+        to: Name,
+        numbers: &[MessageNumber],
+        count: u32,
+    ) {
+        for number in numbers {
+            let text = self
+                .letters
+                .numbered(id, number.0)
+                .map(|letter| letter.text.clone());
+            if let Some(letter) = text.and_then(|text| self.letters.find(&text)) {
+                self.letters.get_mut(letter).expired = Some(at);
+            }
+        }
+        let elsewhere = count.saturating_sub(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
+        if let Some(user) = user {
+            *self.expired_elsewhere.entry((user, to)).or_default() += elsewhere;
+        }
+    }
+
     /// Whether a user may be taken for a later account of their name than they are, by a clock that was set back.
     #[must_use]
     pub fn may_be_another(&self, user: Name) -> bool {
