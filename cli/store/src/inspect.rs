@@ -8,6 +8,7 @@ use simplechat_core::name::Name;
 
 use crate::columns::{name, number};
 use crate::error::{StoreError, Trouble};
+use crate::schema::SERVER;
 use crate::{FILE, copy, load, open};
 
 /// How much is kept.
@@ -47,7 +48,7 @@ pub struct UserStats {
 /// What is wrong with it first.
 pub fn check(directory: &Path) -> Result<(), StoreError> {
     let path = directory.join(FILE);
-    let connection = open::to_inspect(&path)?;
+    let connection = open::to_inspect(&path, &SERVER)?;
     let check = || -> Result<(), Trouble> {
         let found: String =
             connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
@@ -66,7 +67,7 @@ pub fn check(directory: &Path) -> Result<(), StoreError> {
 /// When there is no store, there is such a file, or a disk fails.
 pub fn back_up(directory: &Path, to: &Path) -> Result<(), StoreError> {
     let path = directory.join(FILE);
-    copy::back_up(&open::to_inspect(&path)?, &path, to)
+    copy::back_up(&open::to_inspect(&path, &SERVER)?, &path, to)
 }
 
 /// How much a directory's store holds.
@@ -76,7 +77,7 @@ pub fn back_up(directory: &Path, to: &Path) -> Result<(), StoreError> {
 /// When there is no store, or it cannot be read.
 pub fn stats(directory: &Path) -> Result<Stats, StoreError> {
     let path = directory.join(FILE);
-    let connection = open::to_inspect(&path)?;
+    let connection = open::to_inspect(&path, &SERVER)?;
     count(&connection).map_err(|trouble| trouble.at(&path))
 }
 
