@@ -15,12 +15,7 @@ use simplechat_core::wire::item::{encode, payload_of};
 use simplechat_core::wire::push::{Delivery, Push};
 use simplechat_core::wire::request::{Answer, Outcome};
 
-use crate::columns::{HIDDEN, source, state_number, subject_columns};
-
-/// A bound of the core as a number of SQL.
-fn bound(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
+use crate::columns::{HIDDEN, bound, source, state_number, subject_columns};
 
 type Applied = rusqlite::Result<()>;
 

@@ -1,13 +1,16 @@
-//! The durable store of a SimpleChat server: what its records come to, in an SQLite database.
+//! The durable stores of SimpleChat: what the records of a server come to, in an SQLite database; and those of a [`client`], with
+//! the history of its conversations.
 //!
 //! The machine decides what is recorded, and [`Record`] says what each record means; here that meaning is a change of
 //! tables. [`Store::apply`] keeps a batch, all of it or nothing, and comes back when it is on the disk. [`Store::load`]
 //! gives a short log that makes a server what the whole log would have made it. What was delivered is deleted, and
-//! overwritten in the file.
+//! overwritten in the file. A client's store has the same two.
 //!
 //! A database that is damaged, of a newer program or of another one is named and left as it is. It belongs to one server
-//! at a time, which holds a lock; [`check`], [`back_up`] and [`stats`] read it meanwhile.
+//! or client at a time, which holds a lock; [`check`], [`back_up`] and [`stats`] read it meanwhile.
 #![forbid(unsafe_code)]
+
+pub mod client;
 
 mod apply;
 mod columns;
