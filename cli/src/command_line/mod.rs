@@ -6,15 +6,20 @@
 
 mod command;
 mod error;
+mod history;
 
 use std::fmt;
+use std::num::NonZero;
+use std::path::PathBuf;
 
+use jiff::civil::Date;
 use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
 use simplechat_core::text::{InvalidText, Text};
 
 pub use command::{Command, help, help_for};
 pub use error::{Echo, LineError};
+pub use history::{Format, Part};
 
 /// What follows `verify USER` when the code was compared.
 const OK: &str = "ok";
@@ -45,6 +50,36 @@ pub enum Line {
     Why {
         /// Which; without a number the last one.
         message: Option<MessageNumber>,
+    },
+    /// What was said last?
+    History {
+        /// To and by whom; without it, all of it.
+        user: Option<Name>,
+        /// How many messages, if somebody said so.
+        count: Option<NonZero<usize>>,
+    },
+    /// Where was that said?
+    Search {
+        /// All of these, or how they begin.
+        words: String,
+        /// By or to whom.
+        user: Option<Name>,
+        /// Not before that day.
+        since: Option<Date>,
+    },
+    /// Write what was said to a file.
+    Export {
+        /// To and by whom; without it, all of it.
+        user: Option<Name>,
+        /// How.
+        format: Format,
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Erase what was said.
+    Forget {
+        /// What of it.
+        what: Part,
     },
     /// Hear nothing of a user and be hidden from them.
     Block {
@@ -149,6 +184,10 @@ fn read(command: Command, rest: &str) -> Result<Line, LineError> {
             let message = message_number(rest)?;
             Line::Why { message }
         }
+        Command::History => history::history(rest)?,
+        Command::Search => history::search(rest)?,
+        Command::Export => history::export(rest)?,
+        Command::Forget => history::forget(rest)?,
         Command::Block => {
             let user = user_alone(command, rest)?;
             Line::Block { user }
@@ -252,11 +291,14 @@ fn user(command: Command, rest: &str) -> Result<(Name, &str), LineError> {
     if given.is_empty() {
         return Err(LineError::NoUser(command));
     }
-    let name = given.parse().map_err(|why| LineError::BadName {
+    Ok((name(given)?, rest))
+}
+
+fn name(given: &str) -> Result<Name, LineError> {
+    given.parse().map_err(|why| LineError::BadName {
         given: Echo::new(given),
         why,
-    })?;
-    Ok((name, rest))
+    })
 }
 
 fn user_alone(command: Command, rest: &str) -> Result<Name, LineError> {
@@ -315,6 +357,22 @@ impl fmt::Display for Line {
                 let number = message.map(|number| number.to_string());
                 write_with(f, Command::Why, None, number.as_deref().unwrap_or(""))
             }
+            Self::History { user, count } => {
+                let count = count.map(|count| count.to_string());
+                let count = count.as_deref().unwrap_or("");
+                write_with(f, Command::History, user.as_ref(), count)
+            }
+            Self::Search { words, user, since } => {
+                let user = user.map(|user| format!(" --user {user}"));
+                let since = since.map(|day| format!(" --since {day}"));
+                let (user, since) = (user.unwrap_or_default(), since.unwrap_or_default());
+                write_with(f, Command::Search, None, &format!("{words}{user}{since}"))
+            }
+            Self::Export { user, format, file } => {
+                let rest = format!("{format} {}", file.display());
+                write_with(f, Command::Export, user.as_ref(), &rest)
+            }
+            Self::Forget { what } => write_with(f, Command::Forget, None, &what.to_string()),
             Self::Block { user } => write_with(f, Command::Block, Some(user), ""),
             Self::Unblock { user } => write_with(f, Command::Unblock, Some(user), ""),
             Self::Online => write_with(f, Command::Online, None, ""),

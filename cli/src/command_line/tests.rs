@@ -28,6 +28,16 @@ fn every_command_is_read() {
             line("private bob hi"),
             line("why"),
             line("why 3"),
+            line("history"),
+            line("history 5"),
+            line("history bob"),
+            line("history 5 5"),
+            line("search two words --user bob --since 2027-01-31"),
+            line("export text my messages.txt"),
+            line("export bob json x"),
+            line("forget bob"),
+            line("forget 2027-01-31"),
+            line("forget all"),
             line("block bob"),
             line("unblock bob"),
             line("online"),
@@ -59,6 +69,44 @@ fn every_command_is_read() {
             Line::Why {
                 message: Some(MessageNumber(3))
             },
+            Line::History {
+                user: None,
+                count: None
+            },
+            Line::History {
+                user: None,
+                count: NonZero::new(5)
+            },
+            Line::History {
+                user: Some(user),
+                count: None
+            },
+            Line::History {
+                user: Some(name("5")),
+                count: NonZero::new(5)
+            },
+            Line::Search {
+                words: "two words".into(),
+                user: Some(user),
+                since: Some(jiff::civil::date(2027, 1, 31))
+            },
+            Line::Export {
+                user: None,
+                format: Format::Text,
+                file: "my messages.txt".into()
+            },
+            Line::Export {
+                user: Some(user),
+                format: Format::Json,
+                file: "x".into()
+            },
+            Line::Forget {
+                what: Part::User(user)
+            },
+            Line::Forget {
+                what: Part::Before(jiff::civil::date(2027, 1, 31))
+            },
+            Line::Forget { what: Part::All },
             Line::Block { user },
             Line::Unblock { user },
             Line::Online,
@@ -319,6 +367,74 @@ fn messages_have_numbers() {
     "#);
 }
 
+#[test]
+fn what_is_typed_about_the_past_is_explained() {
+    let shown = [
+        "history 0",
+        "history bob many",
+        "history bob 5 6",
+        "history b:b",
+        "search",
+        "search --user bob",
+        "search x --user",
+        "search x --since",
+        "search x --since yesterday",
+        "search x --since 2027-02-31",
+        "export",
+        "export bob",
+        "export text",
+        "export bob json",
+        "export yaml x",
+        "forget",
+        "forget bob carol",
+        "forget 2027-01-32x:",
+        "find x",
+    ]
+    .map(|typed| parse(typed).unwrap_err().to_string());
+    insta::assert_snapshot!(shown.join("\n"), @"");
+}
+
+#[test]
+fn a_user_may_be_called_like_a_format() {
+    for (typed, user, format, file) in [
+        ("export text json", None, Format::Text, "json"),
+        ("export text json x", Some(name("text")), Format::Json, "x"),
+        ("export JSON x y", None, Format::Json, "x y"),
+    ] {
+        let file = file.into();
+        assert_eq!(line(typed), Line::Export { user, format, file });
+    }
+}
+
+fn any_past_line() -> impl Strategy<Value = Line> {
+    let user = || prop::option::of("[a-z][a-z0-9._-]{0,31}".prop_map(|text| name(&text)));
+    let count = prop::option::of((1usize..).prop_map(|count| NonZero::new(count).unwrap()));
+    let day = || (1i16..9_999, 1i8..13, 1i8..29).prop_map(|(y, m, d)| jiff::civil::date(y, m, d));
+    let format = prop::sample::select(vec![Format::Text, Format::Json]);
+    let part = prop_oneof![
+        "[a-z][a-z0-9._-]{4,31}".prop_map(|text| Part::User(name(&text))),
+        day().prop_map(Part::Before),
+        Just(Part::All),
+    ];
+    prop_oneof![
+        (user(), count).prop_map(|(user, count)| Line::History { user, count }),
+        (
+            "[a-zé]{1,9}( [!-,.-~]{1,9}){0,3}",
+            user(),
+            prop::option::of(day())
+        )
+            .prop_map(|(words, user, since)| Line::Search { words, user, since }),
+        (user(), format, "[a-z/.]{1,20}( [x-z.]{1,5})?").prop_map(|(user, format, file)| {
+            Line::Export {
+                user,
+                format,
+                file: file.into(),
+            }
+        }),
+        part.prop_map(|what| Line::Forget { what }),
+    ]
+}
+
 fn any_line() -> impl Strategy<Value = Line> {
     let user = || "[a-z0-9][a-z0-9._-]{0,31}".prop_map(|text| name(&text));
     let sent = || {
@@ -334,6 +450,7 @@ fn any_line() -> impl Strategy<Value = Line> {
         prop::option::of(any::<u64>()).prop_map(|number| Line::Why {
             message: number.map(MessageNumber)
         }),
+        any_past_line(),
         user().prop_map(|user| Line::Block { user }),
         user().prop_map(|user| Line::Unblock { user }),
         Just(Line::Online),
@@ -378,7 +495,7 @@ proptest! {
 
     #[test]
     fn any_arguments_are_taken_or_explained(
-        place in 0usize..16,
+        place in 0usize..20,
         rest in "[ \t]{0,2}[a-z/:\u{1b}\u{202e}\u{301}\n]{0,40}[ ]?\\PC{0,40}",
     ) {
         let word = Command::all().nth(place).unwrap().word();

@@ -433,7 +433,13 @@ fn command(line: Line) -> Option<Command> {
         },
         Line::Yes => Command::BareAnswer(Consent::Yes),
         Line::No => Command::BareAnswer(Consent::No),
-        Line::Help { .. } | Line::Login | Line::Logout => return None,
+        Line::Help { .. }
+        | Line::Login
+        | Line::Logout
+        | Line::History { .. }
+        | Line::Search { .. }
+        | Line::Export { .. }
+        | Line::Forget { .. } => return None,
     };
     Some(command)
 }
