@@ -44,6 +44,8 @@ use trust::Trust;
 enum Item {
     /// What the machine says of itself.
     Event(Event),
+    /// What is to be kept: nothing, as there is no store yet.
+    Store { id: EffectId },
     /// What others sent; it is reported back when it is shown.
     Show { id: EffectId, events: Vec<Event> },
     /// Whether the server with this key at this address is who the user means.
@@ -61,7 +63,8 @@ struct Reporter(Sender<Item>);
 impl Host<Client> for Reporter {
     fn perform(&mut self, effect: Effect) {
         let item = match effect {
-            Effect::Show { id, events } => Item::Show { id, events },
+            Effect::Store { id, .. } => Item::Store { id },
+            Effect::Show { id, events, .. } => Item::Show { id, events },
             Effect::JudgeServer { id, key, address } => Item::Judge { id, key, address },
         };
         // Nobody listens any more only when the program is ending.
@@ -202,6 +205,7 @@ impl Conversation {
                     self.show(&event);
                     self.react(&event);
                 }
+                Item::Store { id } => self.handle.effect_done(Done::Stored { id }),
                 Item::Show { id, events } => {
                     if events.iter().all(|event| self.show(event)) {
                         self.handle.effect_done(Done::Shown { id });

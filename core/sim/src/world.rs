@@ -98,6 +98,7 @@ enum Chore {
         records: Vec<Record>,
     },
     Show(ClientId, EffectId),
+    Keep(ClientId, EffectId),
     Judge(ClientId, EffectId, PublicKey),
     /// Somebody who was asked for their password again types it.
     TypePassword(ClientId),

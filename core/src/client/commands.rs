@@ -1,10 +1,12 @@
 //! The user's wishes: what can be refused is refused at once, the rest is on its way.
 
 use super::command::{Command, Consent, Rejected};
+use super::config::StoreKind;
 use super::event::{Event, GoneCause};
 use super::leaving::Phase;
 use super::ledger::{Addressee, Key};
 use super::link::State;
+use super::record::Record;
 use super::{Client, outbox};
 use crate::name::Name;
 use crate::text::{Password, Text};
@@ -121,13 +123,19 @@ impl Client {
     /// Hands an operation to the outbox. It is sent at once, or when the server is back.
     fn submit(&mut self, operation: Operation) -> Result<(), Rejected> {
         let message = Addressee::of(&operation);
+        let at = self.clock.wall;
+        let wished = operation.clone();
         let seq = self
             .outbox
             .push(operation)
             .map_err(|outbox::Full| Rejected::OutboxFull)?;
+        self.record(Record::Wished {
+            seq,
+            operation: wished,
+            at,
+        });
         if let Some(to) = message {
-            self.ledger
-                .written(Key::Operation(seq), to, self.clock.wall);
+            self.ledger.written(Key::Operation(seq), to, at);
         }
         self.flush();
         Ok(())
@@ -173,7 +181,7 @@ impl Client {
     }
 
     fn remove_address(&mut self, user: Name) -> Result<(), Rejected> {
-        if self.book.get(user).is_none() {
+        if self.book.get(user).is_none() && self.book.left_for(user) == 0 {
             return Err(Rejected::NotInAddressBook(user));
         }
         self.submit(Operation::RemoveAddress { user })?;
@@ -201,9 +209,10 @@ impl Client {
     }
 
     fn write_privately(&mut self, to: Name, text: Text) -> Result<(), Rejected> {
+        let seq = self.next_private;
         let message = PrivateMessage {
             instance: self.instance,
-            seq: self.next_private,
+            seq,
             sent: self.clock.wall,
             text,
         };
@@ -211,12 +220,20 @@ impl Client {
             .book
             .get_mut(to)
             .ok_or(Rejected::NotInAddressBook(to))?;
+        let written = message.clone();
         peer.push(message).map_err(|_| Rejected::OutboxFull)?;
-        let (key, to_peer) = (Key::Private(self.next_private), Addressee::Peer(to));
+        if self.config.store == StoreKind::None {
+            peer.stored(seq);
+        }
+        let (key, to_peer) = (Key::Private(seq), Addressee::Peer(to));
         self.ledger.written(key, to_peer, self.clock.wall);
-        self.next_private = self.next_private.next();
+        self.next_private = seq.next();
         let tell = (peer.is_resting || peer.is_elsewhere)
             && !core::mem::replace(&mut peer.told_waiting, true);
+        self.record(Record::Written {
+            to,
+            message: written,
+        });
         if tell {
             self.tell_waiting(to);
         }

@@ -17,6 +17,18 @@ pub struct Config {
     pub leave_within: Duration,
     /// How the server is to reach this client.
     pub link: LinkChoice,
+    /// Whether this client goes on where it was when it starts again.
+    pub store: StoreKind,
+}
+
+/// Whether a client has a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum StoreKind {
+    /// It has none: what it knows ends with it.
+    #[default]
+    None,
+    /// It has one, which keeps its records.
+    Lasting,
 }
 
 impl Config {
@@ -28,6 +40,7 @@ impl Config {
             listener,
             leave_within: Duration::from_secs(3),
             link: LinkChoice::Auto,
+            store: StoreKind::None,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::event::{AwayCause, Event, SessionEvent};
 use super::ledger::{AttemptResult, Key, Route};
 use super::link::{Errand, Exchange};
 use super::outbox::{Answered, Done};
+use super::record::Record;
 use super::{Client, TimerKind};
 use crate::id::{QueryNumber, SessionId};
 use crate::limits::{COMMAND_CONNECTIONS_MAX, LATER_MAX, SESSION_FRAMES_MAX};
@@ -169,12 +170,8 @@ impl Client {
                 }) => self.on_online_page_put_off(query, milliseconds),
                 Ok(Answer::Stopping) => stopping = true,
                 Ok(Answer::Unreached) => unreached = true,
-                Ok(
-                    Answer::Alive
-                    | Answer::ListenerChecked { .. }
-                    | Answer::LoggedOut
-                    | Answer::Unsupported,
-                )
+                Ok(Answer::LoggedOut) => self.on_logged_out(opened.counter),
+                Ok(Answer::Alive | Answer::ListenerChecked { .. } | Answer::Unsupported)
                 | Err(_) => {}
             }
         }
@@ -251,6 +248,10 @@ impl Client {
     fn give_answers(&mut self) {
         while let Some(done) = self.outbox.pop_answered() {
             self.note_consent(&done);
+            self.record(Record::Answered {
+                seq: done.seq,
+                outcome: done.answer.outcome,
+            });
             let number = self.ledger.number(Key::Operation(done.seq));
             let Done {
                 operation, answer, ..
@@ -289,13 +290,14 @@ impl Client {
         }
         match done.answer.outcome {
             Outcome::Refused(Refusal::AlreadyAsked) => self.consents.confirm(now, user),
-            Outcome::Refused(_) => {}
+            Outcome::Refused(_) => return,
             Outcome::Asked
             | Outcome::Done
             | Outcome::Delivered
             | Outcome::Stored
             | Outcome::Broadcast { .. } => self.consents.give(now, user),
         }
+        self.record_consent(user);
     }
 
     pub(super) fn ask_who_is_online(&mut self) {

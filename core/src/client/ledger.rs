@@ -183,6 +183,8 @@ pub enum NextTry {
         /// In so many seconds.
         seconds: u32,
     },
+    /// It is being stored, and sent only then.
+    AfterStored,
     /// Others are before it.
     InTurn,
     /// This client is logging in.

@@ -101,8 +101,7 @@ impl Client {
                 self.link.server = server;
                 // This may take a person's time, and which key we are known by depends on it: we call again afterwards.
                 self.close(conn);
-                let id = EffectId(self.effects);
-                self.effects += 1;
+                let id = self.next_effect();
                 self.link.state = State::Judging { id, key, cause };
                 self.output(Output::Effect(Effect::JudgeServer { id, key, address }));
             }
@@ -254,6 +253,10 @@ impl Client {
         }
         self.plan_heartbeat();
         self.plan_renewal(SESSION_LIFETIME);
+        if occasion == Some(Occasion::First) {
+            // Those that an earlier life of this client knew.
+            self.seek_peers();
+        }
         self.unpark();
         self.flush();
     }

@@ -5,8 +5,10 @@ use core::time::Duration;
 
 use super::connection::Connection;
 use super::event::{End, Event, MessageEvent, PeerEvent, SessionEvent};
-use super::inbox::{Receipt, Route, Sender, Showing};
+use super::inbox::{Receipt, Sender, Showing};
 use super::ledger::Key;
+use super::record::{Record, Route};
+use super::storing::Bookmark;
 use super::{Client, Effect, Output, TimerKind};
 use crate::channel::Counter;
 use crate::id::{BatchNumber, EffectId, SessionId};
@@ -22,6 +24,8 @@ use crate::wire::push::{Delivery, Push, PushAnswer, SessionEnd};
 struct Show {
     events: Vec<Event>,
     asked_by: Vec<Name>,
+    /// Whether somebody new may call.
+    has_introduced: bool,
 }
 
 impl Client {
@@ -80,6 +84,7 @@ impl Client {
             // Not now: it comes again.
             return self.close(conn);
         }
+        let bookmark = self.storing.bookmark();
         let mut show = Show::default();
         for item in items {
             match item.and_then(decode) {
@@ -89,34 +94,41 @@ impl Client {
                 Err(ItemError::Malformed) => return self.refuse(conn, RefusalCode::Malformed),
             }
         }
-        if show.events.is_empty() {
-            self.inbox.took(number);
-            return self.answer_push(conn, &PushAnswer::Taken { number });
+        let showing = Showing {
+            conn,
+            receipt: Receipt::Batch { session, number },
+            asked_by: show.asked_by,
+        };
+        self.show(show.events, bookmark, showing);
+        if show.has_introduced {
+            self.unpark();
         }
-        let receipt = Receipt::Batch { session, number };
-        self.connections.insert(conn, Connection::Showing);
-        self.show(
-            show.events,
-            Showing {
-                conn,
-                receipt,
-                asked_by: show.asked_by,
-            },
-        );
     }
 
-    pub(super) fn show(&mut self, events: Vec<Event>, showing: Showing) {
-        let id = EffectId(self.effects);
-        self.effects += 1;
+    /// Shows what came, with what was recorded for it since then, and acknowledges it when that is done.
+    pub(super) fn show(&mut self, events: Vec<Event>, bookmark: Bookmark, showing: Showing) {
+        let records = self.records_since(bookmark);
+        if events.is_empty() && records.is_empty() {
+            return self.acknowledge(showing);
+        }
+        self.connections.insert(showing.conn, Connection::Showing);
+        let id = self.next_effect();
         self.inbox.show(id, showing);
-        self.output(Output::Effect(Effect::Show { id, events }));
+        self.output(Output::Effect(Effect::Show {
+            id,
+            events,
+            records,
+        }));
     }
 
     /// What was handed to the screen is on it: now its sender may know.
     pub(super) fn on_shown(&mut self, id: EffectId) {
-        let Some(showing) = self.inbox.shown(id) else {
-            return;
-        };
+        if let Some(showing) = self.inbox.shown(id) {
+            self.acknowledge(showing);
+        }
+    }
+
+    fn acknowledge(&mut self, showing: Showing) {
         for by in showing.asked_by {
             self.questions.shown(self.clock.at, by);
         }
@@ -161,6 +173,7 @@ impl Client {
             }
             Push::Delivered { seq, to } => {
                 let key = Key::Operation(seq);
+                self.record(Record::Delivered { seq });
                 self.ledger.arrived(key, self.clock.wall);
                 let number = self.ledger.number(key);
                 Some(MessageEvent::Delivered { to, number }.into())
@@ -184,6 +197,7 @@ impl Client {
             }
             Push::Introduced(introduction) => {
                 if !self.inbox.hides(introduction.peer, frame) {
+                    show.has_introduced = true;
                     show.events.extend(self.on_introduced(introduction));
                 }
                 None
@@ -216,6 +230,14 @@ impl Client {
             .inbox
             .is_new(Route::Server, from, instance, delivery.seq);
         let is_shown = is_new && !self.inbox.hides(from, frame);
+        if is_shown {
+            self.record(Record::Shown {
+                route: Route::Server,
+                from,
+                instance,
+                seq: delivery.seq,
+            });
+        }
         is_shown.then_some(MessageEvent::Message {
             from,
             sent: delivery.sent,

@@ -50,7 +50,14 @@ impl Client {
             return;
         };
         let places = whereabouts.candidates.as_slice().to_vec();
+        let before = peer.places();
         peer.learn(whereabouts);
+        if peer.places() != before {
+            self.record_peer(name);
+        }
+        let Some(peer) = self.book.get_mut(name) else {
+            return;
+        };
         if peer.way().is_none() && peer.is_resting {
             self.timers.cancel(TimerKind::Peer(name));
             return self.wake_peer(name);

@@ -177,8 +177,12 @@ impl Client {
             return;
         };
         peer.greetings = peer.greetings.saturating_sub(1);
-        peer.found(now, way);
         let name = peer.name;
+        let before = peer.places();
+        peer.found(now, way);
+        if peer.places() != before {
+            self.record_peer(name);
+        }
         self.conclude_check(name, Reach::Reachable);
         self.pump_peer(name);
     }

@@ -96,6 +96,7 @@ fn waiting_after_receipt(seq: Seq) -> usize {
         };
         peer.push(message).unwrap();
     }
+    peer.stored(Seq(2));
     client.pump_peer(name("bob"));
     let Some(Output::Connect { conn, .. }) = client.poll_output() else {
         panic!("bob is dialled");

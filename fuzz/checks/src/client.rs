@@ -536,6 +536,7 @@ impl Party {
     fn perform_effects(&mut self, trusts: bool) {
         for effect in std::mem::take(&mut self.rig.effects) {
             let done = match effect {
+                Effect::Store { id, .. } => Done::Stored { id },
                 Effect::Show { id, .. } => Done::Shown { id },
                 Effect::JudgeServer { id, .. } if trusts => {
                     let trust = Trust::Trusted(self.own.clone());

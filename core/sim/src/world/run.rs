@@ -90,7 +90,10 @@ impl World {
                 let result = self.store.keep(records);
                 self.tell_server(server::Done::Stored { id, result });
             }
-            Chore::Show(client, _) | Chore::Judge(client, ..) | Chore::TypePassword(client)
+            Chore::Show(client, _)
+            | Chore::Keep(client, _)
+            | Chore::Judge(client, ..)
+            | Chore::TypePassword(client)
                 if self.seat(client).ended => {}
             Chore::TypePassword(client) => {
                 if let Some(typed) = self.seat(client).typed.clone() {
@@ -108,6 +111,14 @@ impl World {
                 let moment = self.moment_on(client.host());
                 let input = Input::EffectDone(done);
                 self.seat_mut(client).machine.handle_input(moment, input);
+                self.drain_client(client);
+            }
+            Chore::Keep(client, id) => {
+                let done = client::Done::Stored { id };
+                let moment = self.moment_on(client.host());
+                self.seat_mut(client)
+                    .machine
+                    .handle_input(moment, Input::EffectDone(done));
                 self.drain_client(client);
             }
             Chore::Show(client, id) => {
@@ -262,7 +273,9 @@ impl World {
         let host = id.host();
         while let Some(output) = self.seat_mut(id).machine.poll_output() {
             match output {
-                Output::Effect(client::Effect::Show { id: effect, events }) => {
+                Output::Effect(client::Effect::Show {
+                    id: effect, events, ..
+                }) => {
                     if self.observed.is_some() {
                         self.observe(Observation::Shown {
                             client: id,
@@ -293,6 +306,9 @@ impl World {
                     self.seat_mut(id).ended = true;
                     self.net.retire(host);
                     self.observe(Observation::ClientEnded { client: id });
+                }
+                Output::Effect(client::Effect::Store { id: effect, .. }) => {
+                    self.add_chore(Duration::ZERO, Chore::Keep(id, effect));
                 }
                 Output::Effect(client::Effect::JudgeServer {
                     id: effect, key, ..

@@ -108,6 +108,7 @@ fn private_messages() {
 fn what_a_message_waits_for() {
     let all = [
         NextTry::In { seconds: 1 },
+        NextTry::AfterStored,
         NextTry::InTurn,
         NextTry::AfterLogin,
         NextTry::AfterPassword,
