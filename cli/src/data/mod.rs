@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 
 pub use error::DataError;
-pub use identity::{ServerIdentity, client_key};
+pub use identity::{ServerIdentity, client_key, client_store};
 pub use key_file::{BadKey, Kind};
 pub use known_servers::{Known, KnownServer, KnownServers};
 

@@ -9,7 +9,8 @@ use std::path::Path;
 use simplechat_core::client::event::{Event, MessageEvent, Verification};
 use simplechat_core::client::ledger::MessageState;
 use simplechat_core::client::record::Record;
-use simplechat_core::id::{InstanceId, Seq};
+use simplechat_core::id::{InstanceId, IntroductionId, Seq};
+use simplechat_core::key::PublicKey;
 use simplechat_core::name::Name;
 use simplechat_core::text::Text;
 use simplechat_core::time::WallTime;
@@ -184,6 +185,13 @@ fn a_message_says_where_it_stands() {
         .chain([tells_all(5, "hi")])
         .chain((1..=3).map(|seq| writes(seq, "bob", "psst")))
         .collect();
+    let peer = Record::Peer {
+        peer: bob(),
+        introduction: IntroductionId([1; 16]),
+        key: PublicKey([1; 32]),
+        candidates: Vec::new(),
+    };
+    keep(&mut store, &[peer], &[]);
     keep(&mut store, &written, &[]);
     assert_eq!(states(&store), [MessageState::Waiting; 8]);
     let to_all = Outcome::Broadcast {
@@ -429,11 +437,8 @@ fn what_was_sent_is_kept_nowhere_but_in_the_history() {
         &[began, tells(1, "bob", "plugh"), writes(1, "bob", "xyzzy")],
         &[],
     );
-    let taken = Record::Taken {
-        by: name("bob"),
-        through: Seq(1),
-    };
-    keep(&mut store, &[answered(1, Outcome::Stored), taken], &[]);
+    let given_up = Record::GivenUp { to: name("bob") };
+    keep(&mut store, &[answered(1, Outcome::Stored), given_up], &[]);
     assert_eq!(store.forget(Forgotten::All).unwrap(), 2);
     assert!(!holds(folder.path(), "plugh") && !holds(folder.path(), "xyzzy"));
 }

@@ -188,14 +188,17 @@ impl Tables<'_> {
     }
 
     fn taken(&self, by: Name, through: Seq) -> Applied {
+        const TAKEN: &str = "peer = ?1 AND seq <= ?2 AND peer IN (SELECT name FROM peer)";
         let through = i64::try_from(through.0).unwrap_or(i64::MAX);
         self.run(
-            "UPDATE message SET state = ?3 WHERE route = ?4 AND state = ?5 AND seq IN
-             (SELECT seq FROM waiting WHERE peer = ?1 AND seq <= ?2)",
+            &format!(
+                "UPDATE message SET state = ?3 WHERE route = ?4 AND state = ?5 AND seq IN
+                 (SELECT seq FROM waiting WHERE {TAKEN})"
+            ),
             params![by.as_str(), through, DELIVERED, PRIVATE, WAITING],
         )?;
         self.run(
-            "DELETE FROM waiting WHERE peer = ?1 AND seq <= ?2",
+            &format!("DELETE FROM waiting WHERE {TAKEN}"),
             params![by.as_str(), through],
         )
     }
@@ -255,23 +258,23 @@ impl Tables<'_> {
             return Ok(());
         };
         let candidates: Vec<_> = candidates.iter().map(ToString::to_string).collect();
+        // Of the same introduction only the addresses can be others.
         self.run(
-            "INSERT OR REPLACE INTO peer (name, introduction, key, candidates) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO peer (name, introduction, key, candidates) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (name) DO UPDATE SET
+                 key = iif(introduction = ?2, key, ?3),
+                 is_elsewhere = iif(introduction = ?2, is_elsewhere, 0),
+                 introduction = ?2, candidates = ?4",
             params![peer.as_str(), introduction.0, key.0, candidates.join(" ")],
         )
     }
 
     fn met(&self, peer: Name, key: PublicKey) -> Applied {
-        let values = params![peer.as_str(), key.0];
-        let marked = "SELECT 1 FROM verified WHERE name = ?1 AND key = ?2";
-        if self.0.prepare_cached(marked)?.exists(values)? {
-            return Ok(());
-        }
         self.run("DELETE FROM verified WHERE name = ?1", [peer.as_str()])?;
         self.run(
             "INSERT OR REPLACE INTO met (nr, name, key)
              VALUES ((SELECT coalesce(max(nr), 0) + 1 FROM met), ?1, ?2)",
-            values,
+            params![peer.as_str(), key.0],
         )?;
         self.prune("met", MET_MAX)
     }

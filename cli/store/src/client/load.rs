@@ -34,7 +34,12 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<Record>, Trouble> {
 type Read = fn(&Row<'_>) -> Result<Record, Trouble>;
 
 const PARTS: &[(&str, Read)] = &[
-    ("SELECT * FROM client", began),
+    // Numbers go on from the first wish that has no answer.
+    (
+        "SELECT instance, coalesce((SELECT min(seq) FROM outbox), next_wish) AS next_wish, next_private
+         FROM client",
+        began,
+    ),
     ("SELECT * FROM shown ORDER BY nr", shown),
     ("SELECT * FROM met ORDER BY nr", met),
     ("SELECT * FROM verified", verified),
