@@ -9,7 +9,42 @@ use simplechat_core::name::Name;
 
 use super::command::Command;
 use super::error::{Echo, LineError};
-use super::{Line, name, nothing_more, split_word};
+use super::{name, nothing_more, split_word, write_with};
+
+/// What a line asks of messages of the past.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Past {
+    /// What was said last?
+    History {
+        /// To and by whom; without it, all of it.
+        user: Option<Name>,
+        /// How many messages, if somebody said so.
+        count: Option<NonZero<usize>>,
+    },
+    /// Where was that said?
+    Search {
+        /// All of these, or how they begin.
+        words: String,
+        /// By or to whom.
+        user: Option<Name>,
+        /// Not before that day.
+        since: Option<Date>,
+    },
+    /// Write what was said to a file.
+    Export {
+        /// To and by whom; without it, all of it.
+        user: Option<Name>,
+        /// How.
+        format: Format,
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Erase what was said.
+    Forget {
+        /// What of it.
+        what: Part,
+    },
+}
 
 /// How messages are written to a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +73,29 @@ impl Format {
     }
 }
 
+impl fmt::Display for Past {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::History { user, count } => {
+                let count = count.map(|count| count.to_string());
+                let count = count.as_deref().unwrap_or("");
+                write_with(f, Command::History, user.as_ref(), count)
+            }
+            Self::Search { words, user, since } => {
+                let user = user.map(|user| format!(" {USER} {user}"));
+                let since = since.map(|day| format!(" {SINCE} {day}"));
+                let (user, since) = (user.unwrap_or_default(), since.unwrap_or_default());
+                write_with(f, Command::Search, None, &format!("{words}{user}{since}"))
+            }
+            Self::Export { user, format, file } => {
+                let rest = format!("{format} {}", file.display());
+                write_with(f, Command::Export, user.as_ref(), &rest)
+            }
+            Self::Forget { what } => write_with(f, Command::Forget, None, &what.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -62,7 +120,7 @@ const USER: &str = "--user";
 const SINCE: &str = "--since";
 
 /// One word is a number of messages if it can be; a user whose name is a number is found with another number behind it.
-pub(super) fn history(rest: &str) -> Result<Line, LineError> {
+pub(super) fn history(rest: &str) -> Result<Past, LineError> {
     let (first, rest) = split_word(rest);
     let (second, rest) = split_word(rest);
     nothing_more(Command::History, rest)?;
@@ -77,7 +135,7 @@ pub(super) fn history(rest: &str) -> Result<Line, LineError> {
         },
         (user, count) => (Some(name(user)?), Some(self::count(count)?)),
     };
-    Ok(Line::History { user, count })
+    Ok(Past::History { user, count })
 }
 
 fn count(given: &str) -> Result<NonZero<usize>, LineError> {
@@ -86,7 +144,7 @@ fn count(given: &str) -> Result<NonZero<usize>, LineError> {
         .map_err(|_| LineError::NoCount(Echo::new(given)))
 }
 
-pub(super) fn search(rest: &str) -> Result<Line, LineError> {
+pub(super) fn search(rest: &str) -> Result<Past, LineError> {
     let (mut words, mut user, mut since) = (Vec::new(), None, None);
     let mut given = rest.split_whitespace();
     while let Some(word) = given.next() {
@@ -106,11 +164,11 @@ pub(super) fn search(rest: &str) -> Result<Line, LineError> {
         return Err(LineError::NoWords);
     }
     let words = words.join(" ");
-    Ok(Line::Search { words, user, since })
+    Ok(Past::Search { words, user, since })
 }
 
 /// A user can be called as a format is: what is behind it decides.
-pub(super) fn export(rest: &str) -> Result<Line, LineError> {
+pub(super) fn export(rest: &str) -> Result<Past, LineError> {
     let (first, behind) = split_word(rest);
     let (second, file) = split_word(behind);
     let (user, format, file) = match (Format::from_word(first), Format::from_word(second)) {
@@ -123,11 +181,11 @@ pub(super) fn export(rest: &str) -> Result<Line, LineError> {
         return Err(LineError::NoFile);
     }
     let file = PathBuf::from(file);
-    Ok(Line::Export { user, format, file })
+    Ok(Past::Export { user, format, file })
 }
 
 /// What looks like a day is one, and all is all: nobody should lose more than they meant by a name.
-pub(super) fn forget(rest: &str) -> Result<Line, LineError> {
+pub(super) fn forget(rest: &str) -> Result<Past, LineError> {
     let (given, rest) = split_word(rest);
     if given.is_empty() {
         return Err(LineError::NothingToForget);
@@ -138,7 +196,7 @@ pub(super) fn forget(rest: &str) -> Result<Line, LineError> {
         None if given.eq_ignore_ascii_case(ALL) => Part::All,
         None => Part::User(name(given)?),
     };
-    Ok(Line::Forget { what })
+    Ok(Past::Forget { what })
 }
 
 /// A day as it is written in numbers, and in no other of the ways that there are.

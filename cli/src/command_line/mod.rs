@@ -9,17 +9,14 @@ mod error;
 mod history;
 
 use std::fmt;
-use std::num::NonZero;
-use std::path::PathBuf;
 
-use jiff::civil::Date;
 use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
 use simplechat_core::text::{InvalidText, Text};
 
 pub use command::{Command, help, help_for};
 pub use error::{Echo, LineError};
-pub use history::{Format, Part};
+pub use history::{Format, Part, Past};
 
 /// What follows `verify USER` when the code was compared.
 const OK: &str = "ok";
@@ -51,36 +48,8 @@ pub enum Line {
         /// Which; without a number the last one.
         message: Option<MessageNumber>,
     },
-    /// What was said last?
-    History {
-        /// To and by whom; without it, all of it.
-        user: Option<Name>,
-        /// How many messages, if somebody said so.
-        count: Option<NonZero<usize>>,
-    },
-    /// Where was that said?
-    Search {
-        /// All of these, or how they begin.
-        words: String,
-        /// By or to whom.
-        user: Option<Name>,
-        /// Not before that day.
-        since: Option<Date>,
-    },
-    /// Write what was said to a file.
-    Export {
-        /// To and by whom; without it, all of it.
-        user: Option<Name>,
-        /// How.
-        format: Format,
-        /// Where to.
-        file: PathBuf,
-    },
-    /// Erase what was said.
-    Forget {
-        /// What of it.
-        what: Part,
-    },
+    /// Something about messages of the past.
+    Past(Past),
     /// Hear nothing of a user and be hidden from them.
     Block {
         /// Whom.
@@ -184,10 +153,10 @@ fn read(command: Command, rest: &str) -> Result<Line, LineError> {
             let message = message_number(rest)?;
             Line::Why { message }
         }
-        Command::History => history::history(rest)?,
-        Command::Search => history::search(rest)?,
-        Command::Export => history::export(rest)?,
-        Command::Forget => history::forget(rest)?,
+        Command::History => Line::Past(history::history(rest)?),
+        Command::Search => Line::Past(history::search(rest)?),
+        Command::Export => Line::Past(history::export(rest)?),
+        Command::Forget => Line::Past(history::forget(rest)?),
         Command::Block => {
             let user = user_alone(command, rest)?;
             Line::Block { user }
@@ -357,22 +326,7 @@ impl fmt::Display for Line {
                 let number = message.map(|number| number.to_string());
                 write_with(f, Command::Why, None, number.as_deref().unwrap_or(""))
             }
-            Self::History { user, count } => {
-                let count = count.map(|count| count.to_string());
-                let count = count.as_deref().unwrap_or("");
-                write_with(f, Command::History, user.as_ref(), count)
-            }
-            Self::Search { words, user, since } => {
-                let user = user.map(|user| format!(" --user {user}"));
-                let since = since.map(|day| format!(" --since {day}"));
-                let (user, since) = (user.unwrap_or_default(), since.unwrap_or_default());
-                write_with(f, Command::Search, None, &format!("{words}{user}{since}"))
-            }
-            Self::Export { user, format, file } => {
-                let rest = format!("{format} {}", file.display());
-                write_with(f, Command::Export, user.as_ref(), &rest)
-            }
-            Self::Forget { what } => write_with(f, Command::Forget, None, &what.to_string()),
+            Self::Past(past) => past.fmt(f),
             Self::Block { user } => write_with(f, Command::Block, Some(user), ""),
             Self::Unblock { user } => write_with(f, Command::Unblock, Some(user), ""),
             Self::Online => write_with(f, Command::Online, None, ""),

@@ -1,5 +1,7 @@
 //! Tests of the grammar of what people type.
 
+use std::num::NonZero;
+
 use proptest::prelude::*;
 use simplechat_core::limits::TEXT_LEN_MAX;
 
@@ -69,44 +71,44 @@ fn every_command_is_read() {
             Line::Why {
                 message: Some(MessageNumber(3))
             },
-            Line::History {
+            Line::Past(Past::History {
                 user: None,
                 count: None
-            },
-            Line::History {
+            }),
+            Line::Past(Past::History {
                 user: None,
                 count: NonZero::new(5)
-            },
-            Line::History {
+            }),
+            Line::Past(Past::History {
                 user: Some(user),
                 count: None
-            },
-            Line::History {
+            }),
+            Line::Past(Past::History {
                 user: Some(name("5")),
                 count: NonZero::new(5)
-            },
-            Line::Search {
+            }),
+            Line::Past(Past::Search {
                 words: "two words".into(),
                 user: Some(user),
                 since: Some(jiff::civil::date(2027, 1, 31))
-            },
-            Line::Export {
+            }),
+            Line::Past(Past::Export {
                 user: None,
                 format: Format::Text,
                 file: "my messages.txt".into()
-            },
-            Line::Export {
+            }),
+            Line::Past(Past::Export {
                 user: Some(user),
                 format: Format::Json,
                 file: "x".into()
-            },
-            Line::Forget {
+            }),
+            Line::Past(Past::Forget {
                 what: Part::User(user)
-            },
-            Line::Forget {
+            }),
+            Line::Past(Past::Forget {
                 what: Part::Before(jiff::civil::date(2027, 1, 31))
-            },
-            Line::Forget { what: Part::All },
+            }),
+            Line::Past(Past::Forget { what: Part::All }),
             Line::Block { user },
             Line::Unblock { user },
             Line::Online,
@@ -402,11 +404,11 @@ fn a_user_may_be_called_like_a_format() {
         ("export JSON x y", None, Format::Json, "x y"),
     ] {
         let file = file.into();
-        assert_eq!(line(typed), Line::Export { user, format, file });
+        assert_eq!(line(typed), Line::Past(Past::Export { user, format, file }));
     }
 }
 
-fn any_past_line() -> impl Strategy<Value = Line> {
+fn any_past() -> impl Strategy<Value = Past> {
     let user = || prop::option::of("[a-z][a-z0-9._-]{0,31}".prop_map(|text| name(&text)));
     let count = prop::option::of((1usize..).prop_map(|count| NonZero::new(count).unwrap()));
     let day = || (1i16..9_999, 1i8..13, 1i8..29).prop_map(|(y, m, d)| jiff::civil::date(y, m, d));
@@ -417,21 +419,21 @@ fn any_past_line() -> impl Strategy<Value = Line> {
         Just(Part::All),
     ];
     prop_oneof![
-        (user(), count).prop_map(|(user, count)| Line::History { user, count }),
+        (user(), count).prop_map(|(user, count)| Past::History { user, count }),
         (
             "[a-zé]{1,9}( [!-,.-~]{1,9}){0,3}",
             user(),
             prop::option::of(day())
         )
-            .prop_map(|(words, user, since)| Line::Search { words, user, since }),
+            .prop_map(|(words, user, since)| Past::Search { words, user, since }),
         (user(), format, "[a-z/.]{1,20}( [x-z.]{1,5})?").prop_map(|(user, format, file)| {
-            Line::Export {
+            Past::Export {
                 user,
                 format,
                 file: file.into(),
             }
         }),
-        part.prop_map(|what| Line::Forget { what }),
+        part.prop_map(|what| Past::Forget { what }),
     ]
 }
 
@@ -450,7 +452,7 @@ fn any_line() -> impl Strategy<Value = Line> {
         prop::option::of(any::<u64>()).prop_map(|number| Line::Why {
             message: number.map(MessageNumber)
         }),
-        any_past_line(),
+        any_past().prop_map(Line::Past),
         user().prop_map(|user| Line::Block { user }),
         user().prop_map(|user| Line::Unblock { user }),
         Just(Line::Online),

@@ -120,6 +120,15 @@ impl DataDirectory {
         Ok(Some(Self { path: path.into() }))
     }
 
+    /// Puts a file there, for its owner alone, in place of one that there may be.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), DataError> {
+        self.lock()?.write(name, content)
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }

@@ -170,7 +170,7 @@ settings! {
         store: ClientStoreKind = "disk";
 
         /// How large such a database may become, in MiB; then the oldest messages are erased.
-        history_mib: u64 = "1024" in 1..=1_048_576;
+        history_mib: u32 = "1024" in 1..=1_048_576;
 
         /// How many conversations the client shows again when it starts, those with the latest messages.
         recent_conversations: usize = "10" in 0..=1_000;
