@@ -378,6 +378,22 @@ impl Server {
         client
     }
 
+    /// Logs somebody in on a device of theirs: with what they keep in this directory.
+    pub(crate) fn join_on(&self, device: &Path, name: &str, args: &[&str]) -> Process {
+        let mut client = self.begin_on(device, name, args);
+        client.sees(&format!("Logged in as {name}."));
+        client
+    }
+
+    /// The same, not yet let in.
+    pub(crate) fn begin_on(&self, device: &Path, name: &str, args: &[&str]) -> Process {
+        let device = ["--data", device.to_str().unwrap()];
+        let mut client = self.client(name, &[&device, args].concat());
+        client.types(name);
+        client.types(&format!("{}-pw", &name[..1]));
+        client
+    }
+
     /// A client that tries a password.
     pub(crate) fn try_join(&self, name: &str, password: &str) -> Process {
         let mut client = self.client(name, &[]);
