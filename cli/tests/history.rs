@@ -36,8 +36,17 @@ fn leaves(mut client: Process) -> String {
     // The time of day is that of the test.
     let mut masked = String::new();
     for line in shown.lines() {
-        let mask = |rest: &str| format!("{}[HH:MM]{}\n", if line.starts_with(' ') { "  " } else { "" }, rest);
-        let stamped = line.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let mask = |rest: &str| {
+            format!(
+                "{}[HH:MM]{}\n",
+                if line.starts_with(' ') { "  " } else { "" },
+                rest
+            )
+        };
+        let stamped = line
+            .trim_start()
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'));
         masked += &stamped.map_or_else(|| format!("{line}\n"), |(_, rest)| mask(rest));
     }
     masked

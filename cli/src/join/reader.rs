@@ -9,6 +9,7 @@ use simplechat_core::client::Client;
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::name::Name;
 use simplechat_core::text::Password;
+use simplechat_core::wire::Term;
 use simplechat_driver::Handle;
 
 use super::console::{Entered, Input};
@@ -130,21 +131,21 @@ fn wish(line: Line) -> Result<Command, Own> {
         Line::Block { user } => Command::Block { user },
         Line::Unblock { user } => Command::Unblock { user },
         Line::Online => Command::Online,
-        Line::GetAddress { user } => Command::GetAddress { user },
+        Line::GetAddress { user, term } => Command::GetAddress { user, term },
         Line::RemoveAddress { user } => Command::RemoveAddress { user },
         Line::AddressBook => Command::AddressBook,
         Line::Why { message } => Command::Why { message },
         Line::Verify { user } => Command::Verify { user },
         Line::MarkVerified { user } => Command::MarkVerified { user },
-        Line::Accept { user } => Command::Answer {
+        Line::Accept { user, term } => Command::Answer {
             user,
-            consent: Consent::Yes,
+            consent: Consent::Yes(term),
         },
         Line::Deny { user } => Command::Answer {
             user,
             consent: Consent::No,
         },
-        Line::Yes => Command::BareAnswer(Consent::Yes),
+        Line::Yes => Command::BareAnswer(Consent::Yes(Term::UntilLogout)),
         Line::No => Command::BareAnswer(Consent::No),
         Line::Logout => return Err(Own::Leave),
         Line::Login => return Err(Own::LogIn),

@@ -16,6 +16,7 @@ use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Text;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
+use simplechat_core::wire::Term;
 use simplechat_core::wire::peer::PrivateMessage;
 use simplechat_core::wire::request::{Operation, Outcome};
 use simplechat_store::client::{Kept, Store};
@@ -106,13 +107,17 @@ fn any_key() -> impl Strategy<Value = PublicKey> {
     (0u8..3).prop_map(|byte| PublicKey([byte; 32]))
 }
 
+fn any_term() -> impl Strategy<Value = Term> {
+    prop::sample::select(vec![Term::UntilLogout, Term::Lasting])
+}
+
 fn any_operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         (any_name(), any_text()).prop_map(|(to, text)| Operation::Message { to, text }),
         any_text().prop_map(|text| Operation::Broadcast { text }),
         any_name().prop_map(|user| Operation::Block { user }),
-        any_name().prop_map(|user| Operation::GetAddress { user }),
-        any_name().prop_map(|user| Operation::Accept { user }),
+        (any_name(), any_term()).prop_map(|(user, term)| Operation::GetAddress { user, term }),
+        (any_name(), any_term()).prop_map(|(user, term)| Operation::Accept { user, term }),
         Just(Operation::Skip),
     ]
 }
@@ -123,7 +128,7 @@ fn any_peer() -> impl Strategy<Value = Record> {
             .prop_map(|text| text.parse::<SocketAddr>().unwrap()),
         0..3,
     );
-    (any_name(), 0u8..3, candidates).prop_map(|(peer, number, mut candidates)| {
+    (any_name(), 0u8..3, candidates, any_term()).prop_map(|(peer, number, mut candidates, term)| {
         // An introduction is of one pair, and has one key.
         let [first, ..] = peer.as_str().as_bytes() else {
             unreachable!("no name is empty")
@@ -136,6 +141,7 @@ fn any_peer() -> impl Strategy<Value = Record> {
             introduction: IntroductionId(introduction),
             key: PublicKey([number; 32]),
             candidates,
+            term,
         }
     })
 }

@@ -14,6 +14,7 @@ use simplechat_core::key::PublicKey;
 use simplechat_core::name::Name;
 use simplechat_core::text::Text;
 use simplechat_core::time::WallTime;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::peer::PrivateMessage;
 use simplechat_core::wire::push::Audience;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
@@ -190,6 +191,7 @@ fn a_message_says_where_it_stands() {
         introduction: IntroductionId([1; 16]),
         key: PublicKey([1; 32]),
         candidates: Vec::new(),
+        term: Term::UntilLogout,
     };
     keep(&mut store, &[peer], &[]);
     keep(&mut store, &written, &[]);

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::login::LinkChoice;
 
 /// The settings of a client that its machine depends on.
@@ -22,7 +24,7 @@ pub struct Config {
 }
 
 /// Whether a client has a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum StoreKind {
     /// It has none: what it knows ends with it.
     #[default]

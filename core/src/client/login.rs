@@ -219,6 +219,7 @@ impl Client {
             max_text: usize::try_from(welcome.max_text).unwrap_or(usize::MAX),
             since: self.clock.at,
             heard: self.clock.at,
+            has_said_book: false,
             over: false,
         });
         self.link.login = Some(welcome.login);

@@ -180,7 +180,11 @@ impl Client {
             }
             Push::Undelivered { to, count } => Some(MessageEvent::Undelivered { to, count }.into()),
             Push::Presence { user, presence } => Some(Event::Presence { user, presence }),
-            Push::AddressAsked { by, expires_in_ms } => {
+            Push::AddressAsked {
+                by,
+                expires_in_ms,
+                term,
+            } => {
                 let expires_in = Duration::from_millis(expires_in_ms.into());
                 let is_news = !self.inbox.hides(by, frame) && self.open_question(by, expires_in);
                 let expires_in_secs = whole_secs_up(expires_in);
@@ -188,6 +192,7 @@ impl Client {
                 let asked = PeerEvent::AddressAsked {
                     by,
                     expires_in_secs,
+                    term,
                 };
                 is_news.then(|| asked.into())
             }
@@ -204,9 +209,13 @@ impl Client {
             }
             Push::AddressDenied { by } => Some(PeerEvent::AddressDenied { by }.into()),
             Push::NoAnswer { from } => Some(PeerEvent::NoAnswer { from }.into()),
-            Push::IntroductionEnded { peer, reason } => {
-                self.on_introduction_ended(peer, reason).map(Event::from)
-            }
+            Push::IntroductionEnded {
+                introduction,
+                reason,
+                ..
+            } => self
+                .on_introduction_ended(introduction, reason)
+                .map(Event::from),
             Push::Stopping => {
                 self.on_server_stopping();
                 None
@@ -217,6 +226,7 @@ impl Client {
                 }
                 None
             }
+            Push::Absent { peer, absence } => self.on_peer_absent(peer, absence).map(Event::from),
             // They stand alone in their frames.
             Push::Probe { .. } | Push::Batch { .. } | Push::SessionEnded { .. } => None,
         };

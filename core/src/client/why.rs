@@ -45,7 +45,7 @@ impl Client {
         };
         if entry.awaits_store(seq) {
             Some(NextTry::AfterStored)
-        } else if entry.is_elsewhere {
+        } else if entry.is_elsewhere() {
             Some(NextTry::AfterIntroduction)
         } else if entry.is_resting {
             let at = self.timers.deadline(TimerKind::Peer(peer))?;

@@ -295,6 +295,7 @@ impl Party {
                 reach: any::reach(u)?,
                 candidates: Bounded::first_of([SocketAddr::from(([10, 0, 0, 4], 40_000))]),
             },
+            term: any::term(u)?,
         };
         let number = BatchNumber(any::number(u)?);
         let mut payload = payload_of(&Push::Batch { number });

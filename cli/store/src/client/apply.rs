@@ -17,7 +17,7 @@ use super::message::{
     self, Conversation, DELIVERED, GIVEN_UP, NOBODY, PRIVATE, Route, STORED, WAITING,
 };
 use super::{Kept, load};
-use crate::columns::bound;
+use crate::columns::{bound, term_number};
 
 type Applied = rusqlite::Result<()>;
 
@@ -253,6 +253,7 @@ impl Tables<'_> {
             introduction,
             key,
             candidates,
+            term,
         } = record
         else {
             return Ok(());
@@ -260,12 +261,19 @@ impl Tables<'_> {
         let candidates: Vec<_> = candidates.iter().map(ToString::to_string).collect();
         // Of the same introduction only the addresses can be others.
         self.run(
-            "INSERT INTO peer (name, introduction, key, candidates) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO peer (name, introduction, key, candidates, term) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (name) DO UPDATE SET
                  key = iif(introduction = ?2, key, ?3),
+                 term = iif(introduction = ?2, term, ?5),
                  is_elsewhere = iif(introduction = ?2, is_elsewhere, 0),
                  introduction = ?2, candidates = ?4",
-            params![peer.as_str(), introduction.0, key.0, candidates.join(" ")],
+            params![
+                peer.as_str(),
+                introduction.0,
+                key.0,
+                candidates.join(" "),
+                term_number(*term)
+            ],
         )
     }
 

@@ -12,7 +12,7 @@ use simplechat_core::wire::item::decode;
 use simplechat_core::wire::peer::PeerPush;
 use simplechat_core::wire::request::Request;
 
-use crate::columns::{bytes, get, name, number};
+use crate::columns::{bytes, get, name, number, term};
 use crate::error::Trouble;
 
 /// What the user's own private messages are marked with.
@@ -116,6 +116,7 @@ fn peer(row: &Row<'_>) -> Result<Record, Trouble> {
         introduction: IntroductionId(bytes(row, "introduction")?),
         key: PublicKey(bytes(row, "key")?),
         candidates: candidates.map_err(|_| Trouble::nonsense(TABLE))?,
+        term: term(get(row, "term")?).ok_or_else(|| Trouble::nonsense(TABLE))?,
     })
 }
 

@@ -45,6 +45,8 @@ CREATE TABLE peer (
     key BLOB NOT NULL,
     -- Addresses with ports, with blanks between them, the likeliest first.
     candidates TEXT NOT NULL,
+    -- 0 until a logout, 1 until one ends it.
+    term INTEGER NOT NULL,
     -- Whether they are logged in from another client.
     is_elsewhere INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;

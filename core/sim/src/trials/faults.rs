@@ -12,6 +12,7 @@
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
 use simplechat_core::name::Name;
 use simplechat_core::server::config::Config;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::push::Presence;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
@@ -300,7 +301,11 @@ impl Planted {
             }
             Fault::TakeQuestionForYes => {
                 if let Event::Peer(PeerEvent::AddressAsked { by, .. }) = events[place] {
-                    events[place] = PeerEvent::Introduced { peer: by }.into();
+                    events[place] = PeerEvent::Introduced {
+                        peer: by,
+                        term: Term::UntilLogout,
+                    }
+                    .into();
                 }
             }
             Fault::FalsePresence => {

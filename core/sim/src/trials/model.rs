@@ -6,6 +6,7 @@
 mod accounts;
 pub mod blocks;
 pub mod consents;
+pub mod kept;
 pub mod letters;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,10 +14,11 @@ use std::net::SocketAddr;
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
-use simplechat_core::id::EffectId;
+use simplechat_core::id::{EffectId, Seq};
 use simplechat_core::name::Name;
 use simplechat_core::server::event::Event as Operator;
 use simplechat_core::time::Timestamp;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::request::{Operation, Outcome};
 
 use crate::net::Listening;
@@ -26,6 +28,7 @@ use crate::world::ClientId;
 use super::plan::Settings;
 use blocks::Blocks;
 use consents::Consents;
+use kept::Kept;
 use letters::{Letter, LetterId, Letters, Route};
 
 /// Where a client is in its life.
@@ -48,6 +51,8 @@ pub struct Op {
     pub letter: Option<LetterId>,
     /// When it was wished.
     pub wished: Timestamp,
+    /// Its number, once the client's store has it.
+    pub kept: Option<Seq>,
 }
 
 /// A client, as its user sees it.
@@ -57,8 +62,14 @@ pub struct Client {
     pub user: Option<Name>,
     /// Where in its life it is.
     pub life: Life,
-    /// When its user first wished to log in.
+    /// When its user wished to log in, before it was started again.
     pub login_wished: Option<Timestamp>,
+    /// When they last did.
+    pub last_login: Option<Timestamp>,
+    /// Whether it goes on where it was before.
+    pub has_started_again: bool,
+    /// What its store has, if it has one.
+    pub kept: Kept,
     /// Whether it is logged in, as far as it can be: since its first login, but for when it asks for the password again.
     pub logged_in: bool,
     /// Whether it ever was.
@@ -84,6 +95,8 @@ pub struct Client {
 pub struct Entry {
     /// Since when.
     pub since: Timestamp,
+    /// For how long.
+    pub term: Term,
     /// Whether the user was told that they are at another client.
     pub is_elsewhere: bool,
 }
@@ -209,6 +222,8 @@ impl Model {
                 }
             }
             // Events are taken in one by one.
+            Observation::Kept { client, records } => self.keep(at, *client, records),
+            Observation::StartedAgain { client } => self.starts_again(at, *client),
             Observation::Told { .. }
             | Observation::Moved { .. }
             | Observation::Shown { .. }
@@ -247,6 +262,23 @@ impl Model {
         });
         let first = running.next()?;
         running.next().is_none().then_some((*first.0, first.1))
+    }
+
+    /// Whether two clients that were introduced at that time must still know each other: neither user has another client since,
+    /// nor another account.
+    #[must_use]
+    pub fn are_still_the_same(&self, ids: [ClientId; 2], since: Timestamp) -> bool {
+        let users = ids.map(|id| self.user(id));
+        let is_other = |(id, client): (&ClientId, &Client)| {
+            !ids.contains(id)
+                && users.contains(&client.user)
+                && client.last_login.is_some_and(|login| login >= since)
+        };
+        !self.clients.iter().any(is_other)
+            && !users
+                .iter()
+                .flatten()
+                .any(|user| self.was_changed_since(*user, since))
     }
 
     /// This is the one place that says what is lost with a server: its sessions, and nothing else that it ever said.
@@ -305,7 +337,10 @@ impl Model {
         };
         if let Command::Login { user, .. } = command {
             client.user = Some(*user);
-            client.login_wished = Some(at);
+            client.last_login = Some(at);
+            if !client.has_started_again {
+                client.login_wished = Some(at);
+            }
         }
         let Some(user) = client.user else {
             return;
@@ -352,9 +387,10 @@ impl Model {
                 self.blocks.wish_unblock(user, *other);
                 self.open_op(at, id, Operation::Unblock { user: *other }, None);
             }
-            Command::GetAddress { user: other } => {
-                self.consents.ask(at, user, *other);
-                self.open_op(at, id, Operation::GetAddress { user: *other }, None);
+            Command::GetAddress { user: other, term } => {
+                self.consents.ask(at, user, *other, *term);
+                let (user, term) = (*other, *term);
+                self.open_op(at, id, Operation::GetAddress { user, term }, None);
             }
             Command::RemoveAddress { user: other } => {
                 self.open_op(at, id, Operation::RemoveAddress { user: *other }, None);
@@ -382,9 +418,9 @@ impl Model {
 
     fn answer(&mut self, at: Timestamp, id: ClientId, user: Name, asker: Name, consent: Consent) {
         let operation = match consent {
-            Consent::Yes => {
-                self.consents.say_yes(at, user, asker);
-                Operation::Accept { user: asker }
+            Consent::Yes(term) => {
+                self.consents.say_yes(at, user, asker, term);
+                Operation::Accept { user: asker, term }
             }
             Consent::No => Operation::Deny { user: asker },
         };
@@ -406,6 +442,7 @@ impl Model {
                 operation,
                 letter,
                 wished,
+                kept: None,
             });
         }
     }
@@ -466,12 +503,13 @@ impl Model {
             PeerEvent::QuestionClosed { by } => {
                 client.questions.remove(by);
             }
-            PeerEvent::Introduced { peer } => {
+            PeerEvent::Introduced { peer, term } => {
                 client.questions.remove(peer);
                 client.book.insert(
                     *peer,
                     Entry {
                         since: at,
+                        term: *term,
                         is_elsewhere: false,
                     },
                 );
@@ -494,6 +532,7 @@ impl Model {
                 }
             }
             PeerEvent::Verified { .. }
+            | PeerEvent::PeerAway { .. }
             | PeerEvent::AddressDenied { .. }
             | PeerEvent::NoAnswer { .. }
             | PeerEvent::RefusedFormerPeer { .. }
@@ -522,10 +561,10 @@ impl Model {
             Operation::Unblock { user: other } => {
                 self.blocks.unblock_done(at, user, other, outcome)
             }
-            Operation::GetAddress { user: other } => {
+            Operation::GetAddress { user: other, .. } => {
                 self.consents.asked(at, user, other, op.wished, outcome);
             }
-            Operation::Accept { user: other } => {
+            Operation::Accept { user: other, .. } => {
                 self.consents.said_yes(at, user, other, op.wished, outcome);
             }
             Operation::Deny { user: other } => {
@@ -537,11 +576,14 @@ impl Model {
 }
 
 impl Client {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
             user: None,
             life: Life::Running,
             login_wished: None,
+            last_login: None,
+            has_started_again: false,
+            kept: Kept::default(),
             logged_in: false,
             was_logged_in: false,
             open: VecDeque::new(),

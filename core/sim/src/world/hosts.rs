@@ -93,7 +93,7 @@ impl World {
         let host = match chore {
             Chore::Check(..) | Chore::Store { .. } => SERVER,
             Chore::Show(client, _)
-            | Chore::Keep(client, _)
+            | Chore::Write(client)
             | Chore::Judge(client, ..)
             | Chore::TypePassword(client) => client.host(),
         };

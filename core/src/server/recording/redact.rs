@@ -75,7 +75,6 @@ impl Record {
             | Self::Introduced { .. }
             | Self::LoggedIn { .. }
             | Self::LockedOut { .. }
-            | Self::LoggedOut { .. }
             | Self::Blocked { .. }
             | Self::Unblocked { .. }
             | Self::Asked { .. }
@@ -110,7 +109,8 @@ fn redact_request(request: Request, texts: Texts) -> Request {
         other @ (Request::Heartbeat
         | Request::LowestUnanswered { .. }
         | Request::ListOnline { .. }
-        | Request::Logout) => other,
+        | Request::Logout
+        | Request::Holds { .. }) => other,
     }
 }
 
@@ -137,7 +137,8 @@ fn redact_push(push: Push, texts: Texts) -> Push {
         | Push::SessionEnded { .. }
         | Push::Stopping
         | Push::Undelivered { .. }
-        | Push::Addresses { .. }) => other,
+        | Push::Addresses { .. }
+        | Push::Absent { .. }) => other,
     }
 }
 
