@@ -49,15 +49,18 @@ pub struct UserStats {
 pub fn check(directory: &Path) -> Result<(), StoreError> {
     let path = directory.join(FILE);
     let connection = open::to_inspect(&path, &SERVER)?;
-    let check = || -> Result<(), Trouble> {
-        let found: String =
-            connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        if found != "ok" {
-            return Err(Trouble::Damaged(found));
-        }
-        load::all(&connection).map(drop)
-    };
-    check().map_err(|trouble| trouble.at(&path))
+    sound(&connection)
+        .and_then(|()| load::all(&connection).map(drop))
+        .map_err(|trouble| trouble.at(&path))
+}
+
+/// Whether every page of a database is as it should be.
+pub(crate) fn sound(connection: &Connection) -> Result<(), Trouble> {
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(Trouble::Damaged(found));
+    }
+    Ok(())
 }
 
 /// Copies a directory's store, as it is at this moment, into a new file.

@@ -9,6 +9,8 @@
     reason = "helpers of tests are tests"
 )]
 
+pub(crate) mod dice;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -108,6 +108,16 @@ impl Store {
     }
 }
 
+/// Reads every message, to see whether it makes sense.
+pub(super) fn read_all(connection: &Connection) -> Result<(), Trouble> {
+    let mut all = connection.prepare("SELECT * FROM message")?;
+    let mut rows = all.query([])?;
+    while let Some(row) = rows.next()? {
+        message(row)?;
+    }
+    Ok(())
+}
+
 /// The number of the last message.
 pub(super) fn last_number(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection

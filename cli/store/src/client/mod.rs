@@ -18,10 +18,10 @@ use std::path::Path;
 use simplechat_core::client::event::Event;
 use simplechat_core::client::record::Record;
 
-use crate::StoreError;
 use crate::database::Database;
-use crate::error::Holder;
+use crate::error::{Holder, Trouble};
 use crate::schema::Schema;
+use crate::{FILE, StoreError, inspect, open};
 
 pub use forget::Forgotten;
 pub use history::{Found, Recent, Search};
@@ -40,6 +40,22 @@ pub struct Kept<'a> {
     pub records: &'a [Record],
     /// What is shown with it.
     pub shown: &'a [Event],
+}
+
+/// Whether a directory's store is sound: every page of it, and what every row says.
+///
+/// # Errors
+///
+/// What is wrong with it first.
+pub fn check(directory: &Path) -> Result<(), StoreError> {
+    let path = directory.join(FILE);
+    let connection = open::to_inspect(&path, &SCHEMA)?;
+    let check = || -> Result<(), Trouble> {
+        inspect::sound(&connection)?;
+        history::read_all(&connection)?;
+        load::all(&connection).map(drop)
+    };
+    check().map_err(|trouble| trouble.at(&path))
 }
 
 /// A client's store.
