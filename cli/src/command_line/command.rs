@@ -84,7 +84,7 @@ which way it went, what came of that, and when it is tried again.",
         arguments: "[USER] [N]",
         summary: "show the last messages again",
         details: "\
-The last 20, or N, of all or of those to and by USER. What you wrote stands there
+The last 20, or N, of all or of those to and by USER. What you wrote is there
 as you > USER, with where it stands unless it was delivered.",
     },
     Entry {
@@ -93,9 +93,9 @@ as you > USER, with where it stands unless it was delivered.",
         arguments: "WORDS",
         summary: "find messages with all these words",
         details: "\
-The newest come first, each with the message before and the one after it. The
-start of a word is enough; case and accents do not matter. With --user USER only
-what was written by or to USER, with --since 2027-01-31 only from that day on.",
+The newest come first, each with the message before and the one after it.
+The start of a word is enough; case and accents do not matter. --user USER
+leaves only those by or to USER, --since 2027-01-31 those from that day on.",
     },
     Entry {
         command: Command::Export,
@@ -112,9 +112,9 @@ object on each line. Others on this machine cannot read the file.",
         arguments: "USER|DATE|all",
         summary: "erase messages from this machine",
         details: "\
-Those by and to USER, or those from before a day such as 2027-01-31, or all. They
-are gone from the file too, here and nowhere else. What waits to be sent is sent
-first, and your address book stays.",
+Those by and to USER, or those from before a day such as 2027-01-31, or all.
+They are gone from the file too, here and nowhere else. What waits to be sent
+stays until it is, and your address book stays too.",
     },
     Entry {
         command: Command::Block,
@@ -210,7 +210,7 @@ A slash before a command, as in /help, changes nothing.",
         command: Command::Login,
         word: "login",
         arguments: "",
-        summary: "give your password again, when the server asks for it",
+        summary: "give your password again, when asked for it",
         details: "\
 It asks after a long absence, or when your password was changed. What you have
 written meanwhile waits, and private messages go on without it.",

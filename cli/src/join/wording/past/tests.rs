@@ -64,7 +64,22 @@ fn messages_look_as_they_came_and_own_ones_say_where_they_stand() {
         own(to_all, Conversation::Everyone, Route::Broadcast),
     ]
     .map(|message| self::message(&message, &clock()));
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    [08:00] bob: hi
+    [08:00] bob to all: hi
+    [08:00] bob privately: hi
+    [08:00] bob (verified) privately: hi
+    [08:00] bob: two
+        [12:00] carol: lines �[2J
+    [2026-12-06 08:00] bob: long ago
+    [08:00] you > bob: hi
+    [08:00] you > bob (waiting): hi
+    [08:00] you > bob (kept by the server): hi
+    [08:00] you > bob (refused, the mailbox is full): hi
+    [08:00] you > bob privately (waiting): hi
+    [08:00] you > bob privately (not delivered, and not sent any more): hi
+    [08:00] you > all: hi
+    "#);
 }
 
 #[test]
@@ -83,7 +98,14 @@ fn conversations_end_with_what_was_not_seen() {
             unseen: 1,
         },
     ];
-    insta::assert_snapshot!(recent(&both, &clock()).join("\n"), @"");
+    insta::assert_snapshot!(recent(&both, &clock()).join("\n"), @r#"
+    --- to all ---
+    [08:00] bob to all: lunch?
+    --- with bob ---
+    [08:00] you > bob: hi
+    --- not seen yet ---
+    [08:00] bob: psst
+    "#);
 }
 
 #[test]
@@ -102,7 +124,14 @@ fn what_was_found_stands_between_its_neighbours() {
             after: None,
         },
     ];
-    insta::assert_snapshot!(super::found(&found, &clock()).join("\n"), @"");
+    insta::assert_snapshot!(super::found(&found, &clock()).join("\n"), @r#"
+    --- with bob ---
+      [08:00] bob: so so so so so so so so so so so so so so so so so so so so …
+    [08:00] you > bob (kept by the server): hi
+      [08:00] bob: two ⏎ lines
+    --- to all ---
+    [08:00] bob to all: hi
+    "#);
 }
 
 #[test]
@@ -121,5 +150,19 @@ fn what_is_said_of_keeping() {
         forgotten(1),
         exported(2, Path::new("out\u{1b}.txt")),
     ];
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    ! What you write and get cannot be kept: the store DIR/store.sqlite: database or disk is full
+        Until it can, nothing is sent to anybody, and nobody is told that you have theirs. It is tried again by itself.
+    ! What you write and get is kept again.
+    ! Another client on this device goes on with your account, so this one ends.
+    ! nothing is kept: this client was started with --no-history, or join.store is memory
+      there are no messages
+      nothing was found
+      these are the last 20 messages; --user USER and --since DATE leave out others
+    All that was written to and by bob will be erased from this machine, and cannot be brought back.
+    All that was written before 2027-01-31 will be erased from this machine, and cannot be brought back.
+    All that was written will be erased from this machine, and cannot be brought back.
+      1 message erased
+      out�.txt has 2 messages
+    "#);
 }
