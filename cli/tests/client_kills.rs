@@ -32,7 +32,7 @@ fn store(device: &Path) -> PathBuf {
 fn history(alice: &mut Process) -> BTreeMap<String, Vec<u64>> {
     let file = folder().join("history");
     alice.types(&format!("export json {}", file.display()));
-    alice.sees(" messages");
+    alice.sees(&format!("{} has ", file.display()));
     let mut numbers: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for line in fs::read_to_string(file).unwrap().lines() {
         let message: serde_json::Value = serde_json::from_str(line).unwrap();
