@@ -95,6 +95,7 @@ impl Model {
             Record::Began { .. }
             | Record::Fulfilled { .. }
             | Record::Delivered { .. }
+            | Record::Expired { .. }
             | Record::Shown { .. }
             | Record::Consented { .. } => {}
         }
