@@ -25,7 +25,7 @@ fn introduce_lastingly(w: &mut World, asker: ClientId, asked: ClientId) {
 fn leave(w: &mut World, client: ClientId) {
     w.types(client, "logout");
     w.run(MINUTE);
-    assert!(w.has_ended(client));
+    assert!(w.has_ended(client), "it has left");
 }
 
 fn come_back(w: &mut World, client: ClientId, name: &str) {
@@ -84,6 +84,13 @@ fn who_leaves_is_away_and_gets_what_waited_when_they_are_back() {
     assert_eq!(book(&mut w, alice), "book: bob always away 0 waiting");
     w.types(alice, "private bob welcome back");
     w.run(10 * MINUTE);
+    w.look_away();
+    w.types(alice, "why");
+    assert!(
+        w.saw(alice)[0].ends_with("next WhenBack"),
+        "{:?}",
+        w.saw(alice)
+    );
     w.move_client(bob, Listening::There);
     come_back(&mut w, bob, "bob");
     let seen = w.saw(bob);
@@ -151,6 +158,24 @@ fn another_client_of_a_peer_leaves_the_entry_for_the_one_that_has_it() {
     leave(&mut w, other);
     come_back(&mut w, bob, "bob");
     assert_eq!(book(&mut w, alice), "book: bob always reachable 0 waiting");
+    assert_eq!(book(&mut w, bob), "book: alice always reachable 0 waiting");
+}
+
+/// The introduction that is in force then is another one, which another client of the account has.
+#[test]
+fn who_was_introduced_anew_at_another_client_is_elsewhere_for_the_first() {
+    let mut w = World::new(11);
+    let (alice, bob) = lasting_pair(&mut w);
+    leave(&mut w, bob);
+    let other = w.join("bob");
+    w.types(alice, "getaddress bob always");
+    w.settle();
+    w.types(other, "accept alice always");
+    w.settle();
+    leave(&mut w, other);
+    come_back(&mut w, bob, "bob");
+    assert_eq!(book(&mut w, bob), "book: alice always elsewhere 0 waiting");
+    introduce_lastingly(&mut w, alice, bob);
     assert_eq!(book(&mut w, bob), "book: alice always reachable 0 waiting");
 }
 

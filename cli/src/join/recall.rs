@@ -181,6 +181,7 @@ const fn state_word(state: MessageState) -> &'static str {
         MessageState::Stored => "stored",
         MessageState::Broadcast { .. } => "sent",
         MessageState::Refused(_) => "refused",
+        MessageState::Expired => "expired",
         MessageState::GivenUp => "given_up",
     }
 }

@@ -20,7 +20,11 @@ pub(crate) struct Schema {
 /// "SChT".
 pub(crate) const SERVER: Schema = Schema {
     application_id: 0x5343_6854,
-    migrations: &[include_str!("v1.sql"), include_str!("lasting.sql")],
+    migrations: &[
+        include_str!("v1.sql"),
+        include_str!("v2.sql"),
+        include_str!("v3.sql"),
+    ],
 };
 
 /// What a database says of itself.

@@ -1,7 +1,7 @@
 //! The user's wishes: what can be refused is refused at once, the rest is on its way.
 
 use super::command::{Command, Consent, Rejected};
-use super::config::StoreKind;
+use super::config::{Start, StoreKind};
 use super::event::{Event, GoneCause};
 use super::leaving::Phase;
 use super::ledger::{Addressee, Key};
@@ -88,8 +88,14 @@ impl Client {
         }
     }
 
+    /// Whether there is, or was, a session, or the client does without.
+    pub(super) fn has_begun(&self) -> bool {
+        let is_offline = self.config.start == Start::Offline && self.user.is_some();
+        self.link.login.is_some() || is_offline
+    }
+
     fn check_session(&self) -> Result<(), Rejected> {
-        if self.link.login.is_none() {
+        if !self.has_begun() {
             return Err(Rejected::NotLoggedIn);
         }
         match self.phase {
@@ -118,6 +124,9 @@ impl Client {
         self.password = Some(password);
         self.link.ticket = None;
         self.start_login(LoginCause::Person);
+        if self.config.start == Start::Offline && self.link.login.is_none() {
+            self.seek_peers();
+        }
         Ok(())
     }
 

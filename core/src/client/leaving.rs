@@ -45,7 +45,7 @@ impl Client {
     }
 
     fn start_leaving(&mut self) {
-        if self.link.login.is_none() {
+        if !self.has_begun() {
             return self.end(End::Left);
         }
         let (now, within) = (self.clock.at, self.config.leave_within);

@@ -138,6 +138,34 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// Whether no client has written it. Numbers are counted from 1, so none is near the end of them.
+    pub(super) const fn is_damaged(&self) -> bool {
+        const END: u64 = u64::MAX / 2;
+        match self {
+            Self::Began {
+                next_wish,
+                next_private,
+                ..
+            } => next_wish.0 > END || next_private.0 > END,
+            Self::Written { message, .. } => message.seq.0 > END,
+            Self::Wished { seq, .. }
+            | Self::Answered { seq, .. }
+            | Self::Fulfilled { seq }
+            | Self::Delivered { seq }
+            | Self::Taken { through: seq, .. }
+            | Self::Shown { seq, .. } => seq.0 > END,
+            Self::GivenUp { .. }
+            | Self::Peer { .. }
+            | Self::Elsewhere { .. }
+            | Self::PeerGone { .. }
+            | Self::Met { .. }
+            | Self::Verified { .. }
+            | Self::Consented { .. } => false,
+        }
+    }
+}
+
 /// How a message comes. Each route has an order of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Route {

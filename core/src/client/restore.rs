@@ -19,6 +19,9 @@ impl Client {
     pub fn restore(mut self, records: impl IntoIterator<Item = Record>) -> Self {
         let mut wished = BTreeMap::new();
         for record in records {
+            if record.is_damaged() {
+                continue;
+            }
             if let Record::Wished { seq, at, .. } = record {
                 wished.insert(seq, at);
             }

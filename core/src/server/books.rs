@@ -28,7 +28,7 @@ impl Server {
         for (other, claim) in self.claims.about(user) {
             if self.has_key(user, claim.key) {
                 self.claims.withdraw(other, user);
-                self.tell_over(other, user, claim);
+                self.tell_over(other, user, claim, EndReason::Removed);
             }
         }
     }
@@ -42,8 +42,10 @@ impl Server {
                 self.introductions.hold(user, peer);
                 self.tell_each_other(user, peer);
             }
-            // The client has the one before, and was or will be told of this one, or another client of the user has this one.
-            Some(_) => {}
+            // The client was or will be told of the one in force.
+            Some(_) if self.introductions.is_held(user, peer) => {}
+            // Another client of the user has it.
+            Some(_) => self.tell_over(user, peer, held, EndReason::OtherClient),
             None => self.on_claim(user, peer, held),
         }
     }
@@ -56,7 +58,7 @@ impl Server {
         let has_blocked = |one, other| self.accounts.get(one).blacklist.contains(other);
         if has_blocked(user, peer) || has_blocked(peer, user) {
             // Nor does whether the other is there make a difference.
-            self.tell_over(user, peer, held);
+            self.tell_over(user, peer, held, EndReason::Removed);
         } else if let Some((_, claim)) = crossing {
             self.claims.withdraw(peer, user);
             let has_room = |account| self.introductions.has_room(account);
@@ -66,7 +68,7 @@ impl Server {
                 self.tell_each_other(user, peer);
             }
         } else if self.has_key(peer, held.key) && self.has_said_book(peer) {
-            self.tell_over(user, peer, held);
+            self.tell_over(user, peer, held, EndReason::Removed);
         } else {
             self.claims.make(user, peer, held);
         }
@@ -85,7 +87,7 @@ impl Server {
 
     /// Tells a user's client that what it has is over, unless it is about to be told something newer. Nothing of it has to be kept:
     /// a client that does not hear of it says again that it has it.
-    fn tell_over(&mut self, user: AccountId, peer: AccountId, held: Held) {
+    fn tell_over(&mut self, user: AccountId, peer: AccountId, held: Held, reason: EndReason) {
         let subject = Subject::Introduction(self.accounts.get(peer).name);
         let Some(session) = &mut self.accounts.get_mut(user).session else {
             return;
@@ -95,7 +97,7 @@ impl Server {
         }
         let push = Push::IntroductionEnded {
             peer: held.peer,
-            reason: EndReason::Removed,
+            reason,
             introduction: held.introduction,
         };
         session.lane.notify(Notice { subject, push });

@@ -416,7 +416,9 @@ impl Server {
             self.end_introductions(account, Term::UntilLogout, EndReason::OtherClient);
             self.suspend_introductions(account);
             self.withdraw_consents(account);
-            self.accounts.get_mut(account).missed.clear();
+            let owner = self.accounts.get_mut(account);
+            owner.missed.clear();
+            owner.untold.forget_numbers();
         }
         match previous {
             None => Arrival::New,
@@ -455,9 +457,10 @@ impl Server {
     fn forget_passing_notices(&mut self, account: AccountId) {
         let owner = self.accounts.get_mut(account);
         let to = owner.name;
-        let lasts = |notice: &Notice| match &notice.push {
-            Push::Introduced(introduction) => introduction.term == Term::Lasting,
-            push => matches!(push, Push::IntroductionEnded { .. }),
+        let lasts = |notice: &Notice| {
+            let push = &notice.push;
+            matches!(push, Push::Introduced(introduction) if introduction.term == Term::Lasting)
+                || matches!(push, Push::IntroductionEnded { .. })
         };
         let missed = core::mem::take(&mut owner.missed);
         let (lasting, passing): (VecDeque<_>, VecDeque<_>) = missed.into_iter().partition(lasts);

@@ -13,7 +13,8 @@ use super::login::{
 };
 use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use super::push::{
-    Absence, Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
+    Absence, Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd,
+    Whereabouts,
 };
 use super::request::{Answer, Held, Operation, Outcome, Reach, Refusal, Request};
 use super::{Challenge, EndReason, Term};
@@ -234,6 +235,7 @@ fn whereabouts() -> Whereabouts {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a line for each item")]
 fn push_items() {
     let user = name();
     let delivery = |audience| {
@@ -308,6 +310,11 @@ fn push_items() {
             peer: user,
             absence: Absence::Elsewhere,
         },
+        Push::Expired(Expired {
+            to: user,
+            numbers: Bounded::first_of([SEQ, Seq(9)]),
+            others: 2,
+        }),
     ]));
     insta::assert_snapshot!(golden(&[
         PushAnswer::Probed {

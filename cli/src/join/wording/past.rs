@@ -66,6 +66,7 @@ fn stands(state: MessageState) -> String {
         MessageState::Waiting
         | MessageState::Stored
         | MessageState::Refused(_)
+        | MessageState::Expired
         | MessageState::GivenUp => format!(" ({})", ledger::state(state)),
     }
 }

@@ -350,6 +350,7 @@ impl Tables<'_> {
             | MessageEvent::PrivateDelivered { .. }
             | MessageEvent::PrivateWaiting { .. }
             | MessageEvent::Delivered { .. }
+            | MessageEvent::Expired { .. }
             | MessageEvent::Undelivered { .. } => Ok(()),
         }
     }

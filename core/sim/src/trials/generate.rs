@@ -9,8 +9,8 @@ use crate::net::Listening;
 use crate::world::{Knowledge, Secrecy};
 
 use super::plan::{
-    Action, Change, Guess, Intrusion, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step, Way,
-    Whom, Wish,
+    Action, Change, Disk, Guess, Intrusion, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step,
+    Way, Whom, Wish,
 };
 
 /// What is not left to chance.
@@ -105,7 +105,7 @@ impl Generator {
                 self.introduction(&mut steps);
             } else if self.unkindness == Unkindness::All && self.one_in(50) {
                 self.succession(&mut steps);
-            } else if self.unkindness == Unkindness::All && self.one_in(20) {
+            } else if self.unkindness == Unkindness::All && self.one_in(12) {
                 self.relapse(&mut steps);
             } else if self.secrecy.is_attacked() && self.one_in(4) {
                 self.attacks(&mut steps);
@@ -171,6 +171,12 @@ impl Generator {
             attempts_max: self.pick(&[3, 3, 1, 5]),
             block_time: Millis(self.pick(&[60_000, 5_000])),
             mailbox_messages: self.pick(&[1_000, 1_000, 1_000, 20, 3]),
+            mailbox_age: self.pick(&[
+                usual.mailbox_age,
+                usual.mailbox_age,
+                Millis(3_600_000),
+                Millis(60_000),
+            ]),
             mailbox_bytes: self.pick(&[usual.mailbox_bytes, usual.mailbox_bytes, 2_000]),
             heartbeat_interval: Millis(heartbeat),
             timeout: Millis(timeout),
@@ -284,7 +290,7 @@ impl Generator {
         let (person, other) = (self.person(), self.person());
         let (own, others) = (self.people[person.0], self.people[other.0]);
         let actions = [
-            Action::DiskTakes(person, Millis(self.pick(&[0, 5, 50, 1_000]))),
+            Action::Disk(person, Disk::Takes(Millis(self.pick(&[0, 5, 50, 1_000])))),
             Action::Wish(person, Wish::Message(Whom::Account(others), 1)),
             Action::Wish(other, Wish::Message(Whom::Account(own), 1)),
             Action::Wish(person, Wish::Private(Whom::Account(others), 1)),
@@ -365,7 +371,8 @@ impl Generator {
         match self.dice.below(100) {
             0..68 => Action::Wish(person, self.wish(person)),
             68..70 => Action::Flood(person, self.whom(person), self.pick(&[3, 10, 50])),
-            70..80 => Action::SitDown(person, self.guess()),
+            70..77 => Action::SitDown(person, self.guess()),
+            77..80 => Action::SitDownOffline(person),
             80..81 => Action::Peace,
             81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
             _ => self.misfortune(person),
@@ -407,9 +414,9 @@ impl Generator {
                 person,
                 self.pick(&[Listening::There, Listening::There, Listening::Nowhere]),
             ),
-            47 => Action::DiskTakes(person, Millis(self.pick(&[0, 5, 400, 3_000]))),
-            48 if crashes => Action::FailDisk(person),
-            49 | 50 => Action::MendDisk(person),
+            47 => Action::Disk(person, Disk::Takes(Millis(self.pick(&[0, 5, 400, 3_000])))),
+            48 if crashes => Action::Disk(person, Disk::Fails),
+            49 | 50 => Action::Disk(person, Disk::Works),
             41..44 => {
                 let changes = [Change::Remove, Change::Add, Change::Add, Change::Password];
                 Action::Account(self.people[person.0], self.pick(&changes))

@@ -157,6 +157,17 @@ pub enum Change {
     Password,
 }
 
+/// What becomes of a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Disk {
+    /// It takes so long from now on.
+    Takes(Millis),
+    /// It keeps nothing.
+    Fails,
+    /// It does again.
+    Works,
+}
+
 /// Something that the attacker does beside playing back what they heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Intrusion {
@@ -189,6 +200,8 @@ impl Intrusion {
 pub enum Action {
     /// Somebody without a client starts one and tries a password.
     SitDown(Person, Guess),
+    /// Somebody starts a client again that has a store, and does without the server if it has to.
+    SitDownOffline(Person),
     /// Somebody wishes something of their client, if they have one.
     Wish(Person, Wish),
     /// Somebody writes so many messages at once.
@@ -247,12 +260,8 @@ pub enum Action {
     MendStore,
     /// The weather changes.
     Weather(Sky),
-    /// Somebody's disk takes so long for what their client has it keep, if it does.
-    DiskTakes(Person, Millis),
-    /// It keeps nothing.
-    FailDisk(Person),
-    /// It does again.
-    MendDisk(Person),
+    /// Something becomes of the disk on which somebody's client keeps what it does, if it has a store.
+    Disk(Person, Disk),
     /// Checking a password takes so long from now on.
     CheckTakes(Millis),
     /// All that is broken is mended; after a while everything that was promised must have come true.
@@ -282,6 +291,7 @@ impl Action {
             | Self::StoreTakes(_)
             | Self::Weather(_) => true,
             Self::SitDown(..)
+            | Self::SitDownOffline(_)
             | Self::Wish(..)
             | Self::Flood(..)
             | Self::CrashClient(_)
@@ -294,9 +304,7 @@ impl Action {
             | Self::Attack
             | Self::SetClock(..)
             | Self::SetServerClock(_)
-            | Self::DiskTakes(..)
-            | Self::FailDisk(_)
-            | Self::MendDisk(_)
+            | Self::Disk(..)
             | Self::CheckTakes(_)
             | Self::Peace => false,
         }
@@ -321,6 +329,7 @@ pub struct Settings {
     pub block_time: Millis,
     pub mailbox_messages: usize,
     pub mailbox_bytes: usize,
+    pub mailbox_age: Millis,
     pub heartbeat_interval: Millis,
     pub timeout: Millis,
     pub question_expiry: Millis,
@@ -350,6 +359,7 @@ impl Default for Settings {
             block_time: Millis(60_000),
             mailbox_messages: 1_000,
             mailbox_bytes: 4 * 1024 * 1024,
+            mailbox_age: Millis(30 * 24 * 60 * 60 * 1_000),
             heartbeat_interval: Millis(30_000),
             timeout: Millis(95_000),
             question_expiry: Millis(120_000),
@@ -379,6 +389,7 @@ impl Settings {
                 bytes: self.mailbox_bytes,
                 // Who fills a mailbox is told that it is full.
                 sender_percent: 100,
+                age: self.mailbox_age.into(),
             },
             heartbeat_interval: self.heartbeat_interval.into(),
             timeout: self.timeout.into(),

@@ -5,9 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use simplechat_core::client::command::{Command, Consent};
-use simplechat_core::client::config::StoreKind;
+use simplechat_core::client::config::{Start, StoreKind};
 use simplechat_core::client::ledger::MessageNumber;
-use simplechat_core::client::record::Record;
 use simplechat_core::name::Name;
 use simplechat_core::server;
 use simplechat_core::text::{Password, Text};
@@ -15,7 +14,7 @@ use simplechat_core::time::Timestamp;
 use simplechat_core::wire::Term;
 use simplechat_core::wire::login::LinkChoice;
 
-use crate::store::{Health, Store};
+use crate::store::Health;
 use crate::world::{ClientId, SERVER, World};
 
 use super::checker::bounded::Occasion;
@@ -23,7 +22,8 @@ use super::checker::{Checker, Promise, Violation};
 use super::faults::{Fault, Planted};
 use super::model::{Climate, Life};
 use super::plan::{
-    Action, Change, Guess, Intrusion, Person, Plan, Reply, Sky, Way, Whom, Wish, account_name,
+    Action, Change, Disk, Guess, Intrusion, Millis, Person, Plan, Reply, Sky, Way, Whom, Wish,
+    account_name,
 };
 use super::report;
 
@@ -174,13 +174,15 @@ impl<'a> Trial<'a> {
             .measure(world.moment().at, occasion, server, clients)
     }
 
+    #[allow(clippy::too_many_lines, reason = "a row for each action")]
     fn act(&mut self, action: Action) -> Checked {
         if action.is_unkind() {
             self.checker.set_climate(Climate::Rough);
         }
         match action {
             Action::Peace => return self.make_peace(),
-            Action::SitDown(person, guess) => self.sit_down(person, guess),
+            Action::SitDown(person, guess) => self.sit_down(person, guess, Start::WithServer),
+            Action::SitDownOffline(person) => self.sit_down(person, Guess::Right, Start::Offline),
             Action::Wish(person, wish) => self.wish(person, wish),
             Action::Flood(person, whom, count) => {
                 for _ in 0..count {
@@ -193,11 +195,10 @@ impl<'a> Trial<'a> {
                 }
             }
             Action::CrashServer => self.world.crash_server(),
-            Action::ShutDownServer => {
-                if self.world.has_server() && !self.world.is_asleep(SERVER) {
-                    self.world.try_operate(server::Command::Shutdown);
-                }
+            Action::ShutDownServer if self.is_server_there() => {
+                self.world.try_operate(server::Command::Shutdown);
             }
+            Action::ShutDownServer => {}
             Action::StartServer => self.start_server(),
             Action::Weather(sky) => self.world.net.weather = sky.into(),
             Action::CheckTakes(millis) => self.world.check_takes = millis.into(),
@@ -232,19 +233,14 @@ impl<'a> Trial<'a> {
             Action::SetClock(person, by) => self.with(person, |world, client| {
                 world.jump_wall_clock(client.host(), by);
             }),
-            Action::SetServerClock(by) => self.world.jump_wall_clock(SERVER, by),
+            Action::SetServerClock(by) => {
+                self.checker.note_server_clock(by);
+                self.world.jump_wall_clock(SERVER, by);
+            }
             Action::StoreTakes(millis) => self.world.store.takes = millis.into(),
             Action::FailStore => self.world.store.health = Health::Failing,
             Action::MendStore => self.world.store.health = Health::Working,
-            Action::DiskTakes(person, millis) => self.with_disk(person, |store| {
-                store.takes = millis.into();
-            }),
-            Action::FailDisk(person) => {
-                self.with_disk(person, |store| store.health = Health::Failing);
-            }
-            Action::MendDisk(person) => {
-                self.with_disk(person, |store| store.health = Health::Working);
-            }
+            Action::Disk(person, change) => self.change_disk(person, change),
             Action::HealServer(person) => self.with(person, World::heal_to_server),
             Action::CutPeers(one, other) => self.with_both(one, other, World::cut_between),
             Action::HealPeers(one, other) => self.with_both(one, other, World::heal_between),
@@ -349,18 +345,23 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn with_disk(&mut self, person: Person, act: impl Fn(&mut Store<Record>)) {
+    fn change_disk(&mut self, person: Person, change: Disk) {
         let client = self.seats.get(&person);
-        if let Some(disk) = client.and_then(|client| self.world.disk(*client)) {
-            act(&mut disk.store);
+        let Some(disk) = client.and_then(|client| self.world.disk(*client)) else {
+            return;
+        };
+        match change {
+            Disk::Takes(millis) => disk.store.takes = millis.into(),
+            Disk::Fails => disk.store.health = Health::Failing,
+            Disk::Works => disk.store.health = Health::Working,
         }
     }
 
-    fn sit_down(&mut self, person: Person, guess: Guess) {
+    fn sit_down(&mut self, person: Person, guess: Guess, start: Start) {
         let store = self.plan.store_of(person);
         match (self.seats.get(&person), store) {
             (Some(client), _) if !self.world.has_ended(*client) => return,
-            (Some(client), StoreKind::Lasting) => self.world.start_again(*client),
+            (Some(client), StoreKind::Lasting) => self.world.start_again_as(*client, start),
             (Some(_) | None, _) => {
                 let name = account_name(self.plan.account_of(person));
                 let link = self.plan.link_of(person);
@@ -481,6 +482,7 @@ impl<'a> Trial<'a> {
         let now = self.world.moment().at;
         self.checker.set_climate(Climate::Kind(now));
         self.look()?;
+        self.call_back()?;
         self.ask_why();
         self.pass(self.plan.longest_rest())?;
         self.talk();
@@ -527,12 +529,29 @@ impl<'a> Trial<'a> {
             }
             self.world.loosen_screen(*client);
         }
-        for (person, _) in running {
-            self.with_disk(person, |store| {
-                store.health = Health::Working;
-                store.takes = Duration::ZERO;
-            });
+        let all: Vec<_> = self.seats.keys().copied().collect();
+        for person in all {
+            self.change_disk(person, Disk::Works);
+            self.change_disk(person, Disk::Takes(Millis(0)));
         }
+    }
+
+    /// Whose client has ended and has a store starts it again, unless somebody else has logged in as the same user: what they
+    /// wished is to come true.
+    fn call_back(&mut self) -> Checked {
+        let all: Vec<_> = self.seats.keys().copied().collect();
+        for person in all {
+            let user = name_of(self.plan.account_of(person));
+            let clients = &self.checker.model().clients;
+            let is_there = clients
+                .values()
+                .any(|client| client.user == Some(user) && client.life != Life::Over);
+            if self.plan.store_of(person) == StoreKind::Lasting && !is_there {
+                self.sit_down(person, Guess::Right, Start::WithServer);
+                self.look()?;
+            }
+        }
+        Ok(())
     }
 
     /// The clients that somebody sits before, logged in.
