@@ -284,6 +284,10 @@ pub struct Join {
     /// data directory]
     #[arg(long, value_name = "DIR")]
     pub data: Option<String>,
+    /// Start without the server, with the address book that is kept on this device: private messages work between peers who
+    /// find each other, and the login is made as soon as the server is back
+    #[arg(long, conflicts_with = "no_history")]
+    pub offline: bool,
     /// Keep no messages: what was said, what waits to be sent and your address book end with this client
     #[arg(long)]
     pub no_history: bool,

@@ -101,6 +101,7 @@ fn a_client_that_starts_again_shows_where_it_was() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one story")]
 fn what_was_said_is_shown_found_written_and_erased() {
     let server = Server::start(&[]);
     let device = device();
@@ -249,7 +250,7 @@ fn without_a_history_nothing_is_left() {
     alice.types("history");
     alice.sees("! nothing is kept: this client was started with --no-history");
     leaves(alice);
-    assert_eq!(stores(&device), [PathBuf::new(); 0]);
+    assert_eq!(stores(&device), Vec::<PathBuf>::new());
     let alice = server.join_on(&device, "alice", &["--set", "join.store=memory"]);
     assert!(!leaves(alice).contains("one"));
 }
@@ -304,6 +305,37 @@ fn the_same_server_at_another_place_has_the_same_past() {
     alice.sees("you > bob (kept by the server): one");
     alice.sees("Logged in as alice.");
     assert_eq!(stores(&device).len(), 1);
+}
+
+#[test]
+fn a_client_that_starts_without_the_server_finds_its_peers() {
+    let mut server = Server::start(&["heartbeat_interval=100ms", "timeout=60s"]);
+    let device = device();
+    let mut bob = server.join("bob");
+    let mut alice = server.begin_on(&device, "alice", &["--offline"]);
+    alice.sees("nothing is kept here of alice at 127.0.0.1:");
+    assert_eq!(alice.ends(), 1);
+    let mut alice = server.join_on(&device, "alice", &[]);
+    alice.types("getaddress bob always");
+    bob.sees("alice asks to exchange addresses");
+    bob.types("accept alice always");
+    alice.sees("* bob is in your address book, and stays there");
+    alice.types("private bob one");
+    bob.sees("alice privately: one");
+    alice.sees("  delivered to bob, privately");
+    leaves(alice);
+    server.process.kill();
+    bob.sees("The server cannot be reached");
+    let mut alice = server.begin_on(&device, "alice", &["--offline"]);
+    alice.sees("you > bob privately: one");
+    alice.types("private bob two");
+    bob.sees("alice privately: two");
+    bob.types("private alice three");
+    alice.sees("bob privately: three");
+    alice.types("message bob four");
+    server.start_again();
+    alice.sees("Logged in");
+    bob.sees("alice: four");
 }
 
 /// Run by `.ci/full-disk`, which makes such a file system.

@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread;
 
 use simplechat_core::client::command::Command;
+use simplechat_core::client::config::Start;
 use simplechat_core::client::event::{End, Event, Occasion, SessionEvent};
 use simplechat_core::client::{Client, Done, Trust as ServerTrust};
 use simplechat_core::id::EffectId;
@@ -46,6 +47,7 @@ pub(super) struct Conversation {
     pub(super) other_past: Option<PublicKey>,
     pub(super) user: Name,
     pub(super) may_ask_again: bool,
+    pub(super) start: Start,
     pub(super) is_closing: Arc<AtomicBool>,
     pub(super) refusal: Option<LoginRefusal>,
     /// Something could not be written out, and for this it has begun to leave.
@@ -78,6 +80,10 @@ pub(super) struct Again {
 
 impl Conversation {
     pub(super) fn hold(mut self, items: &Receiver<Item>) -> Ended {
+        if self.start == Start::Offline {
+            self.show_recent();
+            self.start_reading();
+        }
         loop {
             let next = match self.keeping.pause_after() {
                 Some(time) => items.recv_timeout(time),
@@ -263,9 +269,13 @@ impl Conversation {
     /// Before the user reads that they are logged in, they see where they were.
     fn react_first(&mut self, event: &Event) {
         if let Event::Session(SessionEvent::LoggedIn { .. }) = event {
-            for text in past::recent(&mem::take(&mut self.recent), &wording::Clock::now()) {
-                self.print(&text);
-            }
+            self.show_recent();
+        }
+    }
+
+    fn show_recent(&mut self) {
+        for text in past::recent(&mem::take(&mut self.recent), &wording::Clock::now()) {
+            self.print(&text);
         }
     }
 

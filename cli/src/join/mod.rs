@@ -23,7 +23,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use simplechat_core::client::command::Command;
-use simplechat_core::client::config::{Config, StoreKind};
+use simplechat_core::client::config::{Config, Start, StoreKind};
 use simplechat_core::client::event::Event;
 use simplechat_core::client::record::Record;
 use simplechat_core::client::{Client, Effect};
@@ -139,6 +139,11 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
         user,
         password,
         may_ask_again: args.password_file.is_none(),
+        start: if args.offline {
+            Start::Offline
+        } else {
+            Start::WithServer
+        },
     };
     let known = trust.known_key(user);
     let mut again = Again {
@@ -188,6 +193,7 @@ struct Login<'a> {
     user: Name,
     password: Password,
     may_ask_again: bool,
+    start: Start,
 }
 
 impl Login<'_> {
@@ -213,9 +219,11 @@ impl Login<'_> {
         let config = Config {
             link: settings.link,
             store: settings.store,
+            start: self.start,
             ..Config::new(self.servers.clone(), listener)
         };
         let machine = Client::new(config, seed()?, Box::new(OsSecrets), Clock.now());
+        let machine = self.acquainted(machine, &begun, &past)?;
         let machine = machine.restore(past.records);
         let reporter = Reporter(sender.clone());
         let (transport, options) = (settings.transport, options(settings));
@@ -236,6 +244,7 @@ impl Login<'_> {
             other_past: None,
             user,
             may_ask_again: self.may_ask_again,
+            start: self.start,
             is_closing: Arc::new(AtomicBool::new(false)),
             refusal: None,
             is_unseen: false,
@@ -244,6 +253,22 @@ impl Login<'_> {
             waiting: Vec::new(),
         };
         conclude(conversation.hold(&items), driver)
+    }
+
+    /// A client that starts without the server has to know from before who it is to whom.
+    fn acquainted(&self, machine: Client, begun: &Again, past: &Past) -> Result<Client, Failure> {
+        match (self.start, begun.server) {
+            (Start::WithServer, _) => Ok(machine),
+            (Start::Offline, Some(server)) if !past.records.is_empty() => {
+                let own = begun.trust.own_key(&server, self.user)?;
+                Ok(machine.known_as(own).trusting(server))
+            }
+            (Start::Offline, _) => Err(failed(format!(
+                "nothing is kept here of {} at {}: join once while the server is there",
+                self.user,
+                begun.trust.place()
+            ))),
+        }
     }
 }
 

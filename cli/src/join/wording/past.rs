@@ -130,7 +130,7 @@ pub(in crate::join) fn warning(what: &Part) -> String {
         Part::Before(day) => format!("All that was written before {day}"),
         Part::All => "All that was written".into(),
     };
-    format!("{what} will be erased from this machine, and cannot be brought back.")
+    format!("{what} is erased from this machine for good.")
 }
 
 pub(in crate::join) fn forgotten(count: usize) -> String {

@@ -161,9 +161,9 @@ fn what_is_said_of_keeping() {
       there are no messages
       nothing was found
       these are the last 20 messages; --user USER and --since DATE leave out others
-    All that was written to and by bob will be erased from this machine, and cannot be brought back.
-    All that was written before 2027-01-31 will be erased from this machine, and cannot be brought back.
-    All that was written will be erased from this machine, and cannot be brought back.
+    All that was written to and by bob is erased from this machine for good.
+    All that was written before 2027-01-31 is erased from this machine for good.
+    All that was written is erased from this machine for good.
       1 message erased
       out�.txt has 2 messages
     "#);
