@@ -567,7 +567,7 @@ fn answers_to_requests(payload: &[u8]) -> Vec<u8> {
     for request in Items::new(payload).filter_map(|item| decode(item.ok()?).ok()) {
         let answer = match request {
             Request::Heartbeat => Answer::Alive,
-            Request::LowestUnanswered { .. } => continue,
+            Request::LowestUnanswered { .. } | Request::Holds { .. } => continue,
             Request::Submit { seq, .. } => Answer::Outcome {
                 seq,
                 outcome: Outcome::Done,
