@@ -143,6 +143,7 @@ fn outcomes() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a line for each event")]
 fn others() {
     let (by, peer, user) = (name("bob"), name("bob"), name("bob"));
     let term = Term::UntilLogout;
