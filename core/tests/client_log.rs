@@ -1,4 +1,9 @@
 //! The log of a client's life: each beginning of it makes a client that can go on, and so does what a store makes of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_assert_message,
+    reason = "tests fail by panicking, and the line says why"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

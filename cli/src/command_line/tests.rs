@@ -19,7 +19,7 @@ fn text(text: &str) -> Text {
 }
 
 #[test]
-#[allow(clippy::too_many_lines, reason = "a line for each command")]
+#[allow(clippy::too_many_lines, reason = "a row for each command")]
 fn every_command_is_read() {
     let user = name("bob");
     assert_eq!(

@@ -174,11 +174,24 @@ fn message(event: &MessageEvent, clock: &Clock) -> String {
         MessageEvent::Delivered { to, number } => {
             numbered(format!("  {to} has your message now"), *number)
         }
+        MessageEvent::Expired { to, numbers, count } => expired(*to, numbers, *count),
         MessageEvent::Undelivered { to, count } => format!(
             "! The server ends before it could deliver {} to {to}.",
             messages(*count)
         ),
     }
+}
+
+fn expired(to: Name, numbers: &[MessageNumber], count: u32) -> String {
+    let list: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    let list = match list.as_slice() {
+        [] => String::new(),
+        list => format!(" (#{})", list.join(", #")),
+    };
+    let messages = messages(count);
+    format!(
+        "! {to} has not fetched {messages} of yours{list} in time: the server keeps no message longer."
+    )
 }
 
 fn peer(event: &PeerEvent) -> String {

@@ -11,7 +11,7 @@ use simplechat_core::wire::frame::RefusalCode;
 use simplechat_core::wire::item::{Item, ItemError};
 use simplechat_core::wire::login::LoginCause;
 use simplechat_core::wire::push::{
-    Absence, Audience, Delivery, Presence, Push, SessionEnd, Whereabouts,
+    Absence, Audience, Delivery, Expired, Presence, Push, SessionEnd, Whereabouts,
 };
 use simplechat_core::wire::request::{Answer, Operation, Outcome, Reach, Request};
 use simplechat_core::wire::{EndReason, Term};
@@ -284,11 +284,22 @@ fn push(push: &Push, texts: Texts) -> Words {
                 Absence::Elsewhere => format!("{peer} is at another client"),
             },
         ),
+        Push::Expired(word) => expired(word),
         Push::Addresses { peer, whereabouts } => {
             let at = addresses(whereabouts);
             Words::about(*peer, format!("{peer} is at {at}"))
         }
     }
+}
+
+fn expired(word: &Expired) -> Words {
+    let (to, count) = (word.to, word.count());
+    let numbers = word.numbers.as_slice().iter();
+    let numbers: String = numbers.map(|seq| format!(" #{}", seq.0)).collect();
+    Words::about(
+        to,
+        format!("messages to {to} that expired: {count}{numbers}"),
+    )
 }
 
 fn addresses(whereabouts: &Whereabouts) -> String {
@@ -306,6 +317,14 @@ pub(super) fn record(verb: &str, record: &Record, texts: Texts) -> Words {
             two(to, &message.from, format!("for {to}, {said}"))
         }
         Record::Taken { to, .. } => one(to, format!("{to} has the messages so far")),
+        Record::Expired { to, untold, .. } => {
+            let authors = untold.iter().map(|(author, _)| *author);
+            one(to, format!("messages to {to} expired")).concerning_all(authors)
+        }
+        Record::ToldExpired { user, told } => {
+            let told = expired(told);
+            one(user, format!("{user} has heard: {}", told.text)).concerning_all(told.names)
+        }
         Record::Outcomes { user, outcomes, .. } => {
             let outcomes: Vec<_> = outcomes
                 .iter()

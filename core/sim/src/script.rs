@@ -189,6 +189,7 @@ fn show_state(state: MessageState) -> String {
             refused,
         }),
         MessageState::Refused(refusal) => format!("refused, {refusal}"),
+        MessageState::Expired => "expired".into(),
         MessageState::GivenUp => "given up".into(),
     }
 }
@@ -263,6 +264,7 @@ fn show_message(event: &MessageEvent) -> String {
             format!("private to {to}: waiting{}", show_uncallable(*uncallable))
         }
         MessageEvent::Delivered { to, .. } => format!("delivered later to {to}"),
+        MessageEvent::Expired { to, count, .. } => format!("expired to {to}: {count}"),
         MessageEvent::Undelivered { to, count } => format!("undelivered to {to}: {count}"),
     }
 }

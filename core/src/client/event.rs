@@ -168,6 +168,15 @@ pub enum MessageEvent {
         /// Which of the user's messages it was, if it was one of the latest.
         number: Option<MessageNumber>,
     },
+    /// The server has kept messages as long as it keeps any, and their recipient has not fetched them.
+    Expired {
+        /// Whom they were for.
+        to: Name,
+        /// Which of the user's messages they were, as far as they were among the latest ones of this client.
+        numbers: Vec<MessageNumber>,
+        /// How many they are.
+        count: u32,
+    },
     /// The server has ended with undelivered messages.
     Undelivered {
         /// Whom they were for.

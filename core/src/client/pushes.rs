@@ -17,7 +17,7 @@ use crate::name::Name;
 use crate::time::whole_secs_up;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
-use crate::wire::push::{Delivery, Push, PushAnswer, SessionEnd};
+use crate::wire::push::{Delivery, Expired, Push, PushAnswer, SessionEnd};
 
 /// What is to be shown of a batch.
 #[derive(Debug, Default)]
@@ -178,6 +178,7 @@ impl Client {
                 let number = self.ledger.number(key);
                 Some(MessageEvent::Delivered { to, number }.into())
             }
+            Push::Expired(word) => self.take_expired(&word).map(Event::from),
             Push::Undelivered { to, count } => Some(MessageEvent::Undelivered { to, count }.into()),
             Push::Presence { user, presence } => Some(Event::Presence { user, presence }),
             Push::AddressAsked {
@@ -231,6 +232,20 @@ impl Client {
             Push::Probe { .. } | Push::Batch { .. } | Push::SessionEnded { .. } => None,
         };
         show.events.extend(event);
+    }
+
+    /// A server that crashed may say again what it had said.
+    fn take_expired(&mut self, word: &Expired) -> Option<MessageEvent> {
+        let mut count = word.others;
+        let mut numbers = Vec::new();
+        for key in word.numbers.as_slice().iter().copied().map(Key::Operation) {
+            if self.ledger.expired(key, self.clock.wall) {
+                count = count.saturating_add(1);
+                numbers.extend(self.ledger.number(key));
+            }
+        }
+        let to = word.to;
+        (count > 0).then_some(MessageEvent::Expired { to, numbers, count })
     }
 
     /// A message is shown once, and never if its author was blocked when the server sealed it.

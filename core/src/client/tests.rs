@@ -41,6 +41,7 @@ fn client() -> Client {
     let mut client = Client::new(config, [1; 32], secrets, NOW);
     client.user = Some(name("alice"));
     client.link.login = Some(LoginNumber(1));
+    client.link.server_key = Some(PublicKey([9; KEY_LEN]));
     client
 }
 

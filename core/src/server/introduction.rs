@@ -261,9 +261,12 @@ impl Introductions {
         Some(question)
     }
 
-    /// Whether a user may have another introduction.
+    /// Whether a user may have another introduction, if all comes of those that they have asked for or agreed to.
     pub(super) fn has_room(&self, account: AccountId) -> bool {
-        self.in_force.range(all_of(account)).count() < INTRODUCTIONS_MAX
+        let is_agreed = |(_, question): &(Pair, &Question)| question.state == QuestionState::Agreed;
+        let agreed = self.asked_of(account).filter(is_agreed).count();
+        let asked = self.by_asker.range(all_of(account)).count();
+        self.in_force.range(all_of(account)).count() + asked + agreed < INTRODUCTIONS_MAX
     }
 
     /// Both said yes: they are peers from now on, under these keys in place of any that they had.

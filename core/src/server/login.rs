@@ -416,7 +416,9 @@ impl Server {
             self.end_introductions(account, Term::UntilLogout, EndReason::OtherClient);
             self.suspend_introductions(account);
             self.withdraw_consents(account);
-            self.accounts.get_mut(account).missed.clear();
+            let owner = self.accounts.get_mut(account);
+            owner.missed.clear();
+            owner.untold.forget_numbers();
         }
         match previous {
             None => Arrival::New,

@@ -2,7 +2,7 @@
 //!
 //! The rules are small machines of their own, each in the module that bears its name: [`admission`] (who may begin a
 //! handshake), [`lockout`], [`allowance`] (how much an account may have done), `heartbeat`, `blacklist`, `introduction`,
-//! `mailbox`, `intake` (operations once and in order), `lane` (what waits for one client) and `record_queue` (what waits for
+//! `mailbox`, `expiry`, `intake` (operations once and in order), `lane` (what waits for one client) and `record_queue` (what waits for
 //! the store). The rest composes them:
 //!
 //! ```text
@@ -30,6 +30,7 @@ mod books;
 mod claims;
 mod connection;
 mod delivery;
+mod expiry;
 mod handshake;
 mod heartbeat;
 mod held_link;
@@ -201,6 +202,8 @@ pub type Output = crate::machine::Output<Effect, Event>;
 enum TimerKind {
     /// Messages for this user have waited long enough to be stored.
     Store(AccountId),
+    /// The oldest message for this user has expired.
+    Expire(AccountId),
     /// The store has rested after a failure.
     StoreAgain,
     /// The lane to this user may try again.
@@ -221,6 +224,7 @@ impl TimerKind {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Store(_) => "store messages",
+            Self::Expire(_) => "expire messages",
             Self::StoreAgain => "try the store again",
             Self::Rest(_) => "retry a delivery",
             Self::Lazy(_) => "tell presence",
@@ -454,6 +458,7 @@ impl Server {
         while let Some(kind) = self.timers.pop_due(now) {
             match kind {
                 TimerKind::Store(account) => self.store_overdue(account),
+                TimerKind::Expire(account) => self.expire_messages(account),
                 TimerKind::StoreAgain => self.records.wake(),
                 TimerKind::Rest(account) | TimerKind::Lazy(account) => self.wake_lane(account),
                 TimerKind::Probe(account) => self.on_probe_overdue(account),

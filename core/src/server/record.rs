@@ -14,7 +14,7 @@ use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::WallTime;
 use crate::wire::Term;
-use crate::wire::push::{Delivery, Push};
+use crate::wire::push::{Delivery, Expired, Push};
 use crate::wire::request::Outcome;
 
 /// A change of what is kept.
@@ -36,6 +36,23 @@ pub enum Record {
         /// The last one delivered.
         through: u64,
     },
+    /// Messages that nobody fetched in time are in a mailbox no more. Their authors have to be told, besides what they have to
+    /// be told already.
+    Expired {
+        /// Whose mailbox.
+        to: Name,
+        /// The last of them; `None` if they have left it before.
+        through: Option<u64>,
+        /// Whom to tell what.
+        untold: Vec<(Name, Expired)>,
+    },
+    /// A user has been told of some that expired.
+    ToldExpired {
+        /// Who wrote them.
+        user: Name,
+        /// What was told.
+        told: Expired,
+    },
     /// What a client instance was or will be answered, in place of what was kept of it before. Its other numbers from the
     /// lowest unanswered one on have left no trace, and are done when they come again.
     Outcomes {
@@ -48,7 +65,7 @@ pub enum Record {
         /// The outcomes from there on.
         outcomes: Vec<(Seq, Outcome)>,
     },
-    /// A client has logged in. Notices for another one are forgotten.
+    /// A client has logged in. Notices for another one are forgotten, and numbers of messages that another one sent.
     LoggedIn {
         /// Whose client.
         user: Name,
@@ -150,7 +167,13 @@ pub enum Record {
 impl Record {
     /// Whether no server has written it. Places are counted from 0, so none is near the end of the numbers.
     pub(super) const fn is_damaged(&self) -> bool {
-        matches!(self, Self::Kept { place, .. } | Self::Taken { through: place, .. } if *place > u64::MAX / 2)
+        matches!(
+            self,
+            Self::Kept { place, .. }
+            | Self::Taken { through: place, .. }
+            | Self::Expired { through: Some(place), .. }
+            if *place > u64::MAX / 2
+        )
     }
 }
 

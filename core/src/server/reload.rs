@@ -111,6 +111,7 @@ impl Server {
             self.event(Event::LoggedOut { user, departure });
         }
         self.timers.cancel(TimerKind::Store(account));
+        self.timers.cancel(TimerKind::Expire(account));
         self.lockout.forget(user);
         let undelivered = self.accounts.remove(account);
         self.record(Record::Removed { user });

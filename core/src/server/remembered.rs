@@ -43,6 +43,7 @@ impl Server {
             tickets_from,
             blacklist,
             mailbox,
+            untold,
             session: _,
             place: _,
             latest_login,
@@ -62,11 +63,14 @@ impl Server {
             let from = self.name(entry.origin.account);
             let (seq, keeping) = (entry.origin.seq, entry.keeping);
             lines.push(format!(
-                "{name} at {place:?}: {keeping:?} {seq:?} of {from}, {:?}",
-                entry.item
+                "{name} at {place:?}: {keeping:?} {seq:?} of {from} until {:?}, {:?}",
+                entry.expires, entry.item
             ));
         }
         lines.push(format!("{name} missed {missed:?}"));
+        for word in untold.iter() {
+            lines.push(format!("{name} has to hear: {word:?}"));
+        }
         for (instance, intake) in intakes.iter_by_use() {
             lines.push(format!("{name} {instance:?}: {intake:?}"));
         }

@@ -43,6 +43,23 @@ impl Server {
                 let owner = self.accounts.find_mut(to)?;
                 let _ = owner.mailbox.take_up_to(Place(through));
             }
+            Record::Expired {
+                to,
+                through,
+                untold,
+            } => {
+                if let (Some(owner), Some(through)) = (self.accounts.find_mut(to), through) {
+                    let _ = owner.mailbox.take_up_to(Place(through));
+                }
+                for (author, word) in &untold {
+                    if let Some(author) = self.accounts.find_mut(*author) {
+                        author.untold.add(word);
+                    }
+                }
+            }
+            Record::ToldExpired { user, told } => {
+                self.accounts.find_mut(user)?.untold.told(&told);
+            }
             Record::Outcomes {
                 user,
                 instance,
@@ -119,6 +136,8 @@ impl Server {
     fn apply_kept(&mut self, to: Name, place: Place, message: Delivery) -> Option<()> {
         let to = self.accounts.find(to)?;
         let account = self.accounts.find_or_former(message.from);
+        let age = self.config.mailbox.age;
+        let rest = age.saturating_sub(self.since(message.sent));
         let entry = Entry {
             origin: Origin {
                 account,
@@ -127,10 +146,12 @@ impl Server {
             },
             audience: message.audience,
             accepted: self.clock.at,
+            expires: self.clock.at + rest,
             keeping: Keeping::Stored,
             item: encode(&Push::Message(message)).into(),
         };
         self.accounts.get_mut(to).mailbox.restore(place, entry);
+        self.watch_mailbox(to);
         Some(())
     }
 
@@ -139,6 +160,7 @@ impl Server {
         let previous = owner.latest_login.replace(login);
         if previous.is_none_or(|previous| previous.instance != login.instance) {
             owner.missed.clear();
+            owner.untold.forget_numbers();
         }
         Some(())
     }

@@ -37,6 +37,8 @@ pub struct AccountSizes {
     pub messages: usize,
     /// Bytes in the mailbox.
     pub message_bytes: usize,
+    /// Recipients of expired messages of whom the user is to be told.
+    pub untold: usize,
     /// Users blocked.
     pub blocked: usize,
     /// Notices that wait.
@@ -56,6 +58,7 @@ impl AccountSizes {
         Self {
             messages: self.messages.max(other.messages),
             message_bytes: self.message_bytes.max(other.message_bytes),
+            untold: self.untold.max(other.untold),
             blocked: self.blocked.max(other.blocked),
             notices: self.notices.max(other.notices),
             receipts: self.receipts.max(other.receipts),

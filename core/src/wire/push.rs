@@ -9,7 +9,7 @@ use super::request::Reach;
 use super::{Challenge, EndReason, Term};
 use crate::id::{BatchNumber, InstanceId, IntroductionId, Seq};
 use crate::key::PublicKey;
-use crate::limits::CANDIDATES_MAX;
+use crate::limits::{CANDIDATES_MAX, EXPIRED_NUMBERS_MAX};
 use crate::name::Name;
 use crate::text::Text;
 use crate::time::WallTime;
@@ -113,10 +113,12 @@ pub enum Push {
         /// Why not.
         absence: Absence,
     },
+    /// Messages of the user's that were kept are kept no more: nobody fetched them in time.
+    Expired(Expired),
 }
 
 impl Item for Push {
-    const KINDS: u32 = 18;
+    const KINDS: u32 = 19;
 }
 
 /// Why a peer is not there, whose introduction is in force all the same.
@@ -143,6 +145,17 @@ pub struct Delivery {
     pub audience: Audience,
     /// What was written.
     pub text: Text,
+}
+
+/// Messages that were kept for a recipient until it was too late.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expired {
+    /// Whom they were for.
+    pub to: Name,
+    /// The numbers of those that this client sent.
+    pub numbers: Bounded<Seq, EXPIRED_NUMBERS_MAX>,
+    /// So many more are of earlier clients, or too many for their numbers to be known.
+    pub others: u32,
 }
 
 /// To whom a message was written.

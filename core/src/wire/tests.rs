@@ -13,7 +13,8 @@ use super::login::{
 };
 use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use super::push::{
-    Absence, Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
+    Absence, Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd,
+    Whereabouts,
 };
 use super::request::{Answer, Held, Operation, Outcome, Reach, Refusal, Request};
 use super::{Challenge, EndReason, Term};
@@ -309,6 +310,11 @@ fn push_items() {
             peer: user,
             absence: Absence::Elsewhere,
         },
+        Push::Expired(Expired {
+            to: user,
+            numbers: Bounded::first_of([SEQ, Seq(9)]),
+            others: 2,
+        }),
     ]));
     insta::assert_snapshot!(golden(&[
         PushAnswer::Probed {

@@ -19,7 +19,8 @@ use simplechat_core::wire::login::{
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::push::{
-    Absence, Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
+    Absence, Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd,
+    Whereabouts,
 };
 use simplechat_core::wire::request::{Answer, Held, Operation, Outcome, Reach, Refusal, Request};
 use simplechat_core::wire::{Challenge, EndReason, Term};
@@ -300,8 +301,9 @@ fn end_reason(u: &mut Unstructured<'_>) -> Result<EndReason> {
 }
 
 /// Any push but the first of a frame, which says what the frame is.
+#[allow(clippy::too_many_lines, reason = "a row for each kind")]
 pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
-    Ok(match u.int_in_range(0..=18)? {
+    Ok(match u.int_in_range(0..=19)? {
         0 => Push::Probe {
             challenge: challenge(u)?,
         },
@@ -357,6 +359,11 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
             peer: name(u)?,
             absence: *u.choose(&[Absence::Away, Absence::Elsewhere])?,
         },
+        18 => Push::Expired(Expired {
+            to: name(u)?,
+            numbers: Bounded::first_of([seq(u)?, seq(u)?]),
+            others: u.arbitrary()?,
+        }),
         14 => Push::Undelivered {
             to: name(u)?,
             count: u.arbitrary()?,

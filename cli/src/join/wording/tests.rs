@@ -143,7 +143,7 @@ fn outcomes() {
 }
 
 #[test]
-#[allow(clippy::too_many_lines, reason = "a line for each event")]
+#[allow(clippy::too_many_lines, reason = "a row for each event")]
 fn others() {
     let (by, peer, user) = (name("bob"), name("bob"), name("bob"));
     let term = Term::UntilLogout;
@@ -297,6 +297,16 @@ fn the_session() {
         MessageEvent::Undelivered {
             to: name("bob"),
             count: 2,
+        },
+        MessageEvent::Expired {
+            to: name("bob"),
+            numbers: vec![MessageNumber(3), MessageNumber(4)],
+            count: 5,
+        },
+        MessageEvent::Expired {
+            to: name("bob"),
+            numbers: vec![],
+            count: 1,
         },
         ended(End::Left, 0),
         ended(End::Left, 2),

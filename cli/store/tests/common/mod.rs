@@ -14,7 +14,8 @@ use simplechat_core::name::Name;
 use simplechat_core::server::record::{QuestionState, Record, Subject};
 use simplechat_core::text::Text;
 use simplechat_core::time::WallTime;
-use simplechat_core::wire::push::{Audience, Delivery, Push};
+use simplechat_core::wire::item::Bounded;
+use simplechat_core::wire::push::{Audience, Delivery, Expired, Push};
 use simplechat_core::wire::request::{Outcome, Refusal};
 use simplechat_core::wire::{EndReason, Term};
 
@@ -113,6 +114,27 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
             refused: 1
         }),
     ]
+}
+
+fn any_word() -> impl Strategy<Value = Expired> {
+    // Now and then more than there is room for.
+    let numbers = prop_oneof![9 => 0usize..4, 1 => 90usize..100];
+    (any_name(), numbers, 0u64..120, 0u32..3).prop_map(|(to, count, first, others)| Expired {
+        to,
+        numbers: Bounded::first_of((first..).take(count).map(Seq)),
+        others,
+    })
+}
+
+fn any_expired() -> impl Strategy<Value = Record> {
+    let untold = prop::collection::vec((any_name(), any_word()), 0..3);
+    (any_name(), prop::option::of(0u64..12), untold).prop_map(|(to, through, untold)| {
+        Record::Expired {
+            to,
+            through,
+            untold,
+        }
+    })
 }
 
 fn any_state() -> impl Strategy<Value = QuestionState> {
@@ -218,6 +240,8 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
         1 => pair().prop_map(|(a, b)| Record::Parted { a, b }),
         4 => (any_name(), any_subject(), any_push()).prop_map(|(to, subject, push)| Record::Notice { to, subject, push }),
         1 => (any_name(), any_subject()).prop_map(|(to, subject)| Record::Told { to, subject }),
+        3 => any_expired(),
+        3 => (any_name(), any_word()).prop_map(|(user, told)| Record::ToldExpired { user, told }),
         1 => any_name().prop_map(|user| Record::Removed { user }),
     ]
 }

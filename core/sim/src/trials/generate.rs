@@ -171,6 +171,12 @@ impl Generator {
             attempts_max: self.pick(&[3, 3, 1, 5]),
             block_time: Millis(self.pick(&[60_000, 5_000])),
             mailbox_messages: self.pick(&[1_000, 1_000, 1_000, 20, 3]),
+            mailbox_age: self.pick(&[
+                usual.mailbox_age,
+                usual.mailbox_age,
+                Millis(3_600_000),
+                Millis(60_000),
+            ]),
             mailbox_bytes: self.pick(&[usual.mailbox_bytes, usual.mailbox_bytes, 2_000]),
             heartbeat_interval: Millis(heartbeat),
             timeout: Millis(timeout),

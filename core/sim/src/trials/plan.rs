@@ -324,6 +324,7 @@ pub struct Settings {
     pub block_time: Millis,
     pub mailbox_messages: usize,
     pub mailbox_bytes: usize,
+    pub mailbox_age: Millis,
     pub heartbeat_interval: Millis,
     pub timeout: Millis,
     pub question_expiry: Millis,
@@ -353,6 +354,7 @@ impl Default for Settings {
             block_time: Millis(60_000),
             mailbox_messages: 1_000,
             mailbox_bytes: 4 * 1024 * 1024,
+            mailbox_age: Millis(30 * 24 * 60 * 60 * 1_000),
             heartbeat_interval: Millis(30_000),
             timeout: Millis(95_000),
             question_expiry: Millis(120_000),
@@ -382,6 +384,7 @@ impl Settings {
                 bytes: self.mailbox_bytes,
                 // Who fills a mailbox is told that it is full.
                 sender_percent: 100,
+                age: self.mailbox_age.into(),
             },
             heartbeat_interval: self.heartbeat_interval.into(),
             timeout: self.timeout.into(),

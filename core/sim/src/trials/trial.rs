@@ -234,7 +234,10 @@ impl<'a> Trial<'a> {
             Action::SetClock(person, by) => self.with(person, |world, client| {
                 world.jump_wall_clock(client.host(), by);
             }),
-            Action::SetServerClock(by) => self.world.jump_wall_clock(SERVER, by),
+            Action::SetServerClock(by) => {
+                self.checker.note_server_clock(by);
+                self.world.jump_wall_clock(SERVER, by);
+            }
             Action::StoreTakes(millis) => self.world.store.takes = millis.into(),
             Action::FailStore => self.world.store.health = Health::Failing,
             Action::MendStore => self.world.store.health = Health::Working,

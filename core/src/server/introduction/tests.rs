@@ -140,6 +140,28 @@ fn introductions_in_force_are_bounded() {
     assert_eq!(all.in_force(), 2 * INTRODUCTIONS_MAX, "from both sides");
     all.end(AccountId(10), ALICE);
     assert!(all.has_room(ALICE));
+    // What she has asked for is hers once the others say yes, also all at once.
+    let pair = Pair {
+        asked: AccountId(10),
+        asker: ALICE,
+    };
+    let asked = all.ask(
+        Timestamp::ZERO,
+        pair,
+        QuestionState::Shown,
+        Term::UntilLogout,
+    );
+    assert_eq!(asked, Asked::Open(QuestionState::Shown));
+    assert!(!all.has_room(ALICE));
+    assert!(all.withdraw(pair).is_some());
+    assert!(all.has_room(ALICE));
+    all.open(
+        pair.crossing(),
+        QuestionState::Agreed,
+        Term::UntilLogout,
+        Timestamp::ZERO,
+    );
+    assert!(!all.has_room(ALICE));
 }
 
 #[test]

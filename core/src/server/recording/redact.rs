@@ -71,6 +71,8 @@ impl Record {
                 push: redact_push(push, texts),
             },
             other @ (Self::Taken { .. }
+            | Self::Expired { .. }
+            | Self::ToldExpired { .. }
             | Self::Outcomes { .. }
             | Self::Introduced { .. }
             | Self::LoggedIn { .. }
@@ -138,7 +140,8 @@ fn redact_push(push: Push, texts: Texts) -> Push {
         | Push::Stopping
         | Push::Undelivered { .. }
         | Push::Addresses { .. }
-        | Push::Absent { .. }) => other,
+        | Push::Absent { .. }
+        | Push::Expired(_)) => other,
     }
 }
 

@@ -135,7 +135,7 @@ fn check_ledger(sight: &Sight<'_>, client: &Client, entry: &Entry, model: &Model
 fn agrees_with_word(state: MessageState, word: Outcome) -> bool {
     match (state, word) {
         (MessageState::Delivered, Outcome::Delivered | Outcome::Stored)
-        | (MessageState::Stored, Outcome::Stored) => true,
+        | (MessageState::Stored | MessageState::Expired, Outcome::Stored) => true,
         (MessageState::Refused(known), Outcome::Refused(told)) => known == told,
         (
             MessageState::Broadcast {
