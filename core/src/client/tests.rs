@@ -39,9 +39,9 @@ fn client() -> Client {
     let config = Config::new(vec![address], address);
     let secrets = Box::new(SeededSecrets::new(1));
     let mut client = Client::new(config, [1; 32], secrets, NOW);
+    client = client.trusting(PublicKey([3; KEY_LEN]));
     client.user = Some(name("alice"));
     client.link.login = Some(LoginNumber(1));
-    client.link.server_key = Some(PublicKey([9; KEY_LEN]));
     client
 }
 
