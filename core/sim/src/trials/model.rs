@@ -4,9 +4,9 @@
 //! the way it only knows bounds: a block counts from when its user was told that it is done, until they wish to end it.
 
 mod accounts;
-pub mod age;
 pub mod blocks;
 pub mod consents;
+pub mod expiry;
 pub mod letters;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,7 +14,6 @@ use std::net::SocketAddr;
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
-use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::id::EffectId;
 use simplechat_core::name::Name;
 use simplechat_core::server::event::Event as Operator;
@@ -26,9 +25,9 @@ use crate::observation::{Observation, Observed};
 use crate::world::ClientId;
 
 use super::plan::Settings;
-use age::ClockChanges;
 use blocks::Blocks;
 use consents::Consents;
+use expiry::ClockChanges;
 use letters::{Letter, LetterId, Letters, Route};
 
 /// Where a client is in its life.
@@ -465,30 +464,6 @@ impl Model {
             | Event::AddressBook { .. }
             | Event::Ledger(_)
             | Event::SafetyCode { .. } => {}
-        }
-    }
-
-    fn apply_expired(
-        &mut self,
-        at: Timestamp,
-        id: ClientId,
-        user: Option<Name>,
-        to: Name,
-        numbers: &[MessageNumber],
-        count: u32,
-    ) {
-        for number in numbers {
-            let text = self
-                .letters
-                .numbered(id, number.0)
-                .map(|letter| letter.text.clone());
-            if let Some(letter) = text.and_then(|text| self.letters.find(&text)) {
-                self.letters.get_mut(letter).expired = Some(at);
-            }
-        }
-        let elsewhere = count.saturating_sub(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
-        if let Some(user) = user {
-            *self.expired_elsewhere.entry((user, to)).or_default() += elsewhere;
         }
     }
 

@@ -1,12 +1,15 @@
-//! How old a text may be for the server, which goes by its wall clock for what an earlier one kept.
+//! What expires: how old a text may be for the server, which goes by its wall clock for what an earlier one kept, and of which
+//! their authors were told.
 
 use std::time::Duration;
 
+use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
 use simplechat_core::time::Timestamp;
 
 use super::Model;
 use super::letters::Letter;
+use crate::world::ClientId;
 
 /// How far the server's wall clock was set in all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,5 +51,30 @@ impl Model {
         };
         let age = Duration::from(self.settings.mailbox_age) + self.clock_changes.back;
         at.since(stored) >= age + since
+    }
+
+    /// A user is told that texts of theirs expired.
+    pub(super) fn apply_expired(
+        &mut self,
+        at: Timestamp,
+        id: ClientId,
+        user: Option<Name>,
+        to: Name,
+        numbers: &[MessageNumber],
+        count: u32,
+    ) {
+        for number in numbers {
+            let text = self
+                .letters
+                .numbered(id, number.0)
+                .map(|letter| letter.text.clone());
+            if let Some(letter) = text.and_then(|text| self.letters.find(&text)) {
+                self.letters.get_mut(letter).expired = Some(at);
+            }
+        }
+        let elsewhere = count.saturating_sub(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
+        if let Some(user) = user {
+            *self.expired_elsewhere.entry((user, to)).or_default() += elsewhere;
+        }
     }
 }
