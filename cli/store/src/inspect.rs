@@ -54,7 +54,7 @@ pub fn check(directory: &Path) -> Result<(), StoreError> {
         if found != "ok" {
             return Err(Trouble::Damaged(found));
         }
-        load::all(&connection).map(drop)
+        load::each(&connection, drop)
     };
     check().map_err(|trouble| trouble.at(&path))
 }
