@@ -150,6 +150,7 @@ struct Person {
 impl Host<Client> for Person {
     fn perform(&mut self, effect: client::Effect) {
         self.handle.effect_done(match effect {
+            client::Effect::Store { id, .. } => client::Done::Stored { id },
             client::Effect::Show { id, .. } => client::Done::Shown { id },
             client::Effect::JudgeServer { id, .. } => client::Done::ServerJudged {
                 id,

@@ -73,7 +73,7 @@ fn a_server_counts_what_it_has() {
         lockouts: 3,
         questions: 1,
         introductions: 2,
-        // When the message to frank expires.
+        // The message for frank expires.
         timers: 1,
         largest: AccountSizes {
             messages: 1,

@@ -132,6 +132,9 @@ impl Puppet {
                     self.sent += 1;
                 }
                 Output::Close { .. } => self.connection = None,
+                Output::Effect(Effect::Store { id, .. }) => {
+                    self.tell(Input::EffectDone(Done::Stored { id }))?;
+                }
                 Output::Effect(Effect::Show { id, .. }) => {
                     self.tell(Input::EffectDone(Done::Shown { id }))?;
                 }

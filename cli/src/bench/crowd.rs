@@ -331,7 +331,8 @@ impl Crowd {
                 self.forget(user, conn);
                 self.output(Output::Close { conn: outer });
             }
-            Output::Effect(Effect::Show { id, events }) => {
+            Output::Effect(Effect::Store { id, .. }) => self.done(user, Done::Stored { id }),
+            Output::Effect(Effect::Show { id, events, .. }) => {
                 let events = events.into_iter().map(Happening::Event);
                 self.happenings.extend(events.map(|event| (user, event)));
                 self.done(user, Done::Shown { id });

@@ -26,6 +26,7 @@ use simplechat_core::key::PublicKey;
 use simplechat_core::machine::Host;
 use simplechat_core::name::Name;
 use simplechat_core::text::Password;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_core::wire::login::LoginRefusal;
 use simplechat_driver::{Clock, Handle, Listener, Options};
@@ -44,6 +45,8 @@ use trust::Trust;
 enum Item {
     /// What the machine says of itself.
     Event(Event),
+    /// What is to be kept: nothing, as there is no store yet.
+    Store { id: EffectId },
     /// What others sent; it is reported back when it is shown.
     Show { id: EffectId, events: Vec<Event> },
     /// Whether the server with this key at this address is who the user means.
@@ -61,7 +64,8 @@ struct Reporter(Sender<Item>);
 impl Host<Client> for Reporter {
     fn perform(&mut self, effect: Effect) {
         let item = match effect {
-            Effect::Show { id, events } => Item::Show { id, events },
+            Effect::Store { id, .. } => Item::Store { id },
+            Effect::Show { id, events, .. } => Item::Show { id, events },
             Effect::JudgeServer { id, key, address } => Item::Judge { id, key, address },
         };
         // Nobody listens any more only when the program is ending.
@@ -202,6 +206,7 @@ impl Conversation {
                     self.show(&event);
                     self.react(&event);
                 }
+                Item::Store { id } => self.handle.effect_done(Done::Stored { id }),
                 Item::Show { id, events } => {
                     if events.iter().all(|event| self.show(event)) {
                         self.handle.effect_done(Done::Shown { id });
@@ -417,21 +422,21 @@ fn command(line: Line) -> Option<Command> {
         Line::Block { user } => Command::Block { user },
         Line::Unblock { user } => Command::Unblock { user },
         Line::Online => Command::Online,
-        Line::GetAddress { user } => Command::GetAddress { user },
+        Line::GetAddress { user, term } => Command::GetAddress { user, term },
         Line::RemoveAddress { user } => Command::RemoveAddress { user },
         Line::AddressBook => Command::AddressBook,
         Line::Why { message } => Command::Why { message },
         Line::Verify { user } => Command::Verify { user },
         Line::MarkVerified { user } => Command::MarkVerified { user },
-        Line::Accept { user } => Command::Answer {
+        Line::Accept { user, term } => Command::Answer {
             user,
-            consent: Consent::Yes,
+            consent: Consent::Yes(term),
         },
         Line::Deny { user } => Command::Answer {
             user,
             consent: Consent::No,
         },
-        Line::Yes => Command::BareAnswer(Consent::Yes),
+        Line::Yes => Command::BareAnswer(Consent::Yes(Term::UntilLogout)),
         Line::No => Command::BareAnswer(Consent::No),
         Line::Help { .. } | Line::Login | Line::Logout => return None,
     };

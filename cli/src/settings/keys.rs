@@ -138,8 +138,8 @@ settings! {
         /// What waits for connections: std is a few threads, async is tasks of async-std, one for each connection.
         transport: Transport = "std";
 
-        /// How many threads work on connections, with the transport std.
-        worker_threads: usize = "4" in 1..=1_024;
+        /// How many threads work on connections, with the transport std; more than two seldom help.
+        worker_threads: usize = "2" in 1..=1_024;
 
         /// How many connections may be open at a time, in each direction.
         connections_max: usize = "4096" in 1..=1_000_000;
@@ -174,8 +174,8 @@ settings! {
         /// What waits for connections: std is a few threads, async is tasks of async-std, one for each connection.
         transport: Transport = "std";
 
-        /// How many threads work on connections, with the transport std.
-        worker_threads: usize = "4" in 1..=1_024;
+        /// How many threads work on connections, with the transport std; more than two seldom help.
+        worker_threads: usize = "2" in 1..=1_024;
 
         /// How many connections may be open at a time.
         connections_max: usize = "256" in 1..=1_000_000;

@@ -16,7 +16,7 @@ use simplechat_core::wire::item::{decode, encode, payload_of};
 use simplechat_core::wire::push::{Delivery, Expired, Push};
 use simplechat_core::wire::request::{Answer, Outcome};
 
-use crate::columns::{HIDDEN, source, state_number, subject_columns};
+use crate::columns::{HIDDEN, source, state_number, subject_columns, term_number};
 
 /// Names of accounts that are no more. Each matters as long as the tickets that the account was given, a day, and as long as
 /// its messages are kept for others.
@@ -51,10 +51,6 @@ impl Tables<'_> {
             } => self.outcomes(*user, *instance, *lowest_unanswered, outcomes),
             Record::LoggedIn { .. } => self.logged_in(record),
             Record::LockedOut { name, from, until } => self.locked_out(*name, *from, *until),
-            Record::LoggedOut { user } => self.run(
-                "DELETE FROM notice WHERE owner = ?1",
-                params![user.as_str()],
-            ),
             Record::Blocked { by, user } => self.blocked(*by, *user),
             Record::Unblocked { by, user } => self.run(
                 "DELETE FROM blacklist WHERE owner = ?1 AND blocked = ?2",
@@ -64,17 +60,30 @@ impl Tables<'_> {
                 asker,
                 asked,
                 state,
+                term,
                 expires,
             } => self.run(
-                "INSERT OR REPLACE INTO question (asker, asked, state, expires) VALUES (?1, ?2, ?3, ?4)",
-                params![asker.as_str(), asked.as_str(), state_number(*state), expires.0.cast_signed()],
+                "INSERT OR REPLACE INTO question (asker, asked, state, term, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    asker.as_str(),
+                    asked.as_str(),
+                    state_number(*state),
+                    term_number(*term),
+                    expires.0.cast_signed()
+                ],
             ),
             Record::QuestionClosed { asker, asked } => self.run(
                 "DELETE FROM question WHERE asker = ?1 AND asked = ?2",
                 params![asker.as_str(), asked.as_str()],
             ),
-            Record::Introduced { a, b } => self.pair("INSERT OR IGNORE INTO introduction (a, b) VALUES (?1, ?2)", *a, *b),
-            Record::Parted { a, b } => self.pair("DELETE FROM introduction WHERE a = ?1 AND b = ?2", *a, *b),
+            Record::Introduced { a, b, id, term } => self.run(
+                "INSERT OR REPLACE INTO introduction (a, b, id, term) VALUES (?1, ?2, ?3, ?4)",
+                params![a.min(b).as_str(), a.max(b).as_str(), id.0, term_number(*term)],
+            ),
+            Record::Parted { a, b } => self.run(
+                "DELETE FROM introduction WHERE a = ?1 AND b = ?2",
+                params![a.min(b).as_str(), a.max(b).as_str()],
+            ),
             Record::Notice { to, subject, push } => self.notice(*to, subject, push),
             Record::Told { to, subject } => self.told(*to, subject),
             Record::Removed { user } => self.removed(*user),
@@ -313,10 +322,6 @@ impl Tables<'_> {
             "UPDATE question SET state = ?3 WHERE asked = ?1 AND asker = ?2",
             params![by.as_str(), user.as_str(), HIDDEN],
         )
-    }
-
-    fn pair(&self, sql: &str, a: Name, b: Name) -> Applied {
-        self.run(sql, params![a.min(b).as_str(), a.max(b).as_str()])
     }
 
     fn notice(&self, to: Name, subject: &Subject, push: &Push) -> Applied {

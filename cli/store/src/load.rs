@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Row};
-use simplechat_core::id::{InstanceId, LoginNumber, Seq};
+use simplechat_core::id::{InstanceId, IntroductionId, LoginNumber, Seq};
 use simplechat_core::key::PublicKey;
 use simplechat_core::name::Name;
 use simplechat_core::server::record::Record;
@@ -15,7 +15,7 @@ use simplechat_core::wire::item::{Items, decode};
 use simplechat_core::wire::push::Push;
 use simplechat_core::wire::request::{Answer, Outcome};
 
-use crate::columns::{address, bytes, get, name, number, state, subject};
+use crate::columns::{address, bytes, get, name, number, state, subject, term};
 use crate::error::Trouble;
 
 /// Gives everything that is kept, a record at a time: there may be much of it.
@@ -146,6 +146,7 @@ fn asked(row: &Row<'_>) -> Result<Record, Trouble> {
         asker: name(row, "asker", TABLE)?,
         asked: name(row, "asked", TABLE)?,
         state: state(get(row, "state")?).ok_or_else(|| Trouble::nonsense(TABLE))?,
+        term: term(get(row, "term")?).ok_or_else(|| Trouble::nonsense(TABLE))?,
         expires: WallTime(number(row, "expires")?),
     })
 }
@@ -155,6 +156,8 @@ fn introduced(row: &Row<'_>) -> Result<Record, Trouble> {
     Ok(Record::Introduced {
         a: name(row, "a", TABLE)?,
         b: name(row, "b", TABLE)?,
+        id: IntroductionId(bytes(row, "id")?),
+        term: term(get(row, "term")?).ok_or_else(|| Trouble::nonsense(TABLE))?,
     })
 }
 

@@ -1,18 +1,13 @@
--- Messages that expired and of which their authors have not been told yet, by recipient.
-CREATE TABLE expired (
-    author TEXT NOT NULL,
-    recipient TEXT NOT NULL,
-    -- As it travels: an item of the family Push.
-    word BLOB NOT NULL,
-    PRIMARY KEY (author, recipient)
+-- Introductions are known by their ids, and last as long as both chose (0 until a logout, 1 until one ends them). Those from before
+-- have none: the clients that have them say so when they log in next, and they are in force again.
+DROP TABLE introduction;
+CREATE TABLE introduction (
+    a TEXT NOT NULL,
+    b TEXT NOT NULL,
+    id BLOB NOT NULL,
+    term INTEGER NOT NULL,
+    PRIMARY KEY (a, b)
 ) STRICT, WITHOUT ROWID;
-
--- As before, in the order of the removals, so that the oldest can be forgotten.
-ALTER TABLE removed RENAME TO removed_before;
-CREATE TABLE removed (
-    nr INTEGER PRIMARY KEY,
-    user TEXT NOT NULL UNIQUE,
-    first_login INTEGER
-) STRICT;
-INSERT INTO removed (user, first_login) SELECT user, first_login FROM removed_before;
-DROP TABLE removed_before;
+ALTER TABLE question ADD COLUMN term INTEGER NOT NULL DEFAULT 0;
+-- Notices of them, which had no ids either.
+DELETE FROM notice WHERE subject = 2;

@@ -8,7 +8,9 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use proptest::prelude::*;
+use simplechat_core::id::IntroductionId;
 use simplechat_core::server::record::Record;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::item::encode;
 use simplechat_core::wire::push::Push;
 use simplechat_store::{FILE, Store, back_up, check, stats};
@@ -180,6 +182,8 @@ fn it_says_how_much_is_kept_for_whom() {
         Record::Introduced {
             a: name("bob"),
             b: name("alice"),
+            id: IntroductionId([1; 16]),
+            term: Term::Lasting,
         },
     ];
     store.apply(&records).unwrap();

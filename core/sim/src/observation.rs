@@ -3,6 +3,7 @@
 
 use simplechat_core::client::command::{Command, Rejected};
 use simplechat_core::client::event::Event;
+use simplechat_core::client::record::Record;
 use simplechat_core::id::EffectId;
 use simplechat_core::name::Name;
 use simplechat_core::server;
@@ -128,6 +129,18 @@ pub enum Observation {
         client: ClientId,
         /// What was handed to the screen.
         effect: EffectId,
+    },
+    /// A client's store has kept what it was given.
+    Kept {
+        /// Which client's.
+        client: ClientId,
+        /// What, in order.
+        records: Vec<Record>,
+    },
+    /// A client that had ended starts again, with what its store has kept.
+    StartedAgain {
+        /// Which.
+        client: ClientId,
     },
     /// A client is gone without a word.
     ClientCrashed {

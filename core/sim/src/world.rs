@@ -3,6 +3,7 @@
 mod agenda;
 mod attack;
 mod hosts;
+pub mod keeping;
 mod people;
 mod run;
 mod serving;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use simplechat_core::channel::Protection;
 use simplechat_core::client::Client;
 use simplechat_core::client::command::Command;
+use simplechat_core::client::config::Config as ClientConfig;
 use simplechat_core::client::event::Event;
 use simplechat_core::id::EffectId;
 use simplechat_core::key::{KEY_LEN, PublicKey, StaticKey};
@@ -35,11 +37,12 @@ use crate::dice::Dice;
 use crate::net::{HostId, Listening, Net};
 use crate::observation::{Observation, Observed};
 use crate::script;
-use crate::store::Store;
+use crate::store::{Honesty, Store};
 use crate::tape::Tape;
 use crate::test_channel::TestChannel;
 use agenda::Agenda;
 pub use attack::{ATTACKER, Credulity, Knowledge, Secrecy, attacker_address};
+use keeping::Disk;
 use stranger::Stranger;
 
 /// The server's place on the network.
@@ -75,6 +78,10 @@ impl ClientId {
 struct Seat {
     label: String,
     machine: Client,
+    /// What the machine was started with.
+    config: ClientConfig,
+    /// What outlives it, if it has a store.
+    disk: Option<Disk>,
     /// What was shown and not looked at yet by the test.
     seen: Vec<Event>,
     /// How long the screen takes to show something; `None` while it is stuck.
@@ -98,6 +105,7 @@ enum Chore {
         records: Vec<Record>,
     },
     Show(ClientId, EffectId),
+    Write(ClientId),
     Judge(ClientId, EffectId, PublicKey),
     /// Somebody who was asked for their password again types it.
     TypePassword(ClientId),
@@ -115,7 +123,9 @@ pub struct World {
     server: Option<Server>,
     server_events: Vec<server::event::Event>,
     /// What the server has stored.
-    pub store: Store,
+    pub store: Store<Record>,
+    /// How honest the stores of clients are.
+    pub disks: Honesty,
     /// How long checking a password takes.
     pub check_takes: Duration,
     seats: Vec<Seat>,
@@ -215,6 +225,7 @@ impl World {
             server: None,
             server_events: Vec::new(),
             store: Store::default(),
+            disks: Honesty::default(),
             check_takes: Duration::from_millis(1),
             seats: Vec::new(),
             chores: BTreeMap::new(),
@@ -276,6 +287,7 @@ impl World {
         self.net.remove(self.now, id.host());
         self.forget_sleep(id.host());
         self.agenda.set(id.host(), None);
+        self.break_off_writing(id);
         self.note_seat(id, || "crashes".into());
         self.observe(Observation::ClientCrashed { client: id });
     }

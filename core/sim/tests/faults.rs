@@ -66,6 +66,8 @@ caught! {
     a_later_that_is_final: LaterIsFinal as [OneFinalWord];
     a_client_that_nobody_slows_down: NoAllowance as [Paced];
     a_store_that_says_it_has_kept_what_it_has_not: HastyStore as [Kept, Once, Books, Blocked, OneFinalWord];
+    a_clients_store_that_says_it_has_kept_what_it_has_not: HastyDisks as [Kept, Once, Books, OneFinalWord, Liveness, Consent];
+    a_clients_store_that_forgets_what_was_shown: ForgetfulDisks as [Once];
     a_channel_that_opens_a_login_again: OpenReplays as [LoginsOnce, Genuine];
     a_channel_that_opens_what_was_changed: OpenForgeries as [Once, Liveness, Heartbeat, Genuine, Kept];
     a_channel_that_uses_a_nonce_twice: ReuseNonces as [Genuine];

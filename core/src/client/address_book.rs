@@ -15,9 +15,10 @@ use crate::limits::{ADDRESS_BOOK_MAX, CANDIDATES_MAX, OUTBOX_MAX};
 use crate::machine::ConnId;
 use crate::name::Name;
 use crate::time::Timestamp;
+use crate::wire::Term;
 use crate::wire::item::{Payload, encode};
 use crate::wire::peer::{PeerPush, PrivateMessage};
-use crate::wire::push::{Introduction, Whereabouts};
+use crate::wire::push::{Absence, Introduction, Whereabouts};
 use crate::wire::request::Reach;
 
 const RETRY_FIRST: Duration = Duration::from_millis(500);
@@ -64,8 +65,10 @@ pub(super) struct Peer {
     /// The connection on which they wait for what we say of theirs.
     pub(super) checking: Option<ConnId>,
     pub(super) links: PeerLinks,
-    /// Whether they are logged in from another client, which has another key.
-    pub(super) is_elsewhere: bool,
+    /// For how long they are in the book.
+    pub(super) term: Term,
+    /// Why they are not there, if it is known that they are not.
+    pub(super) absence: Option<Absence>,
     /// Who was met in their place since they are looked for.
     pub(super) met_instead: Option<(IpAddr, KeyMismatch)>,
     /// What the user was told of keys that do not agree, since they were found the last time.
@@ -79,6 +82,8 @@ pub(super) struct Peer {
     /// Whether the user knows that messages wait.
     pub(super) told_waiting: bool,
     waiting: VecDeque<PrivateMessage>,
+    /// Up to this number they may be sent: these are stored, or need not be.
+    stored_through: Seq,
     /// The connection that messages are on.
     on: Option<ConnId>,
 }
@@ -100,7 +105,8 @@ impl Peer {
             word: Word::None,
             checking: None,
             links: PeerLinks::default(),
-            is_elsewhere: false,
+            term: introduction.term,
+            absence: None,
             met_instead: None,
             mismatches: BTreeSet::new(),
             greetings: 0,
@@ -109,23 +115,51 @@ impl Peer {
             is_resting: false,
             told_waiting: false,
             waiting: VecDeque::new(),
+            stored_through: Seq(0),
             on: None,
         }
     }
 
     /// Whether something waits that nothing is being done for: messages, or that they learn whether they can call us.
     pub(super) fn wants_attention(&self) -> bool {
-        (self.has_to_send() || self.needs_word()) && !self.is_resting && !self.is_elsewhere
+        (self.has_to_send() || self.needs_word()) && !self.is_resting && !self.is_elsewhere()
     }
 
-    /// Whether they may not know how to reach us. Whoever is at the other end of a link does.
+    /// Whether they may not know how to reach us. Whoever is at the other end of a link does, and who is away greets us when they
+    /// are back.
     pub(super) fn needs_word(&self) -> bool {
-        self.word == Word::None && self.links.any().is_none()
+        self.word == Word::None && self.links.any().is_none() && self.absence.is_none()
     }
 
-    /// Whether messages wait, and none are on their way.
+    /// Whether they are logged in from another client, which has another key.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.absence == Some(Absence::Elsewhere)
+    }
+
+    /// They are there, if it is known that they were not: whether they were not.
+    pub(super) fn is_back(&mut self) -> bool {
+        self.may_return() && self.absence.take().is_some()
+    }
+
+    /// Whether this introduction may still bring them here.
+    pub(super) fn may_return(&self) -> bool {
+        self.term == Term::Lasting || !self.is_elsewhere()
+    }
+
+    /// Whether messages wait that may be sent, and none are on their way.
     pub(super) fn has_to_send(&self) -> bool {
-        !self.waiting.is_empty() && self.on.is_none()
+        let may_be_sent = |message: &PrivateMessage| message.seq <= self.stored_through;
+        self.waiting.front().is_some_and(may_be_sent) && self.on.is_none()
+    }
+
+    /// The messages up to a number are stored, or need not be.
+    pub(super) fn stored(&mut self, through: Seq) {
+        self.stored_through = self.stored_through.max(through);
+    }
+
+    /// Whether a message waits until it is stored.
+    pub(super) fn awaits_store(&self, seq: Seq) -> bool {
+        seq > self.stored_through
     }
 
     /// How they are called, as far as is known.
@@ -190,6 +224,19 @@ impl Peer {
         places
     }
 
+    /// All addresses at which they may be, the likeliest first.
+    pub(super) fn places(&self) -> Vec<SocketAddr> {
+        let told = self.whereabouts.candidates.as_slice();
+        let mut places = Vec::new();
+        for place in self.address.iter().chain(&self.last).chain(told) {
+            if !places.contains(place) {
+                places.push(*place);
+            }
+        }
+        places.truncate(CANDIDATES_MAX);
+        places
+    }
+
     /// The server says where they may be from now on.
     pub(super) fn learn(&mut self, whereabouts: Whereabouts) {
         self.whereabouts = whereabouts;
@@ -197,7 +244,7 @@ impl Peer {
 
     /// Whether the keys of their introduction may not be the ones that hold now.
     pub(super) fn needs_introduction(&self) -> bool {
-        self.is_elsewhere || !self.mismatches.is_empty()
+        self.is_elsewhere() || !self.mismatches.is_empty()
     }
 
     /// They were found, with their key.
@@ -209,6 +256,7 @@ impl Peer {
             }
             self.proved = Some(now);
         }
+        self.is_back();
         self.is_resting = false;
         self.backoff.reset();
         self.met_instead = None;
@@ -228,16 +276,12 @@ impl Peer {
         Ok(())
     }
 
-    /// Gives up what waits: how many messages they were.
-    pub(super) fn give_up(&mut self) -> usize {
-        core::mem::take(&mut self.waiting).len()
-    }
-
     /// The messages that go into the next frame, and the number of the last of them.
     pub(super) fn batch(&self) -> (Payload, Seq) {
         let mut payload = Payload::default();
         let mut through = Seq(0);
-        for message in &self.waiting {
+        let may_be_sent = |message: &&PrivateMessage| message.seq <= self.stored_through;
+        for message in self.waiting.iter().take_while(may_be_sent) {
             let item = encode(&PeerPush::Private(message.clone()));
             if !payload.has_room_for(item.len()) {
                 break;
@@ -290,8 +334,10 @@ impl Peer {
     }
 
     fn reach(&self, ours: Option<Reach>) -> PeerReach {
-        if self.is_elsewhere {
+        if self.is_elsewhere() {
             PeerReach::Elsewhere
+        } else if self.absence == Some(Absence::Away) {
+            PeerReach::Away
         } else if self.address.is_none() && !self.mismatches.is_empty() {
             PeerReach::OtherKey
         } else if self.greetings > 0 {
@@ -309,6 +355,8 @@ impl Peer {
 pub(super) struct AddressBook {
     peers: BTreeMap<Name, Peer>,
     introductions: BTreeMap<IntroductionId, Name>,
+    /// What waits for those whose entries ended when this client was left: for another introduction.
+    left: BTreeMap<Name, VecDeque<PrivateMessage>>,
 }
 
 impl AddressBook {
@@ -339,9 +387,73 @@ impl AddressBook {
         if let Some(previous) = &mut previous {
             peer.is_code_shown = previous.is_code_shown && previous.key == peer.key;
             peer.waiting = core::mem::take(&mut previous.waiting);
+            peer.stored_through = previous.stored_through;
+        }
+        if let Some(left) = self.left.remove(&name) {
+            peer.stored_through = left.back().map_or(Seq(0), |last| last.seq);
+            peer.waiting = left;
         }
         self.peers.insert(name, peer);
         previous
+    }
+
+    /// Takes somebody out, for whom what waits goes on waiting.
+    pub(super) fn part(&mut self, name: Name) -> Option<Peer> {
+        let mut peer = self.remove(name)?;
+        if !peer.waiting.is_empty() {
+            self.left.insert(name, core::mem::take(&mut peer.waiting));
+        }
+        Some(peer)
+    }
+
+    /// Takes a message in that an earlier life of this client had stored, and that waits.
+    pub(super) fn restore_waiting(&mut self, name: Name, message: PrivateMessage) {
+        match self.peers.get_mut(&name) {
+            Some(peer) => {
+                peer.stored(message.seq);
+                // It was not full when this was recorded, so it is not full now.
+                let _ = peer.push(message);
+            }
+            None => self.left.entry(name).or_default().push_back(message),
+        }
+    }
+
+    /// Somebody took the messages up to a number, in an earlier life of this client.
+    pub(super) fn restore_taken(&mut self, name: Name, through: Seq) {
+        if let Some(peer) = self.peers.get_mut(&name) {
+            peer.delivered(through);
+        }
+    }
+
+    /// Gives up what waits for somebody: how many messages they were.
+    pub(super) fn give_up(&mut self, name: Name) -> usize {
+        let peer = self.peers.get_mut(&name);
+        let waiting = peer.map(|peer| core::mem::take(&mut peer.waiting));
+        let left = self.left.remove(&name);
+        waiting.into_iter().chain(left).map(|some| some.len()).sum()
+    }
+
+    /// What waits for somebody who is not in it.
+    pub(super) fn left_for(&self, name: Name) -> usize {
+        self.left.get(&name).map_or(0, VecDeque::len)
+    }
+
+    /// All messages that wait, with whom they are for.
+    pub(super) fn all_waiting(&self) -> impl Iterator<Item = (Name, &PrivateMessage)> {
+        let peers = self.peers.iter().map(|(name, peer)| (*name, &peer.waiting));
+        let left = self.left.iter().map(|(name, left)| (*name, left));
+        peers
+            .chain(left)
+            .flat_map(|(name, waiting)| waiting.iter().map(move |message| (name, message)))
+    }
+
+    /// The messages up to a number are stored: for whom some may be sent now.
+    pub(super) fn stored(&mut self, through: Seq) -> Vec<Name> {
+        for peer in self.peers.values_mut() {
+            peer.stored(through);
+        }
+        let has_to_send = self.peers.values().filter(|peer| peer.has_to_send());
+        has_to_send.map(|peer| peer.name).collect()
     }
 
     pub(super) fn remove(&mut self, name: Name) -> Option<Peer> {
@@ -380,6 +492,7 @@ impl AddressBook {
         let entry = |peer: &Peer| BookEntry {
             peer: peer.name,
             reach: peer.reach(ours),
+            term: peer.term,
             waiting: peer.waiting(),
             verification: keys.verification(peer.name, peer.key),
         };
@@ -408,6 +521,7 @@ mod tests {
                 reach: Reach::Reachable,
                 candidates: Bounded::first_of([]),
             },
+            term: Term::UntilLogout,
         }
     }
 

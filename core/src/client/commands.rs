@@ -1,13 +1,16 @@
 //! The user's wishes: what can be refused is refused at once, the rest is on its way.
 
 use super::command::{Command, Consent, Rejected};
+use super::config::{Start, StoreKind};
 use super::event::{Event, GoneCause};
 use super::leaving::Phase;
 use super::ledger::{Addressee, Key};
 use super::link::State;
+use super::record::Record;
 use super::{Client, outbox};
 use crate::name::Name;
 use crate::text::{Password, Text};
+use crate::wire::Term;
 use crate::wire::login::LoginCause;
 use crate::wire::peer::PrivateMessage;
 use crate::wire::request::Operation;
@@ -58,9 +61,9 @@ impl Client {
                 self.ask_who_is_online();
                 Ok(())
             }
-            Command::GetAddress { user } => {
+            Command::GetAddress { user, term } => {
                 self.check_other(user)?;
-                self.ask_for_address(user)
+                self.ask_for_address(user, term)
             }
             Command::RemoveAddress { user } => self.remove_address(user),
             Command::AddressBook => {
@@ -85,8 +88,14 @@ impl Client {
         }
     }
 
+    /// Whether there is, or was, a session, or the client does without.
+    pub(super) fn has_begun(&self) -> bool {
+        let is_offline = self.config.start == Start::Offline && self.user.is_some();
+        self.link.login.is_some() || is_offline
+    }
+
     fn check_session(&self) -> Result<(), Rejected> {
-        if self.link.login.is_none() {
+        if !self.has_begun() {
             return Err(Rejected::NotLoggedIn);
         }
         match self.phase {
@@ -115,19 +124,28 @@ impl Client {
         self.password = Some(password);
         self.link.ticket = None;
         self.start_login(LoginCause::Person);
+        if self.config.start == Start::Offline && self.link.login.is_none() {
+            self.seek_peers();
+        }
         Ok(())
     }
 
     /// Hands an operation to the outbox. It is sent at once, or when the server is back.
     fn submit(&mut self, operation: Operation) -> Result<(), Rejected> {
         let message = Addressee::of(&operation);
+        let at = self.clock.wall;
+        let wished = operation.clone();
         let seq = self
             .outbox
             .push(operation)
             .map_err(|outbox::Full| Rejected::OutboxFull)?;
+        self.record(Record::Wished {
+            seq,
+            operation: wished,
+            at,
+        });
         if let Some(to) = message {
-            self.ledger
-                .written(Key::Operation(seq), to, self.clock.wall);
+            self.ledger.written(Key::Operation(seq), to, at);
         }
         self.flush();
         Ok(())
@@ -163,17 +181,19 @@ impl Client {
         Ok(())
     }
 
-    fn ask_for_address(&mut self, user: Name) -> Result<(), Rejected> {
+    fn ask_for_address(&mut self, user: Name, term: Term) -> Result<(), Rejected> {
         self.check_server()?;
         match self.book.get(user) {
-            Some(peer) if !peer.needs_introduction() => Err(Rejected::AlreadyInAddressBook(user)),
+            Some(peer) if !peer.needs_introduction() && term <= peer.term => {
+                Err(Rejected::AlreadyInAddressBook(user))
+            }
             None if self.book.is_full() => Err(Rejected::AddressBookFull),
-            Some(_) | None => self.submit(Operation::GetAddress { user }),
+            Some(_) | None => self.submit(Operation::GetAddress { user, term }),
         }
     }
 
     fn remove_address(&mut self, user: Name) -> Result<(), Rejected> {
-        if self.book.get(user).is_none() {
+        if self.book.get(user).is_none() && self.book.left_for(user) == 0 {
             return Err(Rejected::NotInAddressBook(user));
         }
         self.submit(Operation::RemoveAddress { user })?;
@@ -190,10 +210,10 @@ impl Client {
             return Err(Rejected::NoQuestion(user));
         }
         match consent {
-            Consent::Yes if self.book.is_full() && self.book.get(user).is_none() => {
+            Consent::Yes(_) if self.book.is_full() && self.book.get(user).is_none() => {
                 return Err(Rejected::AddressBookFull);
             }
-            Consent::Yes => self.submit(Operation::Accept { user })?,
+            Consent::Yes(term) => self.submit(Operation::Accept { user, term })?,
             Consent::No => self.submit(Operation::Deny { user })?,
         }
         self.forget_question(user);
@@ -201,9 +221,10 @@ impl Client {
     }
 
     fn write_privately(&mut self, to: Name, text: Text) -> Result<(), Rejected> {
+        let seq = self.next_private;
         let message = PrivateMessage {
             instance: self.instance,
-            seq: self.next_private,
+            seq,
             sent: self.clock.wall,
             text,
         };
@@ -211,12 +232,20 @@ impl Client {
             .book
             .get_mut(to)
             .ok_or(Rejected::NotInAddressBook(to))?;
+        let written = message.clone();
         peer.push(message).map_err(|_| Rejected::OutboxFull)?;
-        let (key, to_peer) = (Key::Private(self.next_private), Addressee::Peer(to));
+        if self.config.store == StoreKind::None {
+            peer.stored(seq);
+        }
+        let (key, to_peer) = (Key::Private(seq), Addressee::Peer(to));
         self.ledger.written(key, to_peer, self.clock.wall);
-        self.next_private = self.next_private.next();
-        let tell = (peer.is_resting || peer.is_elsewhere)
+        self.next_private = seq.next();
+        let tell = (peer.is_resting || peer.absence.is_some())
             && !core::mem::replace(&mut peer.told_waiting, true);
+        self.record(Record::Written {
+            to,
+            message: written,
+        });
         if tell {
             self.tell_waiting(to);
         }

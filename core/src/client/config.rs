@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::login::LinkChoice;
 
 /// The settings of a client that its machine depends on.
@@ -17,6 +19,31 @@ pub struct Config {
     pub leave_within: Duration,
     /// How the server is to reach this client.
     pub link: LinkChoice,
+    /// Whether this client goes on where it was when it starts again.
+    pub store: StoreKind,
+    /// What becomes of a first login when the server cannot be reached.
+    pub start: Start,
+}
+
+/// What becomes of a first login when the server cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Start {
+    /// The client ends.
+    #[default]
+    WithServer,
+    /// The client goes on as if the server had gone later: peers whom its store knows are looked for, and the login is tried until it
+    /// succeeds.
+    Offline,
+}
+
+/// Whether a client has a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum StoreKind {
+    /// It has none: what it knows ends with it.
+    #[default]
+    None,
+    /// It has one, which keeps its records.
+    Lasting,
 }
 
 impl Config {
@@ -28,6 +55,8 @@ impl Config {
             listener,
             leave_within: Duration::from_secs(3),
             link: LinkChoice::Auto,
+            store: StoreKind::None,
+            start: Start::WithServer,
         }
     }
 }

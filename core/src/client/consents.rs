@@ -65,6 +65,32 @@ impl Consents {
         consent
     }
 
+    /// To how many introductions to somebody the user has agreed, and until when.
+    pub(super) fn standing(&self, to: Name) -> Option<(u32, Timestamp)> {
+        let consent = self.given.peek(&to)?;
+        Some((consent.introductions, consent.until))
+    }
+
+    /// All of them, with how many introductions each is good for.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Name, u32)> {
+        self.given
+            .iter()
+            .map(|(to, consent)| (*to, consent.introductions))
+    }
+
+    /// So many that an earlier life of this client was given are good for so long.
+    pub(super) fn restore(&mut self, now: Timestamp, to: Name, introductions: u32, rest: Duration) {
+        self.given.remove(&to);
+        if introductions > 0 && !rest.is_zero() {
+            // Clocks may have been set: none is good for longer than a new one.
+            let until = now + rest.min(GOOD_FOR);
+            self.given.entry(to, || Consent {
+                introductions,
+                until,
+            });
+        }
+    }
+
     /// Somebody is introduced: whether the user has agreed to it. That is used up by it.
     pub(super) fn take(&mut self, now: Timestamp, to: Name) -> bool {
         let Some(consent) = self.given.peek_mut(&to) else {

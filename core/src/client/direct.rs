@@ -6,23 +6,24 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::address_book::{Peer, Way};
+use super::address_book::Way;
 use super::connection::Connection;
 use super::event::{Event, GoneCause, MessageEvent, PeerEvent, Verification};
-use super::inbox::{Receipt, Route, Sender, Showing};
+use super::inbox::{Receipt, Sender, Showing};
 use super::ledger::Route as LedgerRoute;
 use super::peer_link::Check;
+use super::record::{Record, Route};
 use super::{Client, TimerKind};
 use crate::id::{IntroductionId, Seq, SessionId};
 use crate::key::PublicKey;
 use crate::machine::ConnId;
 use crate::name::Name;
-use crate::wire::EndReason;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
 use crate::wire::peer::{PeerAnswer, PeerPush};
-use crate::wire::push::Introduction;
+use crate::wire::push::{Absence, Introduction};
+use crate::wire::{EndReason, Term};
 
 /// Whose private messages come, and whether the key that they come under is marked.
 #[derive(Clone, Copy)]
@@ -34,12 +35,12 @@ struct Author {
 impl Client {
     /// The server introduces a peer. What the user is to see of it, if it is news.
     pub(super) fn on_introduced(&mut self, introduction: Introduction) -> Vec<Event> {
-        let (id, peer) = (introduction.id, introduction.peer);
+        let (id, peer, term) = (introduction.id, introduction.peer, introduction.term);
         // The server may tell again what it did not hear that we know.
         if self.knows(id) {
             return Vec::new();
         }
-        if !self.consents.take(self.clock.at, peer) && !self.outbox.introduces(peer) {
+        if !self.has_consented(peer) {
             return [PeerEvent::IntroducedUnasked { peer }.into()].into();
         }
         if self.book.is_full() && self.book.get(peer).is_none() {
@@ -52,57 +53,85 @@ impl Client {
             self.peer_sessions.forget_ours(previous.introduction);
             self.release_peer_links(peer, &previous);
         }
+        self.record_peer(peer);
         self.search(peer);
-        self.unpark();
-        let introduced = PeerEvent::Introduced { peer };
+        let introduced = PeerEvent::Introduced { peer, term };
         let events = [Some(introduced), changed];
         events.into_iter().flatten().map(Event::from).collect()
+    }
+
+    /// Whether the user has agreed to be introduced to somebody, which is used up by it.
+    fn has_consented(&mut self, peer: Name) -> bool {
+        let had_consent = self.consents.standing(peer).is_some();
+        let is_good = self.consents.take(self.clock.at, peer);
+        if had_consent {
+            self.record_consent(peer);
+        }
+        if is_good {
+            return true;
+        }
+        let wish = self.outbox.introduces(peer);
+        if let Some(seq) = wish {
+            self.record(Record::Fulfilled { seq });
+        }
+        wish.is_some()
     }
 
     /// Looks whether a peer comes with another key than before. What was written for one that the user had verified is not sent
     /// to one that they have not.
     fn take_key(&mut self, peer: Name, key: PublicKey) -> Option<PeerEvent> {
-        let was = self.peer_keys.meet(peer, key)?;
-        let entry = self.book.get_mut(peer);
-        let entry = entry.filter(|_| was == Verification::Verified);
-        if entry.is_some() {
-            self.ledger.given_up(peer);
+        let was = self.peer_keys.meet(peer, key);
+        if self.peer_keys.verification(peer, key) == Verification::Unverified {
+            self.record(Record::Met { peer, key });
         }
+        let was = was?;
+        let undelivered = match was {
+            Verification::Verified => self.give_up(peer),
+            Verification::Unverified => 0,
+        };
         Some(PeerEvent::KeyChanged {
             peer,
             was,
-            undelivered: entry.map_or(0, Peer::give_up),
+            undelivered,
         })
+    }
+
+    /// What waits for somebody is not sent any more: how many messages they were.
+    fn give_up(&mut self, peer: Name) -> usize {
+        let undelivered = self.book.give_up(peer);
+        if undelivered > 0 {
+            self.ledger.given_up(peer);
+            self.record(Record::GivenUp { to: peer });
+        }
+        undelivered
     }
 
     /// The server says that an introduction is over.
     pub(super) fn on_introduction_ended(
         &mut self,
-        peer: Name,
+        introduction: IntroductionId,
         reason: EndReason,
     ) -> Option<PeerEvent> {
-        let entry = self.book.get_mut(peer)?;
+        let peer = self.book.by_introduction(introduction)?.name;
         match reason {
             EndReason::Removed | EndReason::LoggedOut => {
                 self.remove_peer(peer, GoneCause::Theirs(reason))
             }
-            EndReason::OtherClient => {
-                entry.is_elsewhere = true;
-                self.drop_peer_links(peer);
-                Some(PeerEvent::PeerElsewhere { peer })
-            }
+            EndReason::OtherClient => self.on_peer_absent(peer, Absence::Elsewhere),
         }
     }
 
     /// Takes somebody out of the address book. The event says so to the user.
     pub(super) fn remove_peer(&mut self, peer: Name, cause: GoneCause) -> Option<PeerEvent> {
-        let removed = self.book.remove(peer)?;
-        self.timers.cancel(TimerKind::Peer(peer));
-        self.ledger.given_up(peer);
-        let undelivered = removed.waiting();
-        self.part(&removed, cause);
-        self.release_peer_links(peer, &removed);
-        Some(PeerEvent::PeerGone {
+        let undelivered = self.give_up(peer);
+        let removed = self.book.remove(peer);
+        if let Some(removed) = &removed {
+            self.record(Record::PeerGone { peer });
+            self.timers.cancel(TimerKind::Peer(peer));
+            self.part(removed, cause);
+            self.release_peer_links(peer, removed);
+        }
+        (removed.is_some() || undelivered > 0).then_some(PeerEvent::PeerGone {
             peer,
             cause,
             undelivered,
@@ -215,18 +244,25 @@ impl Client {
         };
         let to = peer.name;
         self.ledger.taken(to, through, self.clock.wall);
-        for _ in 0..peer.delivered(through) {
+        let delivered = peer.delivered(through);
+        if delivered > 0 {
+            self.record(Record::Taken { by: to, through });
+        }
+        for _ in 0..delivered {
             self.event(MessageEvent::PrivateDelivered { to });
         }
         self.timers.cancel(TimerKind::Peer(to));
         self.pump_peer(to);
     }
 
-    /// A peer has taken us out of their book.
+    /// A peer has taken us out of their book, or leaves and keeps us there.
     pub(super) fn on_peer_says_bye(&mut self, introduction: IntroductionId, reason: EndReason) {
         if let Some(peer) = self.book.by_introduction(introduction) {
             let name = peer.name;
-            let event = self.remove_peer(name, GoneCause::Theirs(reason));
+            let event = match (peer.term, reason) {
+                (Term::Lasting, EndReason::LoggedOut) => self.on_peer_absent(name, Absence::Away),
+                _ => self.remove_peer(name, GoneCause::Theirs(reason)),
+            };
             if let Some(event) = event {
                 self.event(event);
             }
@@ -301,6 +337,7 @@ impl Client {
 
     /// A peer is there: what waits for them need not wait for its time.
     fn on_peer_heard(&mut self, name: Name) {
+        self.on_peer_present(name);
         if self
             .book
             .get(name)
@@ -323,6 +360,7 @@ impl Client {
             // Not now: they come again.
             return self.close(conn);
         }
+        let bookmark = self.storing.bookmark();
         let mut through = Seq(0);
         let mut events = Vec::new();
         for item in Items::new(payload) {
@@ -338,6 +376,12 @@ impl Client {
                             text: message.text,
                         };
                         events.push(event.into());
+                        self.record(Record::Shown {
+                            route: Route::Direct,
+                            from,
+                            instance,
+                            seq,
+                        });
                     }
                 }
                 Ok(PeerPush::Hello { .. } | PeerPush::Bye { .. } | PeerPush::Probe { .. })
@@ -345,23 +389,17 @@ impl Client {
                 Err(ItemError::Malformed) => return self.refuse(conn, RefusalCode::Malformed),
             }
         }
-        if events.is_empty() {
-            return self.acknowledge_private(conn, session, through);
-        }
-        self.connections.insert(conn, Connection::Showing);
         let receipt = Receipt::Private {
             session,
             from,
             through,
         };
-        self.show(
-            events,
-            Showing {
-                conn,
-                receipt,
-                asked_by: Vec::new(),
-            },
-        );
+        let showing = Showing {
+            conn,
+            receipt,
+            asked_by: Vec::new(),
+        };
+        self.show(events, bookmark, showing);
     }
 
     pub(super) fn acknowledge_private(&mut self, conn: ConnId, session: SessionId, through: Seq) {

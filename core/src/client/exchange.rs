@@ -10,6 +10,7 @@ use super::event::{AwayCause, Event, SessionEvent};
 use super::ledger::{AttemptResult, Key, Route};
 use super::link::{Errand, Exchange};
 use super::outbox::{Answered, Done};
+use super::record::Record;
 use super::{Client, TimerKind};
 use crate::id::{QueryNumber, SessionId};
 use crate::limits::{COMMAND_CONNECTIONS_MAX, LATER_MAX, SESSION_FRAMES_MAX};
@@ -64,7 +65,16 @@ impl Client {
     }
 
     fn has_unsent(&self) -> bool {
-        self.next_send().is_some_and(|at| at <= self.clock.at)
+        let is_due = self.next_send().is_some_and(|at| at <= self.clock.at);
+        is_due || self.has_unsaid_book()
+    }
+
+    /// Whether the server does not know yet who is in the address book, and nothing is under way that says so.
+    fn has_unsaid_book(&self) -> bool {
+        let session = self.link.session.as_ref();
+        session.is_some_and(|session| !session.has_said_book)
+            && !self.book.is_empty()
+            && self.requests() == 0
     }
 
     /// When something can be sent that is not on its way, which may be long past.
@@ -97,6 +107,11 @@ impl Client {
         let deframer = Deframer::default();
         let conn = self.dial_server(to, Connection::Request { exchange, deframer });
         let mut payload = Payload::default();
+        let has_said_book = self.link.session.as_ref().is_some_and(|s| s.has_said_book);
+        if !has_said_book {
+            // In all frames until one is answered: they race, and the first to come shows the book as it was before what it asks.
+            payload.push(&self.address_book_item());
+        }
         match errand {
             Errand::Operations => {}
             Errand::Heartbeat => payload.push(&Request::Heartbeat),
@@ -140,6 +155,9 @@ impl Client {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         self.close(conn);
+        if let Some(session) = &mut self.link.session {
+            session.has_said_book = true;
+        }
         self.on_server_heard();
         let (mut stopping, mut unreached) = (false, false);
         for item in Items::new(&opened.payload).flatten() {
@@ -169,12 +187,8 @@ impl Client {
                 }) => self.on_online_page_put_off(query, milliseconds),
                 Ok(Answer::Stopping) => stopping = true,
                 Ok(Answer::Unreached) => unreached = true,
-                Ok(
-                    Answer::Alive
-                    | Answer::ListenerChecked { .. }
-                    | Answer::LoggedOut
-                    | Answer::Unsupported,
-                )
+                Ok(Answer::LoggedOut) => self.on_logged_out(opened.counter),
+                Ok(Answer::Alive | Answer::ListenerChecked { .. } | Answer::Unsupported)
                 | Err(_) => {}
             }
         }
@@ -251,6 +265,10 @@ impl Client {
     fn give_answers(&mut self) {
         while let Some(done) = self.outbox.pop_answered() {
             self.note_consent(&done);
+            self.record(Record::Answered {
+                seq: done.seq,
+                outcome: done.answer.outcome,
+            });
             let number = self.ledger.number(Key::Operation(done.seq));
             let Done {
                 operation, answer, ..
@@ -281,7 +299,8 @@ impl Client {
     /// What the user has agreed to may come from now on.
     fn note_consent(&mut self, done: &Done) {
         let now = self.clock.at;
-        let (Operation::GetAddress { user } | Operation::Accept { user }) = done.operation else {
+        let (Operation::GetAddress { user, .. } | Operation::Accept { user, .. }) = done.operation
+        else {
             return;
         };
         if done.has_introduced {
@@ -289,13 +308,14 @@ impl Client {
         }
         match done.answer.outcome {
             Outcome::Refused(Refusal::AlreadyAsked) => self.consents.confirm(now, user),
-            Outcome::Refused(_) => {}
+            Outcome::Refused(_) => return,
             Outcome::Asked
             | Outcome::Done
             | Outcome::Delivered
             | Outcome::Stored
             | Outcome::Broadcast { .. } => self.consents.give(now, user),
         }
+        self.record_consent(user);
     }
 
     pub(super) fn ask_who_is_online(&mut self) {

@@ -6,19 +6,13 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::record::Route;
 use crate::channel::Counter;
 use crate::id::{BatchNumber, EffectId, InstanceId, Seq, SessionId};
 use crate::limits::{CLIENT_BLACKLIST_MAX, SHOWING_MAX, SHOWN_MAX};
 use crate::lru::LruMap;
 use crate::machine::ConnId;
 use crate::name::Name;
-
-/// How a message came. Each route has an order of its own.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Route {
-    Server,
-    Direct,
-}
 
 /// Whom to tell when something has been shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -116,6 +110,11 @@ impl Inbox {
         let is_new = seq > *highest;
         *highest = (*highest).max(seq);
         is_new
+    }
+
+    /// What was shown of each client, by route.
+    pub(super) fn shown_through(&self) -> impl Iterator<Item = (&(Route, Name, InstanceId), &Seq)> {
+        self.shown.iter()
     }
 
     /// Whether a batch was taken before.

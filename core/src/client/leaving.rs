@@ -1,10 +1,21 @@
 //! Leaving in order: what waits is sent, then the server and the peers are told, then the client ends.
+//!
+//! With a store what could not be sent is kept, and sent by the client that starts there again. Whether the server has heard the
+//! goodbye is not sure before it has answered: until then the end of each introduction waits in the outbox, too.
 
+use super::config::StoreKind;
 use super::connection::Connection;
 use super::event::{End, SessionEvent};
 use super::link::{Errand, State};
+use super::outbox::Answered;
+use super::record::Record;
 use super::{Client, Output, TimerKind};
+use crate::channel::Counter;
+use crate::id::Seq;
+use crate::name::Name;
+use crate::wire::Term;
 use crate::wire::peer::PeerPush;
+use crate::wire::request::{Operation, Outcome};
 
 /// Where in its life the client is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,9 +25,11 @@ pub(super) enum Phase {
     EndOfInput,
     /// It leaves, and waits a little for what is not sent.
     Leaving,
-    /// It has said goodbye, and waits a little for that to arrive. So many messages stay behind.
+    /// It has said goodbye, and waits a little for that to arrive. So many messages stay behind. From that number on wishes are
+    /// its own, and done by the goodbye.
     SaidGoodbye {
         unsent: usize,
+        goodbye: Seq,
     },
     Ended,
 }
@@ -32,7 +45,7 @@ impl Client {
     }
 
     fn start_leaving(&mut self) {
-        if self.link.login.is_none() {
+        if !self.has_begun() {
             return self.end(End::Left);
         }
         let (now, within) = (self.clock.at, self.config.leave_within);
@@ -88,9 +101,10 @@ impl Client {
             && self.query.is_none()
             && !self.timers.is_set(TimerKind::Kept)
             && !self.inbox.is_showing()
+            && self.storing.is_idle()
             && self.book.iter().all(|peer| {
-                // Without another introduction, which takes input, nothing reaches who is elsewhere.
-                peer.waiting() == 0 || peer.is_elsewhere
+                // Nobody knows when who is away comes back.
+                peer.waiting() == 0 || peer.absence.is_some()
             })
     }
 
@@ -101,24 +115,51 @@ impl Client {
         let peers = self
             .book
             .iter()
-            .all(|peer| peer.waiting() == 0 || peer.is_resting || peer.is_elsewhere);
-        server && peers && !self.inbox.is_showing()
+            .all(|peer| peer.waiting() == 0 || peer.is_resting || peer.absence.is_some());
+        server && peers && !self.inbox.is_showing() && self.storing.is_idle()
     }
 
     pub(super) fn say_goodbye(&mut self) {
         if self.phase != Phase::Leaving {
             return;
         }
-        let unsent = self.count_unsent();
-        self.phase = Phase::SaidGoodbye { unsent };
+        let (unsent, goodbye) = (self.count_unsent(), self.outbox.next());
+        self.phase = Phase::SaidGoodbye { unsent, goodbye };
         self.timers.cancel(TimerKind::Goodbye);
         for name in self.book.names() {
+            self.end_lastingly(name);
             self.say_bye(name);
         }
         if self.link.state == State::Ready {
             self.request(Errand::Logout);
         }
         self.proceed_leaving();
+    }
+
+    /// Sees to it that the introduction to a peer is over for a client that starts again, and for the server, unless it lasts.
+    fn end_lastingly(&mut self, name: Name) {
+        let lasts = self.book.get(name).map(|peer| peer.term) == Some(Term::Lasting);
+        if self.config.store == StoreKind::None || lasts {
+            return;
+        }
+        let operation = Operation::RemoveAddress { user: name };
+        // In a full outbox there is no place for it: then it has to be enough that the server hears the goodbye.
+        if let Ok(seq) = self.outbox.push(operation.clone()) {
+            let at = self.clock.wall;
+            self.record(Record::Wished { seq, operation, at });
+        }
+        self.record(Record::PeerGone { peer: name });
+    }
+
+    /// The server has ended the session, and all introductions with it.
+    pub(super) fn on_logged_out(&mut self, frame: Counter) {
+        if let Phase::SaidGoodbye { goodbye, .. } = self.phase {
+            let outcome = Outcome::Done;
+            let own = goodbye.0..self.outbox.next().0;
+            for seq in own {
+                self.outbox.answered(Seq(seq), Answered { outcome, frame });
+            }
+        }
     }
 
     fn is_saying_goodbye(&self) -> bool {
@@ -145,22 +186,18 @@ impl Client {
     }
 
     fn count_unsent(&self) -> usize {
-        let private: usize = self
-            .book
-            .iter()
-            .map(super::address_book::Peer::waiting)
-            .sum();
-        self.outbox.len() + private
+        self.outbox.len() + self.book.all_waiting().count()
     }
 
     /// The client ends.
     pub(super) fn end(&mut self, end: End) {
         let unsent = match self.phase {
             Phase::Running | Phase::EndOfInput | Phase::Leaving => self.count_unsent(),
-            Phase::SaidGoodbye { unsent } => unsent,
+            Phase::SaidGoodbye { unsent, .. } => unsent,
             Phase::Ended => return,
         };
         self.phase = Phase::Ended;
+        self.give_records();
         self.event(SessionEvent::Ended { end, unsent });
         self.output(Output::Stop);
     }

@@ -184,6 +184,8 @@ pub enum NextTry {
         /// In so many seconds.
         seconds: u32,
     },
+    /// It is being stored, and sent only then.
+    AfterStored,
     /// Others are before it.
     InTurn,
     /// This client is logging in.
@@ -192,6 +194,8 @@ pub enum NextTry {
     AfterPassword,
     /// The peer is being looked for.
     WhenFound,
+    /// The peer is away, and is heard of when they are back.
+    WhenBack,
     /// The peer is at another client, and has to be introduced again.
     AfterIntroduction,
 }

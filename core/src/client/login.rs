@@ -101,8 +101,7 @@ impl Client {
                 self.link.server = server;
                 // This may take a person's time, and which key we are known by depends on it: we call again afterwards.
                 self.close(conn);
-                let id = EffectId(self.effects);
-                self.effects += 1;
+                let id = self.next_effect();
                 self.link.state = State::Judging { id, key, cause };
                 self.output(Output::Effect(Effect::JudgeServer { id, key, address }));
             }
@@ -220,6 +219,7 @@ impl Client {
             max_text: usize::try_from(welcome.max_text).unwrap_or(usize::MAX),
             since: self.clock.at,
             heard: self.clock.at,
+            has_said_book: false,
             over: false,
         });
         self.link.login = Some(welcome.login);
@@ -254,6 +254,10 @@ impl Client {
         }
         self.plan_heartbeat();
         self.plan_renewal(SESSION_LIFETIME);
+        if occasion == Some(Occasion::First) {
+            // Those that an earlier life of this client knew.
+            self.seek_peers();
+        }
         self.unpark();
         self.flush();
     }
@@ -346,7 +350,11 @@ impl Client {
         };
         match login_cause {
             // Whoever was logged in before was asked for the password again, and has more to lose than this try.
-            LoginCause::Person if self.link.login.is_none() => self.end(End::Unreachable(cause)),
+            LoginCause::Person if !self.has_begun() => self.end(End::Unreachable(cause)),
+            LoginCause::Person if self.link.login.is_none() => {
+                self.on_server_failed(cause);
+                self.tell_away(cause);
+            }
             LoginCause::Person | LoginCause::Automatic(_) => self.on_server_failed(cause),
         }
         self.plan_renewal(RENEWAL_RETRY);

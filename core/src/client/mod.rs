@@ -15,11 +15,14 @@
 //!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
 //!          ├ search ─── where peers are
 //!          ├ peer_link  how peers reach each other, and the held links of those who cannot be called
+//!          ├ absence ── who is away, or at another client
 //!          ├ roaming ── what happens when this client or a peer moves
 //!          ├ mismatch ─ who has another key than the peer in whose place they are
 //!          ├ verifying ─ comparing a peer's key, and what is known of it (`peer_keys`)
 //!          └ parking ─ calls that overtook the word of who calls
 //! leaving ── how it ends
+//! storing ── what a store keeps of all this (`record`), and what waits until it does
+//! restore ── the client as the records of its earlier life make it
 //! ```
 
 pub mod command;
@@ -29,6 +32,7 @@ pub mod ledger;
 pub mod record;
 pub mod sizes;
 
+mod absence;
 mod address_book;
 mod callers;
 mod commands;
@@ -52,8 +56,11 @@ mod peer_sessions;
 mod pushes;
 mod questions;
 mod race;
+mod remembered;
+mod restore;
 mod roaming;
 mod search;
+mod storing;
 mod verifying;
 mod why;
 
@@ -94,6 +101,8 @@ use outbox::Outbox;
 use peer_keys::PeerKeys;
 use peer_sessions::PeerSessions;
 use questions::Questions;
+use record::Record;
+use storing::Storing;
 
 /// Strangers whose calls the user was told of; the longest ago is forgotten.
 const STRANGERS_MAX: usize = 64;
@@ -101,12 +110,22 @@ const STRANGERS_MAX: usize = 64;
 /// Work outside the machine.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Show what others sent. Its senders hear that it arrived only when this is done.
+    /// Keep a batch of records: all or none, and in the order of the effects, with the records of [`Effect::Show`] among them. A store
+    /// that fails tries again until it has succeeded. What is given to it before the client ends is still to be kept.
+    Store {
+        /// Comes back when it is done.
+        id: EffectId,
+        /// What to keep, in order.
+        records: Vec<Record>,
+    },
+    /// Show what others sent, once the records that go with it are kept. Its senders hear that it arrived only when this is done.
     Show {
         /// Comes back when it is done.
         id: EffectId,
-        /// What to show, in order.
+        /// What to show, in order; it may be nothing.
         events: Vec<Event>,
+        /// What to keep before that, in order; without a store it is nothing.
+        records: Vec<Record>,
     },
     /// Find out whether a server with this key is who the user means: it may be known, or a person has to say so. Asked once,
     /// before anything is said to it; later only this key is taken.
@@ -123,7 +142,12 @@ pub enum Effect {
 /// The result of work outside the machine.
 #[derive(Clone, Debug)]
 pub enum Done {
-    /// What others sent is on the screen.
+    /// A batch of records is stored.
+    Stored {
+        /// Which of the effects it was.
+        id: EffectId,
+    },
+    /// What others sent is on the screen, and what goes with it is stored.
     Shown {
         /// Which of the effects it was.
         id: EffectId,
@@ -224,6 +248,7 @@ pub struct Client {
     link: Link,
     outbox: Outbox,
     ledger: Ledger,
+    storing: Storing,
     query: Option<OnlineQuery>,
     queries: u32,
     inbox: Inbox,
@@ -258,6 +283,7 @@ impl Client {
     ) -> Self {
         let mut rng = Rng::new(seed);
         let instance = InstanceId(rng.bytes());
+        let store = config.store;
         Self {
             config,
             clock: now,
@@ -269,8 +295,9 @@ impl Client {
             user: None,
             password: None,
             link: Link::new(),
-            outbox: Outbox::new(),
+            outbox: Outbox::new(store),
             ledger: Ledger::new(),
+            storing: Storing::default(),
             query: None,
             queries: 0,
             inbox: Inbox::new(),
@@ -334,6 +361,12 @@ impl Client {
         self.output(Output::Event(event.into()));
     }
 
+    const fn next_effect(&mut self) -> EffectId {
+        let id = EffectId(self.effects);
+        self.effects += 1;
+        id
+    }
+
     fn send(&mut self, conn: ConnId, bytes: Vec<u8>) {
         self.output(Output::Send { conn, bytes });
     }
@@ -364,6 +397,7 @@ impl Client {
             Input::Closed { conn, .. } => self.on_closed(conn),
             Input::Received { conn, bytes } => self.on_received(conn, bytes),
             Input::Finished { conn } => self.on_finished(conn),
+            Input::EffectDone(Done::Stored { id }) => self.on_stored(id),
             Input::EffectDone(Done::Shown { id }) => self.on_shown(id),
             Input::EffectDone(Done::ServerJudged { id, trust }) => {
                 self.on_server_judged(id, trust);
@@ -429,12 +463,14 @@ impl Machine for Client {
             | Input::EffectDone(_) => self.take(input),
         }
         self.proceed_leaving();
+        self.flush_records();
     }
 
     fn handle_command(&mut self, now: Moment, command: Command) -> Result<(), Rejected> {
         self.tick(now);
         let result = self.obey(command);
         self.proceed_leaving();
+        self.flush_records();
         result
     }
 

@@ -2,9 +2,13 @@
 //!
 //! Each operation has a number and keeps it however often it is sent, so that the server does it once. What waits here
 //! when the server is away is sent when it is back. Answers are given out in the order of the wishes.
+//!
+//! With a store a wish is sent only once it is stored, and its number goes on being asked for until its answer is: else a
+//! client that starts again would have numbers whose answers the server has forgotten, as nobody asked for them any more.
 
 use alloc::collections::BTreeMap;
 
+use super::config::StoreKind;
 use crate::channel::Counter;
 use crate::id::Seq;
 use crate::limits::{OUTBOX_MAX, SEQ_WINDOW};
@@ -32,6 +36,17 @@ struct Outgoing {
 impl Outgoing {
     const fn is_unsent(&self) -> bool {
         self.on.is_none() && !self.is_settled
+    }
+
+    const fn new(operation: Operation) -> Self {
+        Self {
+            operation,
+            on: None,
+            not_before: Timestamp::ZERO,
+            answer: None,
+            is_settled: false,
+            has_introduced: false,
+        }
     }
 
     /// What is sent: what has its answer only fills its place.
@@ -66,20 +81,29 @@ pub(super) struct Done {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Full;
 
-/// Operations that have no answer yet.
+/// Operations that have no answer yet, or whose answer is not stored.
 #[derive(Debug)]
 pub(super) struct Outbox {
+    store: StoreKind,
     next: Seq,
+    /// Without a gap, the last one before `next`.
     open: BTreeMap<Seq, Outgoing>,
+    /// All below have been given out.
+    given_below: Seq,
+    /// All below are stored, or need not be.
+    stored_below: Seq,
     /// Whether the server put something off since it was last empty.
     is_slowed: bool,
 }
 
 impl Outbox {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(store: StoreKind) -> Self {
         Self {
+            store,
             next: Seq::FIRST,
             open: BTreeMap::new(),
+            given_below: Seq::FIRST,
+            stored_below: Seq::FIRST,
             is_slowed: false,
         }
     }
@@ -89,29 +113,57 @@ impl Outbox {
         if self.open.len() >= OUTBOX_MAX {
             return Err(Full);
         }
-        let outgoing = Outgoing {
-            operation,
-            on: None,
-            not_before: Timestamp::ZERO,
-            answer: None,
-            is_settled: false,
-            has_introduced: false,
-        };
         let seq = self.next;
-        self.open.insert(seq, outgoing);
+        self.open.insert(seq, Outgoing::new(operation));
         self.next = seq.next();
+        if self.store == StoreKind::None {
+            self.stored_below = self.next;
+        }
         Ok(seq)
     }
 
+    /// How many wishes have no answer that was given out.
     pub(super) fn len(&self) -> usize {
+        usize::try_from(self.next.distance_from(self.given_below)).unwrap_or(usize::MAX)
+    }
+
+    /// How many are in the table.
+    pub(super) fn size(&self) -> usize {
         self.open.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.given_below == self.next
     }
 
-    /// The lowest number that has no answer, or the next one to be used.
+    /// The number of the next wish.
+    pub(super) const fn next(&self) -> Seq {
+        self.next
+    }
+
+    /// All answers below have been given out.
+    pub(super) const fn given_below(&self) -> Seq {
+        self.given_below
+    }
+
+    /// The wishes that have no answer, in order.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = (Seq, &Operation)> {
+        let unanswered = self.open.range(self.given_below..);
+        unanswered.map(|(seq, outgoing)| (*seq, &outgoing.operation))
+    }
+
+    /// Whether a wish waits until it is stored.
+    pub(super) fn awaits_store(&self, seq: Seq) -> bool {
+        seq >= self.stored_below
+    }
+
+    /// The wishes below a number are stored, and so are the answers below another.
+    pub(super) fn stored(&mut self, wished_below: Seq, given_below: Seq) {
+        self.stored_below = self.stored_below.max(wished_below);
+        self.open = self.open.split_off(&given_below);
+    }
+
+    /// The lowest number whose answer is not known, in the next life of this client too, or the next one to be used.
     pub(super) fn lowest_unanswered(&self) -> Seq {
         self.open
             .first_key_value()
@@ -120,9 +172,8 @@ impl Outbox {
 
     /// When something can be sent that is not on its way, which may be long past.
     pub(super) fn next_send(&self) -> Option<Timestamp> {
-        let end = self.window_end();
         self.open
-            .range(..end)
+            .range(..self.send_end())
             .find(|(_, outgoing)| outgoing.is_unsent())
             .map(|(_, outgoing)| outgoing.not_before)
     }
@@ -149,7 +200,7 @@ impl Outbox {
     ) {
         let seq = self.lowest_unanswered();
         payload.push(&Request::LowestUnanswered { seq });
-        let end = self.window_end();
+        let end = self.send_end();
         for (&seq, outgoing) in self.open.range_mut(..end) {
             if !outgoing.is_unsent() {
                 continue;
@@ -174,34 +225,34 @@ impl Outbox {
 
     /// Takes out the next operation that is done with: answers are given in the order of the wishes.
     pub(super) fn pop_answered(&mut self) -> Option<Done> {
-        let first = self.open.first_entry()?;
-        let seq = *first.key();
-        let answer = first.get().answer?;
-        let outgoing = first.remove();
-        self.is_slowed &= !self.open.is_empty();
-        Some(Done {
+        let seq = self.given_below;
+        let outgoing = self.open.get_mut(&seq)?;
+        let done = Done {
             seq,
-            operation: outgoing.operation,
-            answer,
+            answer: outgoing.answer?,
+            operation: core::mem::replace(&mut outgoing.operation, Operation::Skip),
             has_introduced: outgoing.has_introduced,
-        })
+        };
+        self.given_below = seq.next();
+        self.is_slowed &= !self.is_empty();
+        if self.store == StoreKind::None {
+            self.open.remove(&seq);
+        }
+        Some(done)
     }
 
-    /// Somebody is introduced: whether the user has wished it in an operation that has no answer yet.
-    pub(super) fn introduces(&mut self, name: Name) -> bool {
-        let mut consents = self.open.values_mut().filter(|outgoing| {
+    /// Somebody is introduced: the operation without an answer in which the user has wished it, if there is one.
+    pub(super) fn introduces(&mut self, name: Name) -> Option<Seq> {
+        let is_consent = |outgoing: &Outgoing| {
             matches!(
                 outgoing.operation,
-                Operation::GetAddress { user } | Operation::Accept { user } if user == name
+                Operation::GetAddress { user, .. } | Operation::Accept { user, .. } if user == name
             )
-        });
-        match consents.next() {
-            Some(consent) => {
-                consent.has_introduced = true;
-                true
-            }
-            None => false,
-        }
+        };
+        let mut open = self.open.iter_mut();
+        let (seq, consent) = open.find(|(_, outgoing)| is_consent(outgoing))?;
+        consent.has_introduced = true;
+        Some(*seq)
     }
 
     /// The server does not take it before that time, it said on this connection. Gives whether this is the first that it
@@ -246,8 +297,55 @@ impl Outbox {
             .any(|outgoing| matches!(outgoing.operation, Operation::Block { user } if user == name))
     }
 
-    fn window_end(&self) -> Seq {
-        Seq(self.lowest_unanswered().0.saturating_add(SEQ_WINDOW))
+    /// What has this number, or a higher one, may not be sent yet.
+    fn send_end(&self) -> Seq {
+        let window_end = self.lowest_unanswered().0.saturating_add(SEQ_WINDOW);
+        self.stored_below.min(Seq(window_end))
+    }
+}
+
+/// What an earlier life of this client had in its outbox.
+impl Outbox {
+    /// No number below was used for anything that still waits.
+    pub(super) fn restore_next(&mut self, next: Seq) {
+        if self.open.is_empty() && next > self.next {
+            self.next = next;
+            self.given_below = next;
+            self.stored_below = next;
+        }
+    }
+
+    /// A wish that was stored. One that no client has written is left out: numbers rise by one.
+    pub(super) fn restore(&mut self, seq: Seq, operation: Operation) {
+        self.restore_next(seq);
+        if seq == self.next && self.open.len() < OUTBOX_MAX {
+            self.open.insert(seq, Outgoing::new(operation));
+            self.next = seq.next();
+            self.stored_below = self.next;
+        }
+    }
+
+    /// The answer to the first of them was given out.
+    pub(super) fn restore_answered(&mut self, seq: Seq) {
+        if self.lowest_unanswered() == seq {
+            self.open.remove(&seq);
+            self.given_below = seq.next();
+        }
+        self.restore_next(seq.next());
+    }
+
+    /// Somebody was introduced whom the user agrees to be introduced to in this wish.
+    pub(super) fn fulfil(&mut self, seq: Seq) {
+        if let Some(outgoing) = self.open.get_mut(&seq) {
+            outgoing.has_introduced = true;
+        }
+    }
+
+    /// Whether what was agreed to in this wish has come.
+    pub(super) fn is_fulfilled(&self, seq: Seq) -> bool {
+        self.open
+            .get(&seq)
+            .is_some_and(|outgoing| outgoing.has_introduced)
     }
 }
 

@@ -3,8 +3,6 @@
 //! A mark belongs to a key. It stays when the same person is introduced again with the same key, even after they had left the
 //! address book, and falls when they come with another one. Nobody but the user can fill the table of marks or take one out
 //! of it, so a server that introduces many people cannot make this client forget what was compared.
-//!
-//! All of it lasts for as long as the client runs: there is no store of a client yet.
 
 use alloc::collections::BTreeMap;
 
@@ -56,6 +54,20 @@ impl PeerKeys {
                 (before != key).then_some(Verification::Unverified)
             }
         }
+    }
+
+    /// Somebody was introduced with a key that is not marked, in an earlier life of this client.
+    pub(super) fn restore(&mut self, name: Name, key: PublicKey) {
+        self.verified.remove(&name);
+        *self.met.entry(name, || key) = key;
+    }
+
+    /// Everybody whose key is known, and whether it is marked.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Name, PublicKey, Verification)> {
+        let verified = self.verified.iter();
+        let verified = verified.map(|(name, key)| (*name, *key, Verification::Verified));
+        let met = self.met.iter();
+        verified.chain(met.map(|(name, key)| (*name, *key, Verification::Unverified)))
     }
 
     /// Whether this key of theirs is marked.

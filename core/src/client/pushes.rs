@@ -5,8 +5,10 @@ use core::time::Duration;
 
 use super::connection::Connection;
 use super::event::{End, Event, MessageEvent, PeerEvent, SessionEvent};
-use super::inbox::{Receipt, Route, Sender, Showing};
+use super::inbox::{Receipt, Sender, Showing};
 use super::ledger::Key;
+use super::record::{Record, Route};
+use super::storing::Bookmark;
 use super::{Client, Effect, Output, TimerKind};
 use crate::channel::Counter;
 use crate::id::{BatchNumber, EffectId, SessionId};
@@ -22,6 +24,8 @@ use crate::wire::push::{Delivery, Expired, Push, PushAnswer, SessionEnd};
 struct Show {
     events: Vec<Event>,
     asked_by: Vec<Name>,
+    /// Whether somebody new may call.
+    has_introduced: bool,
 }
 
 impl Client {
@@ -80,6 +84,7 @@ impl Client {
             // Not now: it comes again.
             return self.close(conn);
         }
+        let bookmark = self.storing.bookmark();
         let mut show = Show::default();
         for item in items {
             match item.and_then(decode) {
@@ -89,34 +94,41 @@ impl Client {
                 Err(ItemError::Malformed) => return self.refuse(conn, RefusalCode::Malformed),
             }
         }
-        if show.events.is_empty() {
-            self.inbox.took(number);
-            return self.answer_push(conn, &PushAnswer::Taken { number });
+        let showing = Showing {
+            conn,
+            receipt: Receipt::Batch { session, number },
+            asked_by: show.asked_by,
+        };
+        self.show(show.events, bookmark, showing);
+        if show.has_introduced {
+            self.unpark();
         }
-        let receipt = Receipt::Batch { session, number };
-        self.connections.insert(conn, Connection::Showing);
-        self.show(
-            show.events,
-            Showing {
-                conn,
-                receipt,
-                asked_by: show.asked_by,
-            },
-        );
     }
 
-    pub(super) fn show(&mut self, events: Vec<Event>, showing: Showing) {
-        let id = EffectId(self.effects);
-        self.effects += 1;
+    /// Shows what came, with what was recorded for it since then, and acknowledges it when that is done.
+    pub(super) fn show(&mut self, events: Vec<Event>, bookmark: Bookmark, showing: Showing) {
+        let records = self.records_since(bookmark);
+        if events.is_empty() && records.is_empty() {
+            return self.acknowledge(showing);
+        }
+        self.connections.insert(showing.conn, Connection::Showing);
+        let id = self.next_effect();
         self.inbox.show(id, showing);
-        self.output(Output::Effect(Effect::Show { id, events }));
+        self.output(Output::Effect(Effect::Show {
+            id,
+            events,
+            records,
+        }));
     }
 
     /// What was handed to the screen is on it: now its sender may know.
     pub(super) fn on_shown(&mut self, id: EffectId) {
-        let Some(showing) = self.inbox.shown(id) else {
-            return;
-        };
+        if let Some(showing) = self.inbox.shown(id) {
+            self.acknowledge(showing);
+        }
+    }
+
+    fn acknowledge(&mut self, showing: Showing) {
         for by in showing.asked_by {
             self.questions.shown(self.clock.at, by);
         }
@@ -161,6 +173,7 @@ impl Client {
             }
             Push::Delivered { seq, to } => {
                 let key = Key::Operation(seq);
+                self.record(Record::Delivered { seq });
                 self.ledger.arrived(key, self.clock.wall);
                 let number = self.ledger.number(key);
                 Some(MessageEvent::Delivered { to, number }.into())
@@ -168,7 +181,11 @@ impl Client {
             Push::Expired(word) => self.take_expired(&word).map(Event::from),
             Push::Undelivered { to, count } => Some(MessageEvent::Undelivered { to, count }.into()),
             Push::Presence { user, presence } => Some(Event::Presence { user, presence }),
-            Push::AddressAsked { by, expires_in_ms } => {
+            Push::AddressAsked {
+                by,
+                expires_in_ms,
+                term,
+            } => {
                 let expires_in = Duration::from_millis(expires_in_ms.into());
                 let is_news = !self.inbox.hides(by, frame) && self.open_question(by, expires_in);
                 let expires_in_secs = whole_secs_up(expires_in);
@@ -176,6 +193,7 @@ impl Client {
                 let asked = PeerEvent::AddressAsked {
                     by,
                     expires_in_secs,
+                    term,
                 };
                 is_news.then(|| asked.into())
             }
@@ -185,15 +203,20 @@ impl Client {
             }
             Push::Introduced(introduction) => {
                 if !self.inbox.hides(introduction.peer, frame) {
+                    show.has_introduced = true;
                     show.events.extend(self.on_introduced(introduction));
                 }
                 None
             }
             Push::AddressDenied { by } => Some(PeerEvent::AddressDenied { by }.into()),
             Push::NoAnswer { from } => Some(PeerEvent::NoAnswer { from }.into()),
-            Push::IntroductionEnded { peer, reason } => {
-                self.on_introduction_ended(peer, reason).map(Event::from)
-            }
+            Push::IntroductionEnded {
+                introduction,
+                reason,
+                ..
+            } => self
+                .on_introduction_ended(introduction, reason)
+                .map(Event::from),
             Push::Stopping => {
                 self.on_server_stopping();
                 None
@@ -204,6 +227,7 @@ impl Client {
                 }
                 None
             }
+            Push::Absent { peer, absence } => self.on_peer_absent(peer, absence).map(Event::from),
             // They stand alone in their frames.
             Push::Probe { .. } | Push::Batch { .. } | Push::SessionEnded { .. } => None,
         };
@@ -231,6 +255,14 @@ impl Client {
             .inbox
             .is_new(Route::Server, from, instance, delivery.seq);
         let is_shown = is_new && !self.inbox.hides(from, frame);
+        if is_shown {
+            self.record(Record::Shown {
+                route: Route::Server,
+                from,
+                instance,
+                seq: delivery.seq,
+            });
+        }
         is_shown.then_some(MessageEvent::Message {
             from,
             sent: delivery.sent,

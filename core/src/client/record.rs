@@ -1,7 +1,8 @@
 //! Records: what a client has a store keep, so that one that starts again is the same client and goes on where it was.
 //!
 //! The records of a client's life, in their order, are its log, as with a server (see `server::record`). A store may keep the log
-//! as it is or only what it comes to. Records of one batch are stored all or none, and batches in their order.
+//! as it is or only what it comes to; [`Client::restore`](super::Client::restore) is what each record means. Records of one
+//! batch are stored all or none, and batches in their order, with those that go with what is shown among them.
 //!
 //! Texts are in here once: what the user wrote in [`Record::Wished`] and [`Record::Written`]. What others wrote is in the events
 //! that are shown together with [`Record::Shown`]; whether a store keeps that too, as a history, is its own affair.
@@ -15,6 +16,7 @@ use crate::id::{InstanceId, IntroductionId, Seq};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::WallTime;
+use crate::wire::Term;
 use crate::wire::peer::PrivateMessage;
 use crate::wire::request::{Operation, Outcome};
 
@@ -25,8 +27,12 @@ pub enum Record {
     Began {
         /// Its outbox.
         instance: InstanceId,
+        /// The number of the next wish: the first one, unless a store has forgotten wishes that are done with.
+        next_wish: Seq,
+        /// The number of the next private message, likewise.
+        next_private: Seq,
     },
-    /// The user wished something of the server. It is sent once this is stored. Numbers rise, and none is used twice.
+    /// The user wished something of the server. It is sent once this is stored. Numbers rise by one, and none is used twice.
     Wished {
         /// Its number in the outbox.
         seq: Seq,
@@ -35,12 +41,18 @@ pub enum Record {
         /// When.
         at: WallTime,
     },
-    /// The server has given its final word on a wish, which is in the outbox no more.
+    /// The server has given its final word on a wish, which is in the outbox no more. Words come in the order of the wishes.
     Answered {
         /// Which.
         seq: Seq,
         /// The word.
         outcome: Outcome,
+    },
+    /// Somebody was introduced whom the user agrees to be introduced to in this wish, which has no answer yet: that is not good
+    /// for another introduction.
+    Fulfilled {
+        /// Which wish.
+        seq: Seq,
     },
     /// A message that the server had kept has arrived.
     Delivered {
@@ -77,7 +89,8 @@ pub enum Record {
         /// Which.
         seq: Seq,
     },
-    /// Somebody is in the address book, in place of the entry that they had. What waits for them goes on waiting.
+    /// Somebody is in the address book, in place of the entry that they had, or the same with other addresses. What waits for them
+    /// goes on waiting.
     Peer {
         /// Who.
         peer: Name,
@@ -87,8 +100,15 @@ pub enum Record {
         key: PublicKey,
         /// Where they may be, the likeliest first.
         candidates: Vec<SocketAddr>,
+        /// For how long.
+        term: Term,
     },
-    /// Somebody is in the address book no more.
+    /// A peer is logged in from another client.
+    Elsewhere {
+        /// Who.
+        peer: Name,
+    },
+    /// Somebody is in the address book no more. What waits for them waits for another introduction, unless it is given up.
     PeerGone {
         /// Who.
         peer: Name,
@@ -116,6 +136,34 @@ pub enum Record {
         /// Until when they are good.
         until: WallTime,
     },
+}
+
+impl Record {
+    /// Whether no client has written it. Numbers are counted from 1, so none is near the end of them.
+    pub(super) const fn is_damaged(&self) -> bool {
+        const END: u64 = u64::MAX / 2;
+        match self {
+            Self::Began {
+                next_wish,
+                next_private,
+                ..
+            } => next_wish.0 > END || next_private.0 > END,
+            Self::Written { message, .. } => message.seq.0 > END,
+            Self::Wished { seq, .. }
+            | Self::Answered { seq, .. }
+            | Self::Fulfilled { seq }
+            | Self::Delivered { seq }
+            | Self::Taken { through: seq, .. }
+            | Self::Shown { seq, .. } => seq.0 > END,
+            Self::GivenUp { .. }
+            | Self::Peer { .. }
+            | Self::Elsewhere { .. }
+            | Self::PeerGone { .. }
+            | Self::Met { .. }
+            | Self::Verified { .. }
+            | Self::Consented { .. } => false,
+        }
+    }
 }
 
 /// How a message comes. Each route has an order of its own.

@@ -41,6 +41,8 @@ pub struct Sizes {
     pub blocked: usize,
     /// Deadlines.
     pub timers: usize,
+    /// Records that wait for the store, and batches that it has.
+    pub records: usize,
 }
 
 impl Client {
@@ -49,7 +51,7 @@ impl Client {
     pub fn sizes(&self) -> Sizes {
         let is_parked = |conn: &&Connection| conn.parked_from().is_some();
         Sizes {
-            outbox: self.outbox.len(),
+            outbox: self.outbox.size(),
             ledger: self.ledger.len(),
             connections: self.connections.len(),
             parked: self.connections.values().filter(is_parked).count(),
@@ -66,6 +68,7 @@ impl Client {
             showing: self.inbox.showing(),
             blocked: self.inbox.blocked(),
             timers: self.timers.len(),
+            records: self.storing.len(),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::Client;
 use super::command::Rejected;
 use super::event::{Event, PeerEvent};
 use super::peer_keys;
+use super::record::Record;
 use crate::name::Name;
 use crate::safety_code::SafetyCode;
 
@@ -36,9 +37,11 @@ impl Client {
         if !peer.is_code_shown {
             return Err(Rejected::NothingCompared(user));
         }
+        let key = peer.key;
         self.peer_keys
-            .mark(user, peer.key)
+            .mark(user, key)
             .map_err(|peer_keys::Full| Rejected::TooManyVerified)?;
+        self.record(Record::Verified { peer: user, key });
         self.event(PeerEvent::Verified { peer: user });
         Ok(())
     }

@@ -14,7 +14,9 @@ impl Client {
         let (key, mut entry) = self.ledger.look_up(message)?;
         entry.next = match (key, entry.to, entry.state) {
             (Key::Operation(seq), _, MessageState::Waiting) => self.next_submission(seq),
-            (_, Addressee::Peer(peer), MessageState::Waiting) => self.next_delivery(peer),
+            (Key::Private(seq), Addressee::Peer(peer), MessageState::Waiting) => {
+                self.next_delivery(peer, seq)
+            }
             _ => None,
         };
         self.event(Event::Ledger(entry));
@@ -23,6 +25,9 @@ impl Client {
 
     /// What an operation waits for that is not on its way.
     fn next_submission(&self, seq: Seq) -> Option<NextTry> {
+        if self.outbox.awaits_store(seq) {
+            return Some(NextTry::AfterStored);
+        }
         let until = self.outbox.waits_until(seq)?;
         Some(match self.link.state {
             State::Idle => NextTry::AfterPassword,
@@ -34,10 +39,16 @@ impl Client {
     }
 
     /// What private messages for a peer wait for that are not on their way.
-    fn next_delivery(&self, peer: Name) -> Option<NextTry> {
-        let entry = self.book.get(peer)?;
-        if entry.is_elsewhere {
+    fn next_delivery(&self, peer: Name, seq: Seq) -> Option<NextTry> {
+        let Some(entry) = self.book.get(peer) else {
+            return Some(NextTry::AfterIntroduction);
+        };
+        if entry.awaits_store(seq) {
+            Some(NextTry::AfterStored)
+        } else if entry.is_elsewhere() {
             Some(NextTry::AfterIntroduction)
+        } else if entry.absence.is_some() {
+            Some(NextTry::WhenBack)
         } else if entry.is_resting {
             let at = self.timers.deadline(TimerKind::Peer(peer))?;
             Some(self.next_at(at))

@@ -240,13 +240,9 @@ mod tests {
                 }
             }
             let mut next = under_way;
-            loop {
-                let Some(word) = next.or_else(|| untold.iter().next().cloned()) else {
-                    break;
-                };
+            while let Some(word) = next.take().or_else(|| untold.iter().next().cloned()) {
                 told += word.count();
                 untold.told(&word);
-                next = None;
             }
             prop_assert_eq!(told, u32::try_from(expired.len()).unwrap());
             prop_assert_eq!(untold.len(), 0);

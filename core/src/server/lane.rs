@@ -129,6 +129,13 @@ impl Lane {
         push_notice(&mut self.notices, notice);
     }
 
+    /// Whether the client is to be told, or being told, something on a subject.
+    pub(super) fn has_notice(&self, subject: Subject) -> bool {
+        let in_batch = self.batch.iter().flat_map(|batch| &batch.notices);
+        let mut all = in_batch.chain(&self.notices);
+        all.any(|notice| notice.subject == subject)
+    }
+
     /// Somebody came or went; with an untold change the other way it is as if nothing had happened.
     pub(super) fn note_presence(&mut self, user: Name, presence: Presence) {
         match self.presence.get(&user) {

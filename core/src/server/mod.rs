@@ -9,7 +9,7 @@
 //! connection ─ handshake ─ login ─────────────── session starts, takes over, ends
 //!            └ requests ─ operations ─ router (message, broadcast)
 //!                                    ├ blocking (block, unblock)
-//!                                    └ addresses (getaddress, accept, deny, removeaddress), whereabouts
+//!                                    └ addresses (getaddress, accept, deny, removeaddress), whereabouts, books and claims
 //! delivery (lanes to listeners) · presence (alerts, who is online) · storing, restore · reload · shutdown
 //! ```
 
@@ -26,6 +26,8 @@ mod account;
 mod addresses;
 mod blacklist;
 mod blocking;
+mod books;
+mod claims;
 mod connection;
 mod delivery;
 mod expiry;
@@ -74,6 +76,7 @@ use crate::timers::Timers;
 use account::Accounts;
 pub use account::{AccountEntry, CredentialsDigest};
 use admission::Admission;
+use claims::Claims;
 use config::Config;
 use connection::Connection;
 use event::Event;
@@ -258,6 +261,7 @@ pub struct Server {
     effects: u64,
     heartbeats: Heartbeats,
     introductions: Introductions,
+    claims: Claims,
     records: RecordQueue,
     timers: Timers<TimerKind>,
     held: HeldLinks,
@@ -296,6 +300,7 @@ impl Server {
             effects: 0,
             heartbeats: Heartbeats::new(config.timeout),
             introductions: Introductions::new(config.question_expiry),
+            claims: Claims::default(),
             records: RecordQueue::new(),
             timers: Timers::default(),
             held: HeldLinks::default(),

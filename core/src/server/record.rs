@@ -9,10 +9,11 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{InstanceId, LoginNumber, Seq};
+use crate::id::{InstanceId, IntroductionId, LoginNumber, Seq};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::WallTime;
+use crate::wire::Term;
 use crate::wire::push::{Delivery, Expired, Push};
 use crate::wire::request::Outcome;
 
@@ -88,11 +89,6 @@ pub enum Record {
         /// Until when.
         until: WallTime,
     },
-    /// A client has logged out, and notices for it are forgotten.
-    LoggedOut {
-        /// Whose client.
-        user: Name,
-    },
     /// A user has blocked another: what the other sent and was not delivered is gone, and what the other asks is hidden.
     Blocked {
         /// Who blocked.
@@ -115,6 +111,8 @@ pub enum Record {
         asked: Name,
         /// How it stands.
         state: QuestionState,
+        /// For how long the two would know each other: what the asker chose, or what both did.
+        term: Term,
         /// Until when it may be answered.
         expires: WallTime,
     },
@@ -125,12 +123,16 @@ pub enum Record {
         /// Who was asked.
         asked: Name,
     },
-    /// Two users are introduced.
+    /// Two users are introduced, in place of an earlier time.
     Introduced {
         /// One.
         a: Name,
         /// The other.
         b: Name,
+        /// Which introduction it is.
+        id: IntroductionId,
+        /// For how long.
+        term: Term,
     },
     /// Two users are introduced no more.
     Parted {
@@ -186,7 +188,7 @@ pub enum Subject {
     Introduction(Name),
     /// The session or the server.
     Server,
-    /// Where this peer may be reached.
+    /// Where this peer may be reached, or that they are not there.
     Addresses(Name),
 }
 

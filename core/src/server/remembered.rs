@@ -17,14 +17,14 @@ impl Server {
         let questions = self
             .introductions
             .all_questions()
-            .map(|(pair, state, until)| {
+            .map(|(pair, state, term, until)| {
                 let (asker, asked) = (self.name(pair.asker), self.name(pair.asked));
-                format!("{asker} asks {asked}, {state:?} until {until:?}")
+                format!("{asker} asks {asked} {term:?}, {state:?} until {until:?}")
             });
-        let introduced = self
-            .introductions
-            .all_in_force()
-            .map(|(a, b)| format!("{} is introduced to {}", self.name(a), self.name(b)));
+        let introduced = self.introductions.all_in_force().map(|(a, b, in_force)| {
+            let (a, b) = (self.name(a), self.name(b));
+            format!("{a} is introduced to {b} by {in_force:?}")
+        });
         // By name: the numbers of accounts that are no more depend on what was heard of them first.
         let mut lines: Vec<_> = questions.chain(introduced).collect();
         lines.sort_unstable();

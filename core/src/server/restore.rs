@@ -96,7 +96,6 @@ impl Server {
                 self.note_known(user, from, key, at);
             }
             Record::LockedOut { name, from, until } => self.apply_lock(name, from, until),
-            Record::LoggedOut { user } => self.accounts.find_mut(user)?.missed.clear(),
             Record::Blocked { by, user } => self.apply_block(by, user)?,
             Record::Unblocked { by, user } => {
                 let user = self.accounts.find_even_removed(user)?;
@@ -106,19 +105,21 @@ impl Server {
                 asker,
                 asked,
                 state,
+                term,
                 expires,
             } => {
                 let pair = self.pair(asker, asked)?;
                 // Clocks may have been set: it is never open for longer than a new one.
                 let rest = self.until(expires).min(self.config.question_expiry);
-                self.introductions.open(pair, state, self.clock.at + rest);
+                let expires = self.clock.at + rest;
+                self.introductions.open(pair, state, term, expires);
             }
             Record::QuestionClosed { asker, asked } => {
                 self.introductions.withdraw(self.pair(asker, asked)?);
             }
-            Record::Introduced { a, b } => {
+            Record::Introduced { a, b, id, term } => {
                 let (a, b) = self.both(a, b)?;
-                self.introductions.introduce(a, b);
+                self.introductions.restore(a, b, id, term);
             }
             Record::Parted { a, b } => {
                 let (a, b) = self.both(a, b)?;

@@ -20,6 +20,8 @@ pub struct Sizes {
     pub questions: usize,
     /// Introductions in force, each counted from both sides.
     pub introductions: usize,
+    /// Introductions that clients have and the server knows nothing of.
+    pub claims: usize,
     /// Records that are not stored yet.
     pub records: usize,
     /// Deadlines.
@@ -80,6 +82,7 @@ impl Server {
             lockouts: self.lockout.len(),
             questions: self.introductions.questions(),
             introductions: self.introductions.in_force(),
+            claims: self.claims.len(),
             records: self.records.len(),
             timers: self.timers.len(),
             largest: accounts

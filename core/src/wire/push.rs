@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::item::{Bounded, Item};
 use super::request::Reach;
-use super::{Challenge, EndReason};
+use super::{Challenge, EndReason, Term};
 use crate::id::{BatchNumber, InstanceId, IntroductionId, Seq};
 use crate::key::PublicKey;
 use crate::limits::{CANDIDATES_MAX, EXPIRED_NUMBERS_MAX};
@@ -49,6 +49,8 @@ pub enum Push {
         by: Name,
         /// The question is open for so many more milliseconds.
         expires_in_ms: u32,
+        /// For how long they would have the two know each other.
+        term: Term,
     },
     /// A question that was put to the user is open no more.
     QuestionClosed {
@@ -73,6 +75,8 @@ pub enum Push {
         peer: Name,
         /// Why.
         reason: EndReason,
+        /// Which one: another one of the two may be in force.
+        introduction: IntroductionId,
     },
     /// A message that had been kept has arrived.
     Delivered {
@@ -102,12 +106,28 @@ pub enum Push {
         /// Where.
         whereabouts: Whereabouts,
     },
+    /// A peer of a lasting introduction is not to be found where they were, until their addresses come.
+    Absent {
+        /// Who.
+        peer: Name,
+        /// Why not.
+        absence: Absence,
+    },
     /// Messages of the user's that were kept are kept no more: nobody fetched them in time.
     Expired(Expired),
 }
 
 impl Item for Push {
-    const KINDS: u32 = 18;
+    const KINDS: u32 = 19;
+}
+
+/// Why a peer is not there, whose introduction is in force all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Absence {
+    /// They are not logged in.
+    Away,
+    /// They are logged in from another client, which does not have this introduction.
+    Elsewhere,
 }
 
 /// A message on its way to one of its recipients.
@@ -167,6 +187,8 @@ pub struct Introduction {
     pub key: PublicKey,
     /// Where the other may be reached.
     pub whereabouts: Whereabouts,
+    /// What both have chosen.
+    pub term: Term,
 }
 
 /// Where a peer may be reached.

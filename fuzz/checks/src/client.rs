@@ -295,6 +295,7 @@ impl Party {
                 reach: any::reach(u)?,
                 candidates: Bounded::first_of([SocketAddr::from(([10, 0, 0, 4], 40_000))]),
             },
+            term: any::term(u)?,
         };
         let number = BatchNumber(any::number(u)?);
         let mut payload = payload_of(&Push::Batch { number });
@@ -536,6 +537,7 @@ impl Party {
     fn perform_effects(&mut self, trusts: bool) {
         for effect in std::mem::take(&mut self.rig.effects) {
             let done = match effect {
+                Effect::Store { id, .. } => Done::Stored { id },
                 Effect::Show { id, .. } => Done::Shown { id },
                 Effect::JudgeServer { id, .. } if trusts => {
                     let trust = Trust::Trusted(self.own.clone());
@@ -565,7 +567,7 @@ fn answers_to_requests(payload: &[u8]) -> Vec<u8> {
     for request in Items::new(payload).filter_map(|item| decode(item.ok()?).ok()) {
         let answer = match request {
             Request::Heartbeat => Answer::Alive,
-            Request::LowestUnanswered { .. } => continue,
+            Request::LowestUnanswered { .. } | Request::Holds { .. } => continue,
             Request::Submit { seq, .. } => Answer::Outcome {
                 seq,
                 outcome: Outcome::Done,

@@ -81,7 +81,7 @@ impl Running {
         let _ = self.handle.command(Command::Login { user, password });
         self.wait("key", |item| match item {
             Item::Judge { id, key, .. } => Some((id, key)),
-            Item::Event(_) | Item::Show { .. } | Item::Text(_) => None,
+            Item::Event(_) | Item::Store { .. } | Item::Show { .. } | Item::Text(_) => None,
         })
     }
 
@@ -93,7 +93,11 @@ impl Running {
     pub(super) fn await_welcome(&self) -> Result<WallTime, Failed> {
         self.wait("login", |item| match item {
             Item::Event(Event::Session(SessionEvent::LoggedIn { time, .. })) => Some(time),
-            Item::Event(_) | Item::Show { .. } | Item::Judge { .. } | Item::Text(_) => None,
+            Item::Event(_)
+            | Item::Store { .. }
+            | Item::Show { .. }
+            | Item::Judge { .. }
+            | Item::Text(_) => None,
         })
     }
 

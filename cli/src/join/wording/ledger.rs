@@ -82,10 +82,12 @@ fn result(result: AttemptResult) -> String {
 fn next_try(next: NextTry, to: Addressee) -> String {
     match (next, to) {
         (NextTry::In { seconds }, _) => format!("in {seconds} s"),
+        (NextTry::AfterStored, _) => "once it is stored".into(),
         (NextTry::InTurn, _) => "when it is its turn".into(),
         (NextTry::AfterLogin, _) => "after the login that is under way".into(),
         (NextTry::AfterPassword, _) => "when you have given your password again: login".into(),
         (NextTry::WhenFound, _) => "when they are found: looking for them now".into(),
+        (NextTry::WhenBack, _) => "when they are back".into(),
         (NextTry::AfterIntroduction, Addressee::Peer(peer)) => {
             format!("after another introduction: getaddress {peer}")
         }

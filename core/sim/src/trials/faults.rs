@@ -12,6 +12,7 @@
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
 use simplechat_core::name::Name;
 use simplechat_core::server::config::Config;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::push::Presence;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
@@ -80,6 +81,10 @@ pub enum Fault {
     NoAllowance,
     /// The store says that it has kept something before it has.
     HastyStore,
+    /// The stores of clients say that they have kept something before they have.
+    HastyDisks,
+    /// The stores of clients do not keep what was shown.
+    ForgetfulDisks,
     /// The channel opens a login again.
     OpenReplays,
     /// The channel opens what was changed on the way.
@@ -142,6 +147,8 @@ impl Planted {
     pub fn tamper(&self, world: &mut World) {
         match self.fault {
             Fault::HastyStore => world.store.honesty = Honesty::Hasty,
+            Fault::HastyDisks => world.disks = Honesty::Hasty,
+            Fault::ForgetfulDisks => world.disks = Honesty::Forgetful,
             Fault::OpenReplays => world.weaken_channel(Weakness::Replays),
             Fault::OpenForgeries => world.weaken_channel(Weakness::Forgeries),
             Fault::ReuseNonces => world.flaw_channel(|_| Flaw::ReusedNonces),
@@ -311,7 +318,11 @@ impl Planted {
             }
             Fault::TakeQuestionForYes => {
                 if let Event::Peer(PeerEvent::AddressAsked { by, .. }) = events[place] {
-                    events[place] = PeerEvent::Introduced { peer: by }.into();
+                    events[place] = PeerEvent::Introduced {
+                        peer: by,
+                        term: Term::UntilLogout,
+                    }
+                    .into();
                 }
             }
             Fault::FalsePresence => {

@@ -1,5 +1,6 @@
 //! A plan from a seed: who there is, how unkind the world is, and what happens.
 
+use simplechat_core::client::config::StoreKind;
 use simplechat_core::wire::login::LinkChoice;
 
 use crate::attacker::talk::Claim;
@@ -91,6 +92,7 @@ impl Generator {
         ]);
         self.secrecy = self.wanted.secrecy.unwrap_or(secrecy);
         let links = self.links(people);
+        let stores = self.stores(people);
         let settings = self.settings();
         let sky = self.sky();
         let mut steps = Vec::new();
@@ -103,6 +105,8 @@ impl Generator {
                 self.introduction(&mut steps);
             } else if self.unkindness == Unkindness::All && self.one_in(50) {
                 self.succession(&mut steps);
+            } else if self.unkindness == Unkindness::All && self.one_in(12) {
+                self.relapse(&mut steps);
             } else if self.secrecy.is_attacked() && self.one_in(4) {
                 self.attacks(&mut steps);
             } else {
@@ -113,6 +117,7 @@ impl Generator {
             seed,
             people: self.people,
             links,
+            stores,
             settings,
             sky,
             secrecy: self.secrecy,
@@ -131,6 +136,13 @@ impl Generator {
                 LinkChoice::PerMessage,
             ],
         };
+        (0..people).map(|_| self.pick(&choices)).collect()
+    }
+
+    /// In a third of the worlds all clients have a store, in a third some.
+    fn stores(&mut self, people: usize) -> Vec<StoreKind> {
+        let (none, lasting) = (StoreKind::None, StoreKind::Lasting);
+        let choices = self.pick(&[[none, none], [lasting, lasting], [none, lasting]]);
         (0..people).map(|_| self.pick(&choices)).collect()
     }
 
@@ -239,7 +251,7 @@ impl Generator {
         let account = Whom::Account(self.people[asked.0]);
         let answer = Wish::Answer(Whom::Asker, self.reply());
         let wishes = [
-            (asker, Wish::GetAddress(account)),
+            (asker, self.question(account)),
             (asked, answer),
             (asker, Wish::Private(account, 1)),
         ];
@@ -269,6 +281,25 @@ impl Generator {
         ];
         for action in actions {
             let pause = Millis(self.up_to(1_000));
+            steps.push(Step { pause, action });
+        }
+    }
+
+    /// Somebody's client is gone while something is under way for it, and comes back.
+    fn relapse(&mut self, steps: &mut Vec<Step>) {
+        let (person, other) = (self.person(), self.person());
+        let (own, others) = (self.people[person.0], self.people[other.0]);
+        let actions = [
+            Action::DiskTakes(person, Millis(self.pick(&[0, 5, 50, 1_000]))),
+            Action::Wish(person, Wish::Message(Whom::Account(others), 1)),
+            Action::Wish(other, Wish::Message(Whom::Account(own), 1)),
+            Action::Wish(person, Wish::Private(Whom::Account(others), 1)),
+            Action::Wish(other, Wish::Private(Whom::Account(own), 1)),
+            Action::CrashClient(person),
+            Action::SitDown(person, Guess::Right),
+        ];
+        for action in actions {
+            let pause = Millis(self.up_to(60));
             steps.push(Step { pause, action });
         }
     }
@@ -340,7 +371,8 @@ impl Generator {
         match self.dice.below(100) {
             0..68 => Action::Wish(person, self.wish(person)),
             68..70 => Action::Flood(person, self.whom(person), self.pick(&[3, 10, 50])),
-            70..80 => Action::SitDown(person, self.guess()),
+            70..77 => Action::SitDown(person, self.guess()),
+            77..80 => Action::SitDownOffline(person),
             80..81 => Action::Peace,
             81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
             _ => self.misfortune(person),
@@ -353,7 +385,7 @@ impl Generator {
         }
         let other = self.person();
         let crashes = self.unkindness == Unkindness::All;
-        match self.dice.below(47) {
+        match self.dice.below(51) {
             0..3 => Action::CutServer(person),
             3 => Action::CutOneWay(person, self.pick(&[Way::ToServer, Way::FromServer])),
             4..8 => Action::HealServer(person),
@@ -382,6 +414,9 @@ impl Generator {
                 person,
                 self.pick(&[Listening::There, Listening::There, Listening::Nowhere]),
             ),
+            47 => Action::DiskTakes(person, Millis(self.pick(&[0, 5, 400, 3_000]))),
+            48 if crashes => Action::FailDisk(person),
+            49 | 50 => Action::MendDisk(person),
             41..44 => {
                 let changes = [Change::Remove, Change::Add, Change::Add, Change::Password];
                 Action::Account(self.people[person.0], self.pick(&changes))
@@ -435,7 +470,11 @@ impl Generator {
     }
 
     fn reply(&mut self) -> Reply {
-        self.pick(&[Reply::Yes, Reply::Yes, Reply::No])
+        self.pick(&[Reply::Yes, Reply::Always, Reply::Always, Reply::No])
+    }
+
+    fn question(&mut self, whom: Whom) -> Wish {
+        self.pick(&[Wish::GetAddress(whom), Wish::GetAddressAlways(whom)])
     }
 
     fn wish(&mut self, person: Person) -> Wish {
@@ -445,7 +484,10 @@ impl Generator {
             36..52 => Wish::Private(self.peer(person), self.len()),
             52..57 => Wish::Block(self.whom(person)),
             57..61 => Wish::Unblock(self.rather(Whom::Blocked, person)),
-            61..73 => Wish::GetAddress(self.whom(person)),
+            61..73 => {
+                let whom = self.whom(person);
+                self.question(whom)
+            }
             73..84 => Wish::Answer(self.rather(Whom::Asker, person), self.reply()),
             84..88 => Wish::BareAnswer(self.reply()),
             88..90 => Wish::AddressBook,

@@ -4,20 +4,22 @@
 //! the way it only knows bounds: a block counts from when its user was told that it is done, until they wish to end it.
 
 mod accounts;
+pub mod age;
 pub mod blocks;
 pub mod consents;
-pub mod expiry;
+pub mod kept;
 pub mod letters;
+pub mod presence;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
-use simplechat_core::id::EffectId;
+use simplechat_core::id::{EffectId, Seq};
 use simplechat_core::name::Name;
-use simplechat_core::server::event::Event as Operator;
 use simplechat_core::time::Timestamp;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::request::{Operation, Outcome};
 
 use crate::net::Listening;
@@ -25,10 +27,12 @@ use crate::observation::{Observation, Observed};
 use crate::world::ClientId;
 
 use super::plan::Settings;
+use age::ClockChanges;
 use blocks::Blocks;
 use consents::Consents;
-use expiry::ClockChanges;
+use kept::Kept;
 use letters::{Letter, LetterId, Letters, Route};
+use presence::Presence;
 
 /// Where a client is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +54,8 @@ pub struct Op {
     pub letter: Option<LetterId>,
     /// When it was wished.
     pub wished: Timestamp,
+    /// Its number, once the client's store has it.
+    pub kept: Option<Seq>,
 }
 
 /// A client, as its user sees it.
@@ -59,8 +65,14 @@ pub struct Client {
     pub user: Option<Name>,
     /// Where in its life it is.
     pub life: Life,
-    /// When its user first wished to log in.
+    /// When its user wished to log in, before it was started again.
     pub login_wished: Option<Timestamp>,
+    /// When they last did.
+    pub last_login: Option<Timestamp>,
+    /// Whether it goes on where it was before.
+    pub has_started_again: bool,
+    /// What its store has, if it has one.
+    pub kept: Kept,
     /// Whether it is logged in, as far as it can be: since its first login, but for when it asks for the password again.
     pub logged_in: bool,
     /// Whether it ever was.
@@ -86,19 +98,10 @@ pub struct Client {
 pub struct Entry {
     /// Since when.
     pub since: Timestamp,
+    /// For how long.
+    pub term: Term,
     /// Whether the user was told that they are at another client.
     pub is_elsewhere: bool,
-}
-
-/// What a user is at the server.
-#[derive(Clone, Copy, Debug)]
-pub struct Presence {
-    /// Whether there is a session.
-    pub online: bool,
-    /// Since when.
-    pub since: Timestamp,
-    /// From where the last login came.
-    pub from: Option<SocketAddr>,
 }
 
 /// Whether anything keeps clients from being heard.
@@ -217,6 +220,8 @@ impl Model {
                 }
             }
             // Events are taken in one by one.
+            Observation::Kept { client, records } => self.keep(at, *client, records),
+            Observation::StartedAgain { client } => self.starts_again(at, *client),
             Observation::Told { .. }
             | Observation::Moved { .. }
             | Observation::Shown { .. }
@@ -257,55 +262,24 @@ impl Model {
         running.next().is_none().then_some((*first.0, first.1))
     }
 
+    /// Whether two clients that were introduced at that time must still know each other: neither user has another client since,
+    /// nor another account.
+    #[must_use]
+    pub fn are_still_the_same(&self, ids: [ClientId; 2], since: Timestamp) -> bool {
+        let users = ids.map(|id| self.user(id));
+        let is_other = |(id, client): (&ClientId, &Client)| {
+            !ids.contains(id)
+                && users.contains(&client.user)
+                && client.last_login.is_some_and(|login| login >= since)
+        };
+        !self.clients.iter().any(is_other)
+            && !users
+                .iter()
+                .flatten()
+                .any(|user| self.was_changed_since(*user, since))
+    }
+
     /// This is the one place that says what is lost with a server: its sessions, and nothing else that it ever said.
-    fn server_is_gone(&mut self, at: Timestamp) {
-        self.server_went = at;
-        self.consents.server_is_gone();
-        for presence in self.presence.values_mut() {
-            *presence = Presence {
-                online: false,
-                since: at,
-                from: None,
-            };
-        }
-    }
-
-    fn apply_operator(&mut self, at: Timestamp, event: &Operator) {
-        let (user, from) = match event {
-            Operator::AccountAdded { user } => {
-                self.accounts.insert(*user);
-                self.changed.insert(*user, at);
-                return;
-            }
-            Operator::AccountRemoved { user } => return self.account_is_gone(at, *user),
-            Operator::LoggedIn { user, from, .. } => (*user, Some(*from)),
-            Operator::LoggedOut { user, .. } => (*user, None),
-            Operator::LoginRefused { .. }
-            | Operator::ListenerUnreachable { .. }
-            | Operator::Refused { .. }
-            | Operator::StoreFailing
-            | Operator::StoreWorking
-            | Operator::CredentialsChanged { .. }
-            | Operator::AccountErased { .. }
-            | Operator::Reloaded
-            | Operator::Stopping
-            | Operator::Stopped { .. } => return,
-        };
-        let online = from.is_some();
-        let before = self.presence.get(&user);
-        let since = before
-            .filter(|before| before.online == online)
-            .map_or(at, |before| before.since);
-        let presence = Presence {
-            online,
-            since,
-            from,
-        };
-        if online || before.is_some_and(|before| before.online) {
-            self.presence.insert(user, presence);
-        }
-    }
-
     #[allow(clippy::too_many_lines, reason = "a row for each command")]
     fn apply_wish(&mut self, at: Timestamp, id: ClientId, command: &Command) {
         let Some(client) = self.clients.get_mut(&id) else {
@@ -313,7 +287,10 @@ impl Model {
         };
         if let Command::Login { user, .. } = command {
             client.user = Some(*user);
-            client.login_wished = Some(at);
+            client.last_login = Some(at);
+            if !client.has_started_again {
+                client.login_wished = Some(at);
+            }
         }
         let Some(user) = client.user else {
             return;
@@ -360,9 +337,10 @@ impl Model {
                 self.blocks.wish_unblock(user, *other);
                 self.open_op(at, id, Operation::Unblock { user: *other }, None);
             }
-            Command::GetAddress { user: other } => {
-                self.consents.ask(at, user, *other);
-                self.open_op(at, id, Operation::GetAddress { user: *other }, None);
+            Command::GetAddress { user: other, term } => {
+                self.consents.ask(at, user, *other, *term);
+                let (user, term) = (*other, *term);
+                self.open_op(at, id, Operation::GetAddress { user, term }, None);
             }
             Command::RemoveAddress { user: other } => {
                 self.open_op(at, id, Operation::RemoveAddress { user: *other }, None);
@@ -390,9 +368,9 @@ impl Model {
 
     fn answer(&mut self, at: Timestamp, id: ClientId, user: Name, asker: Name, consent: Consent) {
         let operation = match consent {
-            Consent::Yes => {
-                self.consents.say_yes(at, user, asker);
-                Operation::Accept { user: asker }
+            Consent::Yes(term) => {
+                self.consents.say_yes(at, user, asker, term);
+                Operation::Accept { user: asker, term }
             }
             Consent::No => Operation::Deny { user: asker },
         };
@@ -414,6 +392,7 @@ impl Model {
                 operation,
                 letter,
                 wished,
+                kept: None,
             });
         }
     }
@@ -478,12 +457,13 @@ impl Model {
             PeerEvent::QuestionClosed { by } => {
                 client.questions.remove(by);
             }
-            PeerEvent::Introduced { peer } => {
+            PeerEvent::Introduced { peer, term } => {
                 client.questions.remove(peer);
                 client.book.insert(
                     *peer,
                     Entry {
                         since: at,
+                        term: *term,
                         is_elsewhere: false,
                     },
                 );
@@ -506,6 +486,7 @@ impl Model {
                 }
             }
             PeerEvent::Verified { .. }
+            | PeerEvent::PeerAway { .. }
             | PeerEvent::AddressDenied { .. }
             | PeerEvent::NoAnswer { .. }
             | PeerEvent::RefusedFormerPeer { .. }
@@ -534,10 +515,10 @@ impl Model {
             Operation::Unblock { user: other } => {
                 self.blocks.unblock_done(at, user, other, outcome)
             }
-            Operation::GetAddress { user: other } => {
+            Operation::GetAddress { user: other, .. } => {
                 self.consents.asked(at, user, other, op.wished, outcome);
             }
-            Operation::Accept { user: other } => {
+            Operation::Accept { user: other, .. } => {
                 self.consents.said_yes(at, user, other, op.wished, outcome);
             }
             Operation::Deny { user: other } => {
@@ -549,11 +530,14 @@ impl Model {
 }
 
 impl Client {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
             user: None,
             life: Life::Running,
             login_wished: None,
+            last_login: None,
+            has_started_again: false,
+            kept: Kept::default(),
             logged_in: false,
             was_logged_in: false,
             open: VecDeque::new(),
@@ -564,22 +548,5 @@ impl Client {
             listening: Listening::There,
             showing: BTreeMap::new(),
         }
-    }
-
-    /// What the next final word must be for: what a `removeaddress` comes to is said at once, and has no word later.
-    #[must_use]
-    pub fn next_op(&self) -> Option<&Op> {
-        self.open
-            .iter()
-            .find(|op| !matches!(op.operation, Operation::RemoveAddress { .. }))
-    }
-
-    fn pop_op(&mut self) -> Option<Op> {
-        while let Some(op) = self.open.pop_front() {
-            if !matches!(op.operation, Operation::RemoveAddress { .. }) {
-                return Some(op);
-            }
-        }
-        None
     }
 }

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use simplechat_core::client::config::StoreKind;
 use simplechat_core::rate::Rate;
 use simplechat_core::server::MailboxLimits;
 use simplechat_core::server::allowance::AllowanceConfig;
@@ -51,11 +52,12 @@ pub enum Whom {
     Blocked,
 }
 
-/// A yes or a no.
+/// A yes, for this time or always, or a no.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "yes and no")]
+#[allow(missing_docs, reason = "a few words")]
 pub enum Reply {
     Yes,
+    Always,
     No,
 }
 
@@ -79,6 +81,7 @@ pub enum Wish {
     Unblock(Whom),
     Online,
     GetAddress(Whom),
+    GetAddressAlways(Whom),
     RemoveAddress(Whom),
     AddressBook,
     Verify(Whom),
@@ -186,6 +189,8 @@ impl Intrusion {
 pub enum Action {
     /// Somebody without a client starts one and tries a password.
     SitDown(Person, Guess),
+    /// Somebody starts a client again that has a store, and does without the server if it has to.
+    SitDownOffline(Person),
     /// Somebody wishes something of their client, if they have one.
     Wish(Person, Wish),
     /// Somebody writes so many messages at once.
@@ -244,6 +249,12 @@ pub enum Action {
     MendStore,
     /// The weather changes.
     Weather(Sky),
+    /// Somebody's disk takes so long for what their client has it keep, if it does.
+    DiskTakes(Person, Millis),
+    /// It keeps nothing.
+    FailDisk(Person),
+    /// It does again.
+    MendDisk(Person),
     /// Checking a password takes so long from now on.
     CheckTakes(Millis),
     /// All that is broken is mended; after a while everything that was promised must have come true.
@@ -273,6 +284,7 @@ impl Action {
             | Self::StoreTakes(_)
             | Self::Weather(_) => true,
             Self::SitDown(..)
+            | Self::SitDownOffline(_)
             | Self::Wish(..)
             | Self::Flood(..)
             | Self::CrashClient(_)
@@ -285,6 +297,9 @@ impl Action {
             | Self::Attack
             | Self::SetClock(..)
             | Self::SetServerClock(_)
+            | Self::DiskTakes(..)
+            | Self::FailDisk(_)
+            | Self::MendDisk(_)
             | Self::CheckTakes(_)
             | Self::Peace => false,
         }
@@ -398,6 +413,9 @@ pub struct Plan {
     /// How each person's client is to be reached; those for whom nothing is said have no preference.
     #[serde(default)]
     pub links: Vec<LinkChoice>,
+    /// Whose client has a store; those of whom nothing is said have none.
+    #[serde(default)]
+    pub stores: Vec<StoreKind>,
     /// The server's settings.
     pub settings: Settings,
     /// The weather in which it begins.
@@ -420,6 +438,12 @@ impl Plan {
     #[must_use]
     pub fn link_of(&self, person: Person) -> LinkChoice {
         self.links.get(person.0).copied().unwrap_or_default()
+    }
+
+    /// Whether somebody's client has a store.
+    #[must_use]
+    pub fn store_of(&self, person: Person) -> StoreKind {
+        self.stores.get(person.0).copied().unwrap_or_default()
     }
 
     /// As which account somebody logs in.

@@ -98,6 +98,8 @@ pub fn line(observed: &Observed, model: &Model) -> Option<String> {
         Observation::Read { client: id, effect } => {
             (client(*id, model), format!("  [{}] read", effect.0))
         }
+        Observation::Kept { .. } => return None,
+        Observation::StartedAgain { client: id } => (client(*id, model), "starts again".into()),
         Observation::ClientCrashed { client: id } => (client(*id, model), "crashes".into()),
         Observation::ClientEnded { client: id } => (client(*id, model), "ends".into()),
     };

@@ -102,6 +102,7 @@ impl Shrinker {
         self.try_change(|plan| plan.links = vec![LinkChoice::PerMessage; plan.people.len()]);
         self.try_change(|plan| plan.links = vec![LinkChoice::Held; plan.people.len()]);
         self.try_change(|plan| plan.links.clear());
+        self.try_change(|plan| plan.stores.clear());
         self.try_change(|plan| plan.secrecy = Secrecy::Quick);
         self.try_change(|plan| plan.secrecy = Secrecy::Sealed);
         self.try_change(|plan| plan.secrecy = Secrecy::QuickAttacked);
@@ -173,6 +174,7 @@ fn merge(steps: &mut Vec<Step>, from: usize, to: usize) {
 fn concerns(action: Action, person: Person) -> bool {
     match action {
         Action::SitDown(one, _)
+        | Action::SitDownOffline(one)
         | Action::Wish(one, _)
         | Action::Flood(one, ..)
         | Action::CrashClient(one)
@@ -187,6 +189,9 @@ fn concerns(action: Action, person: Person) -> bool {
         | Action::Wake(one)
         | Action::Move(one, _)
         | Action::Intrude(Intrusion::Greet(one, _) | Intrusion::Intercept(one))
+        | Action::DiskTakes(one, _)
+        | Action::FailDisk(one)
+        | Action::MendDisk(one)
         | Action::SetClock(one, _) => one == person,
         Action::CutPeers(one, other) | Action::HealPeers(one, other) => {
             one == person || other == person

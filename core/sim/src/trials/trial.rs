@@ -5,14 +5,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use simplechat_core::client::command::{Command, Consent};
+use simplechat_core::client::config::{Start, StoreKind};
 use simplechat_core::client::ledger::MessageNumber;
+use simplechat_core::client::record::Record;
 use simplechat_core::name::Name;
 use simplechat_core::server;
 use simplechat_core::text::{Password, Text};
 use simplechat_core::time::Timestamp;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::login::LinkChoice;
 
-use crate::store::Health;
+use crate::store::{Health, Store};
 use crate::world::{ClientId, SERVER, World};
 
 use super::checker::bounded::Occasion;
@@ -171,13 +174,15 @@ impl<'a> Trial<'a> {
             .measure(world.moment().at, occasion, server, clients)
     }
 
+    #[allow(clippy::too_many_lines, reason = "a row for each action")]
     fn act(&mut self, action: Action) -> Checked {
         if action.is_unkind() {
             self.checker.set_climate(Climate::Rough);
         }
         match action {
             Action::Peace => return self.make_peace(),
-            Action::SitDown(person, guess) => self.sit_down(person, guess),
+            Action::SitDown(person, guess) => self.sit_down(person, guess, Start::WithServer),
+            Action::SitDownOffline(person) => self.sit_down(person, Guess::Right, Start::Offline),
             Action::Wish(person, wish) => self.wish(person, wish),
             Action::Flood(person, whom, count) => {
                 for _ in 0..count {
@@ -236,6 +241,15 @@ impl<'a> Trial<'a> {
             Action::StoreTakes(millis) => self.world.store.takes = millis.into(),
             Action::FailStore => self.world.store.health = Health::Failing,
             Action::MendStore => self.world.store.health = Health::Working,
+            Action::DiskTakes(person, millis) => self.with_disk(person, |store| {
+                store.takes = millis.into();
+            }),
+            Action::FailDisk(person) => {
+                self.with_disk(person, |store| store.health = Health::Failing);
+            }
+            Action::MendDisk(person) => {
+                self.with_disk(person, |store| store.health = Health::Working);
+            }
             Action::HealServer(person) => self.with(person, World::heal_to_server),
             Action::CutPeers(one, other) => self.with_both(one, other, World::cut_between),
             Action::HealPeers(one, other) => self.with_both(one, other, World::heal_between),
@@ -340,15 +354,26 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn sit_down(&mut self, person: Person, guess: Guess) {
-        let seat = self.seats.get(&person);
-        if seat.is_none_or(|client| self.world.has_ended(*client)) {
-            let name = account_name(self.plan.account_of(person));
-            let link = self.plan.link_of(person);
-            let client = self.world.sit_down_with(&name, link);
-            self.seats.insert(person, client);
-            self.wish(person, Wish::LogIn(guess));
+    fn with_disk(&mut self, person: Person, act: impl Fn(&mut Store<Record>)) {
+        let client = self.seats.get(&person);
+        if let Some(disk) = client.and_then(|client| self.world.disk(*client)) {
+            act(&mut disk.store);
         }
+    }
+
+    fn sit_down(&mut self, person: Person, guess: Guess, start: Start) {
+        let store = self.plan.store_of(person);
+        match (self.seats.get(&person), store) {
+            (Some(client), _) if !self.world.has_ended(*client) => return,
+            (Some(client), StoreKind::Lasting) => self.world.start_again_as(*client, start),
+            (Some(_) | None, _) => {
+                let name = account_name(self.plan.account_of(person));
+                let link = self.plan.link_of(person);
+                let client = self.world.sit_down_before(&name, link, store);
+                self.seats.insert(person, client);
+            }
+        }
+        self.wish(person, Wish::LogIn(guess));
     }
 
     fn wish(&mut self, person: Person, wish: Wish) {
@@ -362,7 +387,8 @@ impl<'a> Trial<'a> {
 
     fn command(&mut self, person: Person, wish: Wish) -> Command {
         let consent = |reply| match reply {
-            Reply::Yes => Consent::Yes,
+            Reply::Yes => Consent::Yes(Term::UntilLogout),
+            Reply::Always => Consent::Yes(Term::Lasting),
             Reply::No => Consent::No,
         };
         match wish {
@@ -397,6 +423,11 @@ impl<'a> Trial<'a> {
             Wish::Online => Command::Online,
             Wish::GetAddress(user) => Command::GetAddress {
                 user: self.name(person, user),
+                term: Term::UntilLogout,
+            },
+            Wish::GetAddressAlways(user) => Command::GetAddress {
+                user: self.name(person, user),
+                term: Term::Lasting,
             },
             Wish::RemoveAddress(user) => Command::RemoveAddress {
                 user: self.name(person, user),
@@ -455,6 +486,7 @@ impl<'a> Trial<'a> {
         let now = self.world.moment().at;
         self.checker.set_climate(Climate::Kind(now));
         self.look()?;
+        self.call_back()?;
         self.ask_why();
         self.pass(self.plan.longest_rest())?;
         self.talk();
@@ -501,6 +533,31 @@ impl<'a> Trial<'a> {
             }
             self.world.loosen_screen(*client);
         }
+        let all: Vec<_> = self.seats.keys().copied().collect();
+        for person in all {
+            self.with_disk(person, |store| {
+                store.health = Health::Working;
+                store.takes = Duration::ZERO;
+            });
+        }
+    }
+
+    /// Whose client has ended and has a store starts it again, unless somebody else has logged in as the same user: what they
+    /// wished is to come true.
+    fn call_back(&mut self) -> Checked {
+        let all: Vec<_> = self.seats.keys().copied().collect();
+        for person in all {
+            let user = name_of(self.plan.account_of(person));
+            let clients = &self.checker.model().clients;
+            let is_there = clients
+                .values()
+                .any(|client| client.user == Some(user) && client.life != Life::Over);
+            if self.plan.store_of(person) == StoreKind::Lasting && !is_there {
+                self.sit_down(person, Guess::Right, Start::WithServer);
+                self.look()?;
+            }
+        }
+        Ok(())
     }
 
     /// The clients that somebody sits before, logged in.

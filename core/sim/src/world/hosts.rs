@@ -92,9 +92,10 @@ impl World {
     pub(super) fn keep_for_sleeper(&mut self, chore: Chore) -> Option<Chore> {
         let host = match chore {
             Chore::Check(..) | Chore::Store { .. } => SERVER,
-            Chore::Show(client, _) | Chore::Judge(client, ..) | Chore::TypePassword(client) => {
-                client.host()
-            }
+            Chore::Show(client, _)
+            | Chore::Write(client)
+            | Chore::Judge(client, ..)
+            | Chore::TypePassword(client) => client.host(),
         };
         match self.hosts.get_mut(&host) {
             Some(Host {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use simplechat_core::client::Client;
 use simplechat_core::client::command::{Command, Rejected};
-use simplechat_core::client::config::Config as ClientConfig;
+use simplechat_core::client::config::{Config as ClientConfig, Start, StoreKind};
 use simplechat_core::client::event::{Event, SessionEvent};
 use simplechat_core::key::StaticKey;
 use simplechat_core::machine::Machine;
@@ -15,7 +15,9 @@ use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
 use simplechat_core::wire::login::LinkChoice;
 
+use super::keeping::Disk;
 use super::{Chore, ClientId, Seat, World, first_address, server_address};
+use crate::net::Listening;
 use crate::observation::Observation;
 use crate::script;
 
@@ -27,30 +29,30 @@ impl World {
 
     /// The same, with a client that is to be reached so.
     pub fn sit_down_with(&mut self, label: &str, link: LinkChoice) -> ClientId {
+        self.sit_down_before(label, link, StoreKind::None)
+    }
+
+    /// The same, with a client that has a store or none.
+    pub fn sit_down_before(&mut self, label: &str, link: LinkChoice, store: StoreKind) -> ClientId {
         let id = ClientId(self.seats.len());
         let listener = first_address(id);
         let anywhere = SocketAddr::from(([0, 0, 0, 0], listener.port()));
         let config = ClientConfig {
             link,
+            store,
             ..ClientConfig::new(vec![server_address()], anywhere)
         };
         let seed = self.dice.seed();
-        let secrets = Box::new(SeededSecrets::new(self.dice.roll()));
+        let secrets = SeededSecrets::new(self.dice.roll());
         let key = StaticKey::generate(&mut SeededSecrets::new(self.dice.roll()));
-        let mut machine = Client::new(config, seed, secrets, self.moment_on(id.host()));
-        // Half of them have the server's key from somebody they trust.
-        if self.dice.below(2) == 0 {
-            machine = machine
-                .trusting(self.identity.0.public())
-                .known_as(key.clone());
-        }
-        if let Some(protection) = &self.protection {
-            machine = machine.protected_by(Arc::clone(protection));
-        }
+        let disk = (store == StoreKind::Lasting).then(|| Disk::new(self.disks));
+        let machine = self.client_machine(id, config.clone(), seed, secrets, &key);
         self.net.place(id.host(), listener);
         self.seats.push(Seat {
             label: label.to_owned(),
             machine,
+            config,
+            disk,
             seen: Vec::new(),
             screen: Some(Duration::ZERO),
             stuck: Vec::new(),
@@ -63,6 +65,77 @@ impl World {
         id
     }
 
+    fn client_machine(
+        &mut self,
+        id: ClientId,
+        config: ClientConfig,
+        seed: [u8; 32],
+        secrets: SeededSecrets,
+        key: &StaticKey,
+    ) -> Client {
+        let start = config.start;
+        let mut machine = Client::new(config, seed, Box::new(secrets), self.moment_on(id.host()));
+        // Half of them have the server's key from somebody they trust; without it nobody starts without the server.
+        if self.dice.below(2) == 0 || start == Start::Offline {
+            machine = machine
+                .trusting(self.identity.0.public())
+                .known_as(key.clone());
+        }
+        match &self.protection {
+            Some(protection) => machine.protected_by(Arc::clone(protection)),
+            None => machine,
+        }
+    }
+
+    /// Somebody starts their client again, which has ended, with what its store has kept. It is not logged in yet.
+    ///
+    /// # Panics
+    ///
+    /// When it has no store, or has not ended: the test is wrong.
+    pub fn start_again(&mut self, id: ClientId) {
+        self.start_again_as(id, Start::WithServer);
+    }
+
+    /// The same, with a client that does without the server if it has to.
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn start_again_as(&mut self, id: ClientId, start: Start) {
+        assert!(self.has_ended(id), "a client is started again that runs");
+        let seat = self.seat(id);
+        let (mut config, key) = (seat.config.clone(), seat.key.clone());
+        config.start = start;
+        let records = seat.disk.as_ref().expect("it has a store").store.records();
+        let seed = self.dice.seed();
+        let secrets = SeededSecrets::new(self.dice.roll());
+        let machine = self.client_machine(id, config, seed, secrets, &key);
+        // What was under way for the one before is for nobody.
+        self.drop_chores_of(id);
+        let seat = self.seat_mut(id);
+        seat.machine = machine.restore(records);
+        seat.screen = Some(Duration::ZERO);
+        seat.stuck.clear();
+        seat.calls.clear();
+        seat.ended = false;
+        let address = self.address_of(id);
+        self.net.place(id.host(), address);
+        self.note_seat(id, || "starts again".into());
+        self.observe(Observation::StartedAgain { client: id });
+        let (client, listening) = (id, Listening::There);
+        self.observe(Observation::Listens { client, listening });
+    }
+
+    fn drop_chores_of(&mut self, id: ClientId) {
+        self.chores.retain(|_, chore| match chore {
+            Chore::Check(..) | Chore::Store { .. } => true,
+            Chore::Show(client, _)
+            | Chore::Write(client)
+            | Chore::Judge(client, ..)
+            | Chore::TypePassword(client) => *client != id,
+        });
+    }
+
     /// Somebody logs in with the right password, and all that follows happens.
     ///
     /// # Panics
@@ -70,6 +143,20 @@ impl World {
     /// When the login is refused: the test is wrong.
     pub fn join(&mut self, name: &str) -> ClientId {
         let id = self.sit_down(name);
+        self.enter(id, name)
+    }
+
+    /// The same, with a client that has a store.
+    ///
+    /// # Panics
+    ///
+    /// When the login is refused: the test is wrong.
+    pub fn join_keeping(&mut self, name: &str) -> ClientId {
+        let id = self.sit_down_before(name, LinkChoice::Auto, StoreKind::Lasting);
+        self.enter(id, name)
+    }
+
+    fn enter(&mut self, id: ClientId, name: &str) -> ClientId {
         self.log_in(id, name, name);
         self.settle();
         assert!(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use simplechat_core::client::event::{Event, SessionEvent};
 use simplechat_core::client::{self, Trust};
+use simplechat_core::id::EffectId;
 use simplechat_core::machine::{ConnId, Input, Machine, Output};
 use simplechat_core::server::{self, Effect, Verdict};
 use simplechat_core::time::{Moment, Timestamp};
@@ -90,7 +91,10 @@ impl World {
                 let result = self.store.keep(records);
                 self.tell_server(server::Done::Stored { id, result });
             }
-            Chore::Show(client, _) | Chore::Judge(client, ..) | Chore::TypePassword(client)
+            Chore::Show(client, _)
+            | Chore::Write(client)
+            | Chore::Judge(client, ..)
+            | Chore::TypePassword(client)
                 if self.seat(client).ended => {}
             Chore::TypePassword(client) => {
                 if let Some(typed) = self.seat(client).typed.clone() {
@@ -110,8 +114,11 @@ impl World {
                 self.seat_mut(client).machine.handle_input(moment, input);
                 self.drain_client(client);
             }
+            Chore::Write(client) => self.write(client),
             Chore::Show(client, id) => {
-                self.observe(Observation::Read { client, effect: id });
+                if self.disk(client).is_none() {
+                    self.observe(Observation::Read { client, effect: id });
+                }
                 let done = client::Done::Shown { id };
                 let moment = self.moment_on(client.host());
                 self.seat_mut(client)
@@ -262,38 +269,22 @@ impl World {
         let host = id.host();
         while let Some(output) = self.seat_mut(id).machine.poll_output() {
             match output {
-                Output::Effect(client::Effect::Show { id: effect, events }) => {
-                    if self.observed.is_some() {
-                        self.observe(Observation::Shown {
-                            client: id,
-                            effect,
-                            events: events.clone(),
-                        });
-                    }
-                    for event in events {
-                        self.show(id, event);
-                    }
-                    let seat = self.seat_mut(id);
-                    match seat.screen {
-                        Some(takes) => self.add_chore(takes, Chore::Show(id, effect)),
-                        None => seat.stuck.push(effect),
-                    }
-                }
-                Output::Event(event) => {
-                    if event == Event::Session(SessionEvent::PasswordNeeded) {
-                        self.add_chore(TYPING, Chore::TypePassword(id));
-                    }
-                    if self.observed.is_some() {
-                        let event = event.clone();
-                        self.observe(Observation::Told { client: id, event });
-                    }
-                    self.show(id, event);
-                }
+                Output::Effect(client::Effect::Show {
+                    id: effect,
+                    events,
+                    records,
+                }) => self.keep_and_show(id, effect, events, records),
+                Output::Event(event) => self.tell_in_turn(id, event),
                 Output::Stop => {
+                    self.finish_writing(id);
                     self.seat_mut(id).ended = true;
                     self.net.retire(host);
                     self.observe(Observation::ClientEnded { client: id });
                 }
+                Output::Effect(client::Effect::Store {
+                    id: effect,
+                    records,
+                }) => self.keep(id, effect, records),
                 Output::Effect(client::Effect::JudgeServer {
                     id: effect, key, ..
                 }) => {
@@ -320,6 +311,44 @@ impl World {
 }
 
 impl World {
+    /// Hands a client's screen what others sent.
+    pub(super) fn put_on_screen(&mut self, id: ClientId, effect: EffectId, events: Vec<Event>) {
+        self.note_shown(id, effect, events);
+        let seat = self.seat_mut(id);
+        match seat.screen {
+            Some(takes) => self.add_chore(takes, Chore::Show(id, effect)),
+            None => seat.stuck.push(effect),
+        }
+    }
+
+    /// What is kept is there to be read from then on; without a store it takes a screen.
+    pub(super) fn note_shown(&mut self, id: ClientId, effect: EffectId, events: Vec<Event>) {
+        if self.observed.is_some() {
+            self.observe(Observation::Shown {
+                client: id,
+                effect,
+                events: events.clone(),
+            });
+            if self.disk(id).is_some() {
+                self.observe(Observation::Read { client: id, effect });
+            }
+        }
+        for event in events {
+            self.show(id, event);
+        }
+    }
+
+    pub(super) fn tell(&mut self, id: ClientId, event: Event) {
+        if event == Event::Session(SessionEvent::PasswordNeeded) {
+            self.add_chore(TYPING, Chore::TypePassword(id));
+        }
+        if self.observed.is_some() {
+            let event = event.clone();
+            self.observe(Observation::Told { client: id, event });
+        }
+        self.show(id, event);
+    }
+
     /// A login is in the second message that a client sends in a handshake with the server.
     fn note_login(&mut self, id: ClientId, conn: ConnId, bytes: &[u8]) {
         let calls = &mut self.seat_mut(id).calls;

@@ -52,7 +52,7 @@ fn popped(outbox: &mut Outbox) -> usize {
 
 #[test]
 fn what_is_on_its_way_is_not_sent_twice_until_its_connection_is_over() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new(StoreKind::None);
     say(&mut outbox, "1");
     say(&mut outbox, "2");
     assert_eq!(send(&mut outbox, A), [(1, false), (2, false)]);
@@ -67,7 +67,7 @@ fn what_is_on_its_way_is_not_sent_twice_until_its_connection_is_over() {
 
 #[test]
 fn answers_are_given_in_the_order_of_the_wishes() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new(StoreKind::None);
     for text in ["1", "2", "3"] {
         say(&mut outbox, text);
     }
@@ -84,7 +84,7 @@ fn answers_are_given_in_the_order_of_the_wishes() {
 
 #[test]
 fn a_server_that_forgot_gets_every_number_but_does_nothing_twice() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new(StoreKind::None);
     for text in ["1", "2", "3"] {
         say(&mut outbox, text);
     }
@@ -96,7 +96,7 @@ fn a_server_that_forgot_gets_every_number_but_does_nothing_twice() {
 
 #[test]
 fn what_was_put_off_waits_and_nothing_overtakes_it() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new(StoreKind::None);
     for text in ["1", "2", "3"] {
         say(&mut outbox, text);
     }
@@ -115,7 +115,7 @@ fn what_was_put_off_waits_and_nothing_overtakes_it() {
 
 #[test]
 fn that_it_is_slowed_is_news_again_when_nothing_waited() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new(StoreKind::None);
     for seq in [1, 2] {
         say(&mut outbox, "x");
         send(&mut outbox, A);
@@ -129,7 +129,7 @@ fn that_it_is_slowed_is_news_again_when_nothing_waited() {
 
 #[test]
 fn no_more_than_the_window_is_on_its_way() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new(StoreKind::None);
     for _ in 0..SEQ_WINDOW + 5 {
         say(&mut outbox, "x");
     }
@@ -142,7 +142,7 @@ fn no_more_than_the_window_is_on_its_way() {
 
 #[test]
 fn a_frame_takes_what_fits() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new(StoreKind::None);
     for _ in 0..3 {
         say(&mut outbox, &"x".repeat(30_000));
     }
@@ -152,7 +152,7 @@ fn a_frame_takes_what_fits() {
 
 #[test]
 fn it_is_bounded() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new(StoreKind::None);
     for _ in 0..OUTBOX_MAX {
         say(&mut outbox, "x");
     }

@@ -9,6 +9,7 @@ use crate::id::InstanceId;
 use crate::server::AccountId;
 use crate::server::expiry::Untold;
 use crate::server::mailbox::{Entry, Keeping, MailboxLimits, Origin};
+use crate::wire::Term;
 use crate::wire::item::{Items, decode};
 use crate::wire::push::{Audience, Delivery};
 
@@ -175,6 +176,7 @@ fn a_notice_replaces_the_one_it_makes_stale() {
         Push::AddressAsked {
             by: bob,
             expires_in_ms: 1,
+            term: Term::UntilLogout,
         },
     ));
     lane.notify(notice(

@@ -77,7 +77,6 @@ impl Record {
             | Self::Introduced { .. }
             | Self::LoggedIn { .. }
             | Self::LockedOut { .. }
-            | Self::LoggedOut { .. }
             | Self::Blocked { .. }
             | Self::Unblocked { .. }
             | Self::Asked { .. }
@@ -112,7 +111,8 @@ fn redact_request(request: Request, texts: Texts) -> Request {
         other @ (Request::Heartbeat
         | Request::LowestUnanswered { .. }
         | Request::ListOnline { .. }
-        | Request::Logout) => other,
+        | Request::Logout
+        | Request::Holds { .. }) => other,
     }
 }
 
@@ -140,6 +140,7 @@ fn redact_push(push: Push, texts: Texts) -> Push {
         | Push::Stopping
         | Push::Undelivered { .. }
         | Push::Addresses { .. }
+        | Push::Absent { .. }
         | Push::Expired(_)) => other,
     }
 }

@@ -108,10 +108,12 @@ fn private_messages() {
 fn what_a_message_waits_for() {
     let all = [
         NextTry::In { seconds: 1 },
+        NextTry::AfterStored,
         NextTry::InTurn,
         NextTry::AfterLogin,
         NextTry::AfterPassword,
         NextTry::WhenFound,
+        NextTry::WhenBack,
         NextTry::AfterIntroduction,
     ];
     let entries = all.map(|next| Entry {

@@ -40,6 +40,7 @@ pub(super) fn check_server(
                 sizes.introductions,
                 all * limits::INTRODUCTIONS_MAX,
             ),
+            ("claims", sizes.claims, all * limits::ADDRESS_BOOK_MAX),
             ("records", sizes.records, limits::RECORDS_MAX),
             (
                 "timers",

@@ -63,6 +63,11 @@ impl Watcher for Letters {
             Once,
             "{user} is shown {title}, of their own"
         );
+        promise!(
+            !letter.is_lost,
+            Once,
+            "{user} is shown {title}, which its author's client had lost"
+        );
         check_once(letter, &sight, model)?;
         self.check_order(id, &sight, model)
     }

@@ -23,7 +23,7 @@ impl Watcher for Rest {
             };
             check_client(user, *id, client, model)?;
             for (peer, entry) in &client.book {
-                check_peer(user, client, *peer, *entry, model)?;
+                check_peer((user, *id), client, *peer, *entry, model)?;
             }
         }
         Ok(())
@@ -61,12 +61,19 @@ fn check_client(user: Name, id: ClientId, client: &Client, model: &Model) -> Che
 }
 
 /// If the peer's client is the one that was introduced, it knows this one, and private texts arrive there.
-fn check_peer(user: Name, client: &Client, peer: Name, entry: Entry, model: &Model) -> Check {
-    let Some((_, other)) = model.only_client(peer) else {
+fn check_peer(
+    (user, id): (Name, ClientId),
+    client: &Client,
+    peer: Name,
+    entry: Entry,
+    model: &Model,
+) -> Check {
+    let Some((other_id, other)) = model.only_client(peer) else {
         return Ok(());
     };
     let is_same = other.login_wished.is_some_and(|login| login < entry.since);
-    let is_certain = is_same && !entry.is_elsewhere;
+    let is_certain =
+        is_same && !entry.is_elsewhere && model.are_still_the_same([id, other_id], entry.since);
     if !is_certain {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 //! An onlooker sees no keys. But each client has one of its own, so whatever is shown as verified by one mark was written at one
 //! client; and the code of two keys stays the same until the user is told that a key has changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use simplechat_core::client::command::Command;
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, Verification};
@@ -24,14 +24,29 @@ pub(super) struct Verified {
     /// Who is marked, and at which client they wrote what was shown so far.
     marks: BTreeMap<Acquaintance, Option<ClientId>>,
     codes: BTreeMap<Acquaintance, SafetyCode>,
+    /// Who was asked for the code, which may have been on its way to the screen when they said that it is right.
+    compared: BTreeSet<Acquaintance>,
     /// Somebody else was where a peer should be, and may answer in their place.
     has_been_intercepted: bool,
 }
 
 impl Watcher for Verified {
-    fn on(&mut self, observed: &Observed, _model: &Model) -> Check {
+    fn on(&mut self, observed: &Observed, model: &Model) -> Check {
         if let Observation::Intercepted { .. } = observed.what {
             self.has_been_intercepted = true;
+        }
+        if let Observation::StartedAgain { client } = observed.what
+            && let Some(known) = model.clients.get(&client)
+        {
+            self.go_back_to(client, &known.kept.marked);
+        }
+        if let Observation::Wished {
+            client,
+            command: Command::Verify { user },
+            result: Ok(()),
+        } = &observed.what
+        {
+            self.compared.insert((*client, *user));
         }
         if let Observation::Wished {
             client,
@@ -39,7 +54,7 @@ impl Watcher for Verified {
             result: Ok(()),
         } = &observed.what
         {
-            let was_shown = self.codes.contains_key(&(*client, *user));
+            let was_shown = self.compared.contains(&(*client, *user));
             promise!(
                 was_shown,
                 Verified,
@@ -84,6 +99,7 @@ impl Watcher for Verified {
                 self.check_mark(sight, *peer, *was)?;
                 self.marks.remove(&(sight.client, *peer));
                 self.codes.remove(&(sight.client, *peer));
+                self.compared.remove(&(sight.client, *peer));
                 Ok(())
             }
             Event::Peer(PeerEvent::KeyMismatch { peer, .. }) => {
@@ -101,6 +117,18 @@ impl Watcher for Verified {
 }
 
 impl Verified {
+    /// A client has the marks that it has kept, and what was to be compared is not on its screen any more.
+    fn go_back_to(&mut self, client: ClientId, marked: &BTreeSet<Name>) {
+        let is_elsewhere = |(at, _): &Acquaintance| *at != client;
+        self.codes.retain(|whose, _| is_elsewhere(whose));
+        self.compared.retain(is_elsewhere);
+        self.marks
+            .retain(|whose, _| is_elsewhere(whose) || marked.contains(&whose.1));
+        for peer in marked {
+            self.marks.entry((client, *peer)).or_default();
+        }
+    }
+
     fn check_mark(&self, sight: Sight<'_>, peer: Name, shown: Verification) -> Check {
         let is_marked = self.marks.contains_key(&(sight.client, peer));
         promise!(

@@ -105,6 +105,10 @@ fn check_given_up(user: Name, client: &Client, event: &PeerEvent) -> Check {
 
 /// Whether the ledger says of a text what its author was told, or what has come since.
 fn check_ledger(sight: &Sight<'_>, client: &Client, entry: &Entry, model: &Model) -> Check {
+    if client.has_started_again {
+        // It counts from what waited then.
+        return Ok(());
+    }
     let written = |letter: &&Letter| letter.by == sight.client;
     let place = usize::try_from(entry.number.0 - 1).unwrap_or(usize::MAX);
     let letter = model.letters.iter().filter(written).nth(place);
@@ -293,8 +297,8 @@ const fn other(operation: &Operation) -> Option<Name> {
         Operation::Message { to, .. } => Some(*to),
         Operation::Block { user }
         | Operation::Unblock { user }
-        | Operation::GetAddress { user }
-        | Operation::Accept { user }
+        | Operation::GetAddress { user, .. }
+        | Operation::Accept { user, .. }
         | Operation::Deny { user }
         | Operation::RemoveAddress { user } => Some(*user),
         Operation::Broadcast { .. } | Operation::Skip => None,

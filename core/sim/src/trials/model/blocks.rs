@@ -77,6 +77,12 @@ impl Blocks {
         self.entry(user, other).wishes += 1;
     }
 
+    /// The answer to a wish will be given once more, after a client has started again.
+    pub(super) fn wish_again(&mut self, user: Name, other: Name) {
+        let block = self.entry(user, other);
+        block.wishes = block.wishes.max(1);
+    }
+
     pub(super) fn wish_unblock(&mut self, user: Name, other: Name) {
         self.entry(user, other).wishes_to_end += 1;
     }

@@ -44,8 +44,18 @@ pub struct Letter {
     pub read: bool,
     /// Whether its author was told that it arrived, or it must have been acknowledged since.
     pub delivered: bool,
+    /// Whether it was lost before anybody heard of it.
+    pub is_lost: bool,
     /// When its author was told that it had expired.
     pub expired: Option<Timestamp>,
+}
+
+impl Letter {
+    /// Whether it goes to a peer.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.route == Route::Direct
+    }
 }
 
 /// All texts.
@@ -79,6 +89,7 @@ impl Letters {
             shown: Vec::new(),
             read: false,
             delivered: false,
+            is_lost: false,
             expired: None,
         });
         id
@@ -109,6 +120,11 @@ impl Letters {
     /// All texts.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Letter> {
         self.all.iter_mut()
+    }
+
+    /// All texts, with which they are.
+    pub fn iter_with_id(&mut self) -> impl Iterator<Item = (LetterId, &mut Letter)> {
+        (0..).map(LetterId).zip(&mut self.all)
     }
 
     /// The text that a client calls by this number, counted from 1.

@@ -1,5 +1,4 @@
-//! What expires: how old a text may be for the server, which goes by its wall clock for what an earlier one kept, and of which
-//! their authors were told.
+//! How old a text may be for the server, which goes by its wall clock for what an earlier one kept.
 
 use std::time::Duration;
 
@@ -31,29 +30,7 @@ impl ClockChanges {
 }
 
 impl Model {
-    /// Whether a user may be taken for a later account of their name than they are, by a clock that was set back.
-    #[must_use]
-    pub fn may_be_another(&self, user: Name) -> bool {
-        self.clock_changes.back > Duration::ZERO && self.changed.contains_key(&user)
-    }
-
-    /// Whether a text may be too old to be kept.
-    #[must_use]
-    pub fn may_have_expired(&self, letter: &Letter, at: Timestamp) -> bool {
-        at.since(letter.wished) + self.clock_changes.forward >= self.settings.mailbox_age.into()
-    }
-
-    /// Whether a text must be, for so long at least.
-    #[must_use]
-    pub fn must_have_expired(&self, letter: &Letter, at: Timestamp, since: Duration) -> bool {
-        let Some((stored, _)) = letter.word else {
-            return false;
-        };
-        let age = Duration::from(self.settings.mailbox_age) + self.clock_changes.back;
-        at.since(stored) >= age + since
-    }
-
-    /// A user is told that texts of theirs expired.
+    /// A client is told that texts of its user's have expired.
     pub(super) fn apply_expired(
         &mut self,
         at: Timestamp,
@@ -76,5 +53,27 @@ impl Model {
         if let Some(user) = user {
             *self.expired_elsewhere.entry((user, to)).or_default() += elsewhere;
         }
+    }
+
+    /// Whether a user may be taken for a later account of their name than they are, by a clock that was set back.
+    #[must_use]
+    pub fn may_be_another(&self, user: Name) -> bool {
+        self.clock_changes.back > Duration::ZERO && self.changed.contains_key(&user)
+    }
+
+    /// Whether a text may be too old to be kept.
+    #[must_use]
+    pub fn may_have_expired(&self, letter: &Letter, at: Timestamp) -> bool {
+        at.since(letter.wished) + self.clock_changes.forward >= self.settings.mailbox_age.into()
+    }
+
+    /// Whether a text must be, for so long at least.
+    #[must_use]
+    pub fn must_have_expired(&self, letter: &Letter, at: Timestamp, since: Duration) -> bool {
+        let Some((stored, _)) = letter.word else {
+            return false;
+        };
+        let age = Duration::from(self.settings.mailbox_age) + self.clock_changes.back;
+        at.since(stored) >= age + since
     }
 }
