@@ -4,6 +4,7 @@
 //! million messages in a folder under the directory for temporary files, which must be on a disk to mean anything.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement")]
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -24,7 +25,6 @@ use simplechat_store::{FILE, Store};
 
 const NOW: WallTime = WallTime(1_800_000_000_000);
 const TEXT: usize = 100;
-const ROUNDS: usize = 5;
 
 fn name(number: u64) -> Name {
     format!("user{number}").parse().unwrap()
@@ -71,55 +71,52 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// Times so many turns of something, and gives the median of a turn.
-fn timed(turns: u64, mut turn: impl FnMut(u64)) -> Duration {
-    let times = (0..turns).map(|number| {
-        let start = Instant::now();
-        turn(number);
-        start.elapsed()
-    });
-    median(times.collect())
+fn timed(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
 }
 
-/// Batches of so many messages: the store, and SQLite with one insert for each message, in turn.
+/// Batches of so many messages: the store and SQLite with one insert for each message take turns, so whatever else the disk
+/// does it does to both.
 fn batches(directory: &Path, size: u64, turns: u64) {
-    let mut rates = Vec::new();
-    for round in 0..ROUNDS {
-        let folder = fresh(&directory.join(format!("batches-{round}")));
-        let mut store = Store::open(&folder).unwrap();
-        let ours = timed(turns, |turn| {
-            let numbers = turn * size..(turn + 1) * size;
-            // Senders take turns, so each batch has outcomes of as many of them as there are, up to 50.
-            let records: Vec<_> = numbers
-                .flat_map(|number| message(number, 1_000, number % 50))
-                .collect();
-            store.apply(&records).unwrap();
-        });
-        let mut raw = raw(&folder);
-        let theirs = timed(turns, |turn| {
-            let transaction = raw.transaction().unwrap();
-            for number in turn * size..(turn + 1) * size {
-                let mut insert = transaction
-                    .prepare_cached("INSERT INTO t VALUES (?1, ?2, ?3)")
-                    .unwrap();
-                let place = number.cast_signed();
-                insert
-                    .execute(("user1000", place, [b'x'; TEXT + 40]))
-                    .unwrap();
-            }
-            transaction.commit().unwrap();
-        });
-        rates.push((ours, theirs));
-        fs::remove_dir_all(folder).unwrap();
+    let folder = fresh(&directory.join("batches"));
+    let mut store = Store::open(&folder).unwrap();
+    let mut raw = raw(&folder);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for turn in 0..turns {
+        let numbers = turn * size..(turn + 1) * size;
+        // Senders take turns, so each batch has outcomes of as many of them as there are, up to 50.
+        let kept = numbers
+            .clone()
+            .map(|number| message(number, 1_000, number % 50));
+        let (kept, outcomes): (Vec<_>, Vec<_>) =
+            kept.map(|[kept, outcome]| (kept, outcome)).unzip();
+        let outcomes = outcomes.into_iter().rev().take(50);
+        let records: Vec<_> = kept.into_iter().chain(outcomes).collect();
+        ours.push(timed(|| store.apply(&records).unwrap()));
+        theirs.push(timed(|| insert(&mut raw, numbers)));
     }
-    let ours = median(rates.iter().map(|(ours, _)| *ours).collect());
-    let theirs = median(rates.iter().map(|(_, theirs)| *theirs).collect());
+    fs::remove_dir_all(folder).unwrap();
+    let (ours, theirs) = (median(ours), median(theirs));
     let rate = |time: Duration| f64::from(u32::try_from(size).unwrap()) / time.as_secs_f64();
     println!(
-        "batches of {size}: {ours:?} each, {:.0} messages/s; plain SQLite {theirs:?}, {:.0} messages/s",
+        "{turns} batches of {size}: {ours:?} each, {:.0} messages/s; plain SQLite {theirs:?}, {:.0} messages/s",
         rate(ours),
         rate(theirs)
     );
+}
+
+fn insert(raw: &mut Connection, numbers: Range<u64>) {
+    let transaction = raw.transaction().unwrap();
+    for number in numbers {
+        let mut insert = transaction
+            .prepare_cached("INSERT INTO t VALUES (?1, ?2, ?3)")
+            .unwrap();
+        let row = ("user1000", number.cast_signed(), [b'x'; TEXT + 40]);
+        insert.execute(row).unwrap();
+    }
+    transaction.commit().unwrap();
 }
 
 /// A table with the key that the mailbox has, opened as the store opens its own.
@@ -223,7 +220,7 @@ fn main() {
         given.map_or(default, |text| text.parse().unwrap())
     };
     let (accounts, messages) = (number(1, 100_000), number(2, 1_000_000));
-    for (size, turns) in [(1, 200), (50, 100), (500, 20)] {
+    for (size, turns) in [(1, 500), (50, 200), (500, 50)] {
         batches(&directory, size, turns);
     }
     let folder = fresh(&directory.join("much"));
