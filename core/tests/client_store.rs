@@ -229,6 +229,22 @@ fn peers_find_each_other_again_without_a_word_of_theirs() {
 }
 
 #[test]
+fn whoever_calls_before_the_client_knows_its_own_key_is_not_told_of_another_one() {
+    for seed in 0..6 {
+        let (mut w, alice, bob) = peers(seed);
+        kill(&mut w, alice);
+        w.start_again(alice);
+        w.types(bob, "private alice hi");
+        w.settle();
+        assert_eq!(saw_of(&mut w, bob, "somebody else"), [""; 0]);
+        w.log_in(alice, "alice", "alice");
+        w.run(Duration::from_secs(60));
+        let seen = saw_of(&mut w, alice, "privately");
+        assert_eq!(seen, ["bob privately: hi"], "seed {seed}");
+    }
+}
+
+#[test]
 fn marks_are_kept_and_fall_with_the_key() {
     let (mut w, alice, bob) = peers(12);
     w.types(alice, "verify bob");

@@ -123,7 +123,12 @@ impl Client {
 
     /// Somebody calls our listener who knows our key.
     pub(super) fn on_greeting(&mut self, conn: ConnId, remote: SocketAddr, message: &[u8]) {
-        if !self.may_greet(remote) || !self.callers.admit(self.clock.at, Source::of(remote.ip())) {
+        // By which key we are known depends on the server. Who calls before that is known comes again.
+        let is_known = self.link.server_key.is_some();
+        if !is_known
+            || !self.may_greet(remote)
+            || !self.callers.admit(self.clock.at, Source::of(remote.ip()))
+        {
             return self.refuse(conn, RefusalCode::Busy);
         }
         let called = Called::take(

@@ -39,6 +39,7 @@ fn client() -> Client {
     let config = Config::new(vec![address], address);
     let secrets = Box::new(SeededSecrets::new(1));
     let mut client = Client::new(config, [1; 32], secrets, NOW);
+    client = client.trusting(PublicKey([3; KEY_LEN]));
     client.user = Some(name("alice"));
     client.link.login = Some(LoginNumber(1));
     client

@@ -9,8 +9,8 @@ use crate::net::Listening;
 use crate::world::{Knowledge, Secrecy};
 
 use super::plan::{
-    Action, Change, Guess, Intrusion, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step, Way,
-    Whom, Wish,
+    Action, Change, Disk, Guess, Intrusion, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step,
+    Way, Whom, Wish,
 };
 
 /// What is not left to chance.
@@ -290,7 +290,7 @@ impl Generator {
         let (person, other) = (self.person(), self.person());
         let (own, others) = (self.people[person.0], self.people[other.0]);
         let actions = [
-            Action::DiskTakes(person, Millis(self.pick(&[0, 5, 50, 1_000]))),
+            Action::Disk(person, Disk::Takes(Millis(self.pick(&[0, 5, 50, 1_000])))),
             Action::Wish(person, Wish::Message(Whom::Account(others), 1)),
             Action::Wish(other, Wish::Message(Whom::Account(own), 1)),
             Action::Wish(person, Wish::Private(Whom::Account(others), 1)),
@@ -414,9 +414,9 @@ impl Generator {
                 person,
                 self.pick(&[Listening::There, Listening::There, Listening::Nowhere]),
             ),
-            47 => Action::DiskTakes(person, Millis(self.pick(&[0, 5, 400, 3_000]))),
-            48 if crashes => Action::FailDisk(person),
-            49 | 50 => Action::MendDisk(person),
+            47 => Action::Disk(person, Disk::Takes(Millis(self.pick(&[0, 5, 400, 3_000])))),
+            48 if crashes => Action::Disk(person, Disk::Fails),
+            49 | 50 => Action::Disk(person, Disk::Works),
             41..44 => {
                 let changes = [Change::Remove, Change::Add, Change::Add, Change::Password];
                 Action::Account(self.people[person.0], self.pick(&changes))

@@ -262,23 +262,6 @@ impl Model {
         running.next().is_none().then_some((*first.0, first.1))
     }
 
-    /// Whether two clients that were introduced at that time must still know each other: neither user has another client since,
-    /// nor another account.
-    #[must_use]
-    pub fn are_still_the_same(&self, ids: [ClientId; 2], since: Timestamp) -> bool {
-        let users = ids.map(|id| self.user(id));
-        let is_other = |(id, client): (&ClientId, &Client)| {
-            !ids.contains(id)
-                && users.contains(&client.user)
-                && client.last_login.is_some_and(|login| login >= since)
-        };
-        !self.clients.iter().any(is_other)
-            && !users
-                .iter()
-                .flatten()
-                .any(|user| self.was_changed_since(*user, since))
-    }
-
     /// This is the one place that says what is lost with a server: its sessions, and nothing else that it ever said.
     #[allow(clippy::too_many_lines, reason = "a row for each command")]
     fn apply_wish(&mut self, at: Timestamp, id: ClientId, command: &Command) {

@@ -157,6 +157,17 @@ pub enum Change {
     Password,
 }
 
+/// What becomes of a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Disk {
+    /// It takes so long from now on.
+    Takes(Millis),
+    /// It keeps nothing.
+    Fails,
+    /// It does again.
+    Works,
+}
+
 /// Something that the attacker does beside playing back what they heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Intrusion {
@@ -249,12 +260,8 @@ pub enum Action {
     MendStore,
     /// The weather changes.
     Weather(Sky),
-    /// Somebody's disk takes so long for what their client has it keep, if it does.
-    DiskTakes(Person, Millis),
-    /// It keeps nothing.
-    FailDisk(Person),
-    /// It does again.
-    MendDisk(Person),
+    /// Something becomes of the disk on which somebody's client keeps what it does, if it has a store.
+    Disk(Person, Disk),
     /// Checking a password takes so long from now on.
     CheckTakes(Millis),
     /// All that is broken is mended; after a while everything that was promised must have come true.
@@ -297,9 +304,7 @@ impl Action {
             | Self::Attack
             | Self::SetClock(..)
             | Self::SetServerClock(_)
-            | Self::DiskTakes(..)
-            | Self::FailDisk(_)
-            | Self::MendDisk(_)
+            | Self::Disk(..)
             | Self::CheckTakes(_)
             | Self::Peace => false,
         }

@@ -189,9 +189,7 @@ fn concerns(action: Action, person: Person) -> bool {
         | Action::Wake(one)
         | Action::Move(one, _)
         | Action::Intrude(Intrusion::Greet(one, _) | Intrusion::Intercept(one))
-        | Action::DiskTakes(one, _)
-        | Action::FailDisk(one)
-        | Action::MendDisk(one)
+        | Action::Disk(one, _)
         | Action::SetClock(one, _) => one == person,
         Action::CutPeers(one, other) | Action::HealPeers(one, other) => {
             one == person || other == person

@@ -7,7 +7,6 @@ use std::time::Duration;
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::config::{Start, StoreKind};
 use simplechat_core::client::ledger::MessageNumber;
-use simplechat_core::client::record::Record;
 use simplechat_core::name::Name;
 use simplechat_core::server;
 use simplechat_core::text::{Password, Text};
@@ -15,7 +14,7 @@ use simplechat_core::time::Timestamp;
 use simplechat_core::wire::Term;
 use simplechat_core::wire::login::LinkChoice;
 
-use crate::store::{Health, Store};
+use crate::store::Health;
 use crate::world::{ClientId, SERVER, World};
 
 use super::checker::bounded::Occasion;
@@ -23,7 +22,8 @@ use super::checker::{Checker, Promise, Violation};
 use super::faults::{Fault, Planted};
 use super::model::{Climate, Life};
 use super::plan::{
-    Action, Change, Guess, Intrusion, Person, Plan, Reply, Sky, Way, Whom, Wish, account_name,
+    Action, Change, Disk, Guess, Intrusion, Millis, Person, Plan, Reply, Sky, Way, Whom, Wish,
+    account_name,
 };
 use super::report;
 
@@ -195,11 +195,10 @@ impl<'a> Trial<'a> {
                 }
             }
             Action::CrashServer => self.world.crash_server(),
-            Action::ShutDownServer => {
-                if self.world.has_server() && !self.world.is_asleep(SERVER) {
-                    self.world.try_operate(server::Command::Shutdown);
-                }
+            Action::ShutDownServer if self.is_server_there() => {
+                self.world.try_operate(server::Command::Shutdown);
             }
+            Action::ShutDownServer => {}
             Action::StartServer => self.start_server(),
             Action::Weather(sky) => self.world.net.weather = sky.into(),
             Action::CheckTakes(millis) => self.world.check_takes = millis.into(),
@@ -241,15 +240,7 @@ impl<'a> Trial<'a> {
             Action::StoreTakes(millis) => self.world.store.takes = millis.into(),
             Action::FailStore => self.world.store.health = Health::Failing,
             Action::MendStore => self.world.store.health = Health::Working,
-            Action::DiskTakes(person, millis) => self.with_disk(person, |store| {
-                store.takes = millis.into();
-            }),
-            Action::FailDisk(person) => {
-                self.with_disk(person, |store| store.health = Health::Failing);
-            }
-            Action::MendDisk(person) => {
-                self.with_disk(person, |store| store.health = Health::Working);
-            }
+            Action::Disk(person, change) => self.change_disk(person, change),
             Action::HealServer(person) => self.with(person, World::heal_to_server),
             Action::CutPeers(one, other) => self.with_both(one, other, World::cut_between),
             Action::HealPeers(one, other) => self.with_both(one, other, World::heal_between),
@@ -354,10 +345,15 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn with_disk(&mut self, person: Person, act: impl Fn(&mut Store<Record>)) {
+    fn change_disk(&mut self, person: Person, change: Disk) {
         let client = self.seats.get(&person);
-        if let Some(disk) = client.and_then(|client| self.world.disk(*client)) {
-            act(&mut disk.store);
+        let Some(disk) = client.and_then(|client| self.world.disk(*client)) else {
+            return;
+        };
+        match change {
+            Disk::Takes(millis) => disk.store.takes = millis.into(),
+            Disk::Fails => disk.store.health = Health::Failing,
+            Disk::Works => disk.store.health = Health::Working,
         }
     }
 
@@ -535,10 +531,8 @@ impl<'a> Trial<'a> {
         }
         let all: Vec<_> = self.seats.keys().copied().collect();
         for person in all {
-            self.with_disk(person, |store| {
-                store.health = Health::Working;
-                store.takes = Duration::ZERO;
-            });
+            self.change_disk(person, Disk::Works);
+            self.change_disk(person, Disk::Takes(Millis(0)));
         }
     }
 

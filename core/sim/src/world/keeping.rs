@@ -70,7 +70,8 @@ impl Disk {
     }
 
     fn has_to_show(&self) -> bool {
-        self.jobs.iter().any(|job| matches!(job, Job::Show { .. }))
+        let is_seen = |job: &Job| matches!(job, Job::Show { .. } | Job::Tell(_));
+        self.jobs.iter().any(is_seen)
     }
 }
 

@@ -132,6 +132,23 @@ impl Model {
         }
     }
 
+    /// Whether two clients that were introduced at that time must still know each other: neither user has another client since,
+    /// nor another account.
+    #[must_use]
+    pub fn are_still_the_same(&self, ids: [ClientId; 2], since: Timestamp) -> bool {
+        let users = ids.map(|id| self.user(id));
+        let is_other = |(id, client): (&ClientId, &Client)| {
+            !ids.contains(id)
+                && users.contains(&client.user)
+                && client.last_login.is_some_and(|login| login >= since)
+        };
+        !self.clients.iter().any(is_other)
+            && !users
+                .iter()
+                .flatten()
+                .any(|user| self.was_changed_since(*user, since))
+    }
+
     /// A wish was lost before anybody heard of it.
     fn forget_wish(&mut self, at: Timestamp, id: ClientId, user: Name, op: &Op) {
         let outcome = Outcome::Refused(Refusal::NotKept);
