@@ -44,6 +44,7 @@ impl Model {
                     letter: None,
                     wished: at,
                     kept: Some(*seq),
+                    was_told: false,
                 });
                 client.kept.wishes.push_back((*seq, op));
             }
@@ -181,8 +182,18 @@ impl Client {
 
     /// Goes back to what is kept. Gives the wishes that are lost.
     fn start_again(&mut self) -> Vec<Op> {
-        let wishes = self.kept.wishes.iter().map(|(_, op)| op.clone()).collect();
-        let open = std::mem::replace(&mut self.open, wishes);
+        let untold = |op: &&Op| !op.was_told;
+        let untold: BTreeSet<_> = self
+            .open
+            .iter()
+            .filter(untold)
+            .filter_map(|op| op.kept)
+            .collect();
+        let wishes = self.kept.wishes.iter().map(|(seq, op)| Op {
+            was_told: !untold.contains(seq),
+            ..op.clone()
+        });
+        let open = std::mem::replace(&mut self.open, wishes.collect());
         let privates = self.kept.privates.iter();
         self.privates = privates
             .map(|(to, waiting)| (*to, waiting.iter().map(|(_, letter)| *letter).collect()))
