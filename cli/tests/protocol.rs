@@ -109,7 +109,11 @@ fn another_implementation_comes_to_the_same_vectors() {
     let login = Vectors::under("### A login in bytes\n");
     login.check(
         [Part::LoginCaller, Part::LoginCalled],
-        &[("heartbeat", Turn::Call), ("alive", Turn::Answer)],
+        &[
+            ("heartbeat", Turn::Call),
+            ("alive", Turn::Answer),
+            ("holds", Turn::Call),
+        ],
     );
     let peer = Vectors::under("### Two peers in bytes\n");
     let called = keys.key("called static public");

@@ -12,8 +12,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use common::{ACCOUNTS, Server, file, run};
-use rustix::process::Signal;
+use common::{ACCOUNTS, Process, Server, file, run};
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 #[test]
 fn a_killed_server_has_forgotten_nothing() {
@@ -210,6 +210,74 @@ fn a_life_that_goes_on_from_the_store_can_be_replayed() {
     let (code, timeline, errors) = run(&["replay", recording], "");
     assert_eq!((code, &*errors), (0, ""), "{timeline}");
     assert!(timeline.contains("account removed"), "{timeline}");
+}
+
+/// From now on every write of a process to a file fails, or no more so.
+#[cfg(target_os = "linux")]
+fn limit_files(process: &Process, most: Option<u64>) {
+    let pid = Pid::from_raw(i32::try_from(process.id()).unwrap());
+    let limit = Rlimit {
+        current: most,
+        maximum: None,
+    };
+    prlimit(pid, Resource::Fsize, limit).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_fails_refuses_and_goes_on_when_it_is_mended() {
+    let mut server = Server::start(&[]);
+    let (mut alice, mut carol) = (server.join("alice"), server.join("carol"));
+    alice.types("message bob one");
+    alice.sees("  kept for bob");
+    limit_files(&server.process, Some(0));
+    alice.types("message bob two");
+    server.process.sees("disk I/O error");
+    alice.sees("  not sent to bob: the server cannot keep anything now");
+    // What needs no store goes on.
+    alice.types("message carol hi");
+    carol.sees("alice: hi");
+    limit_files(&server.process, None);
+    server
+        .process
+        .sees("the store keeps what it is given again");
+    alice.types("message bob three");
+    alice.sees("  kept for bob");
+    server.process.kill();
+    simplechat_store::check(server.data()).unwrap();
+    server.start_again();
+    let mut bob = server.join("bob");
+    bob.sees("alice: one");
+    bob.sees("alice: three");
+    assert!(!bob.has_seen("alice: two"));
+}
+
+/// Run by `.ci/full-disk`, which makes such a file system, and takes writing to it away.
+#[test]
+fn a_disk_that_can_only_be_read_is_named_and_the_server_does_not_start() {
+    let Some(disk) = env::var_os("SIMPLECHAT_READ_ONLY_DISK") else {
+        eprintln!("skipped: SIMPLECHAT_READ_ONLY_DISK names no such file system");
+        return;
+    };
+    let accounts = file("credentials.txt", ACCOUNTS);
+    let data = PathBuf::from(disk).join("data");
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--credentials",
+        accounts.to_str().unwrap(),
+        "--data",
+        data.to_str().unwrap(),
+    ];
+    let (code, _, errors) = run(&arguments, "");
+    assert!(
+        code == 1 && errors.contains("Read-only file system"),
+        "{errors}"
+    );
+    // It can be looked at.
+    let (code, said, errors) = run(&["store", "check", "--data", data.to_str().unwrap()], "");
+    assert_eq!((code, &*errors), (0, ""), "{said}");
 }
 
 /// Run by `.ci/full-disk`, which makes such a file system.

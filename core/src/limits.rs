@@ -51,6 +51,10 @@ pub const QUESTIONS_MAX: usize = 32;
 pub const INTRODUCTIONS_MAX: usize = 500;
 /// Notices (questions, introductions) that wait for one user.
 pub const NOTICES_MAX: usize = 2 * QUESTIONS_MAX + 3 * INTRODUCTIONS_MAX;
+/// Recipients of expired messages of whom one user is still to be told; of more than that nothing is told.
+pub const EXPIRED_RECIPIENTS_MAX: usize = 1_000;
+/// Expired messages to one recipient that a user is told the numbers of; more are counted.
+pub const EXPIRED_NUMBERS_MAX: usize = 100;
 /// Delivery receipts that wait for one user; more are dropped, as a receipt is a courtesy.
 pub const RECEIPTS_MAX: usize = 1_000;
 /// Records that go to the store at once; more go the next time.

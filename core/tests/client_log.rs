@@ -1,4 +1,9 @@
 //! The log of a client's life: each beginning of it makes a client that can go on, and so does what a store makes of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_assert_message,
+    reason = "tests fail by panicking, and the line says why"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +22,7 @@ use simplechat_core::name::Name;
 use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
+use simplechat_core::wire::Term;
 use simplechat_core::wire::request::Operation;
 use simplechat_sim::{ClientId, World, script};
 
@@ -355,6 +361,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             introduction,
             key,
             candidates: Vec::new(),
+            term: Term::Lasting,
         }),
         name().prop_map(|peer| Record::Elsewhere { peer }),
         name().prop_map(|peer| Record::PeerGone { peer }),

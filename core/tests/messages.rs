@@ -73,6 +73,7 @@ fn every_refusal_says_why() {
             messages: 3,
             bytes: 1_000_000,
             sender_percent: 70,
+            ..Default::default()
         },
         ..Config::default()
     };

@@ -73,6 +73,8 @@ fn a_server_counts_what_it_has() {
         lockouts: 3,
         questions: 1,
         introductions: 2,
+        // The message for frank expires.
+        timers: 1,
         largest: AccountSizes {
             messages: 1,
             message_bytes: 34,

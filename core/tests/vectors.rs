@@ -11,13 +11,14 @@ use simplechat_core::key::{KEY_LEN, StaticKey};
 use simplechat_core::rng::SecretSource;
 use simplechat_core::text::Password;
 use simplechat_core::time::WallTime;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::frame::Frame;
 use simplechat_core::wire::item::{Bounded, encode, payload_of};
 use simplechat_core::wire::login::{
     Cookie, LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket, Welcome,
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
-use simplechat_core::wire::request::{Answer, Reach, Request};
+use simplechat_core::wire::request::{Answer, Held, Reach, Request};
 use zeroize::Zeroizing;
 
 /// The secrets of the document: the static keys of RFC 7748, section 6.1, and ephemeral keys that count.
@@ -139,6 +140,17 @@ fn welcome() -> LoginAnswer {
     })
 }
 
+fn holds() -> Request {
+    Request::Holds {
+        entries: Bounded::first_of([Held {
+            peer: "bob".parse().unwrap(),
+            introduction: IntroductionId([0xbb; 16]),
+            key: static_key(BOB).public(),
+            term: Term::Lasting,
+        }]),
+    }
+}
+
 fn private() -> PeerPush {
     PeerPush::Private(PrivateMessage {
         instance: InstanceId([0xaa; 16]),
@@ -171,6 +183,7 @@ fn login_vectors() -> String {
     vectors.answer("welcome", &mut server, &encode(&welcome()));
     vectors.call("heartbeat", &mut client, &payload_of(&Request::Heartbeat));
     vectors.answer("alive", &mut server, &payload_of(&Answer::Alive));
+    vectors.call("holds", &mut client, &payload_of(&holds()));
     vectors.0
 }
 

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ const THOUSANDS: usize = 3_000;
 const ASKING: usize = 1_000;
 /// Checks of passwords that wait in the server at most.
 const CHECKS: usize = 1_024;
+/// The ports that attackers call from, of each of their addresses.
+const PORTS: Range<u16> = 2_000..60_000;
 /// Descriptors that the server has left, when it is to run out of them.
 const DESCRIPTORS_LEFT: u64 = 20;
 /// What somebody does once a second, or ten times.
@@ -202,11 +205,19 @@ impl Drop for Siege {
     }
 }
 
-/// Connects to the server from that address.
+/// Connects to the server from that address. The port is chosen here: to let the kernel look for a free one among thousands takes
+/// it a millisecond, in which it does nothing else, and that would be the attackers' own kernel and not the server's.
 pub(crate) fn connect(source: IpAddr, server: SocketAddr) -> io::Result<TcpStream> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::new(source, 0).into())?;
+    loop {
+        let port = PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
+        match socket.bind(&SocketAddr::new(source, port).into()) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            bound => break bound?,
+        }
+    }
     // What is dropped breaks off, and leaves no port behind that has to wait.
     socket.set_linger(Some(Duration::ZERO))?;
     socket.connect_timeout(&server.into(), SECOND)?;

@@ -8,7 +8,8 @@
 //! For each transport and attack, a `simplechat serve` with its default limits, on loopback; 50 pairs that write to each other at a
 //! modest fixed rate (`simplechat bench latency`); and the attack, from other addresses of loopback than theirs. Runs without
 //! and with the attack take turns, each with a new server, and the medians are compared, so that other work on the machine
-//! counts for both. Attackers have the lowest priority: on a network they would bring a processor of their own.
+//! counts for both. Attackers have the lowest priority: on a network they would bring a processor of their own. Beside the server a
+//! bare echo is measured, which shows what of it is the machine's (see `echo`).
 //!
 //! It prints the table of docs/OPERATIONS.md, and fails if a message was lost, or took more than three times as long.
 #![allow(
@@ -19,6 +20,7 @@
 
 mod attack;
 mod cores;
+mod echo;
 mod people;
 mod puppet;
 mod server;
@@ -32,6 +34,7 @@ use clap::{Parser, ValueEnum};
 
 use attack::{Attack, Siege};
 use cores::Side;
+use echo::Echo;
 use people::{Link, People};
 use server::{Server, Transport};
 use table::{Row, Run};
@@ -62,6 +65,10 @@ fn main() -> ExitCode {
         Some("serve") => {
             Side::Server.take_cores();
             return simplechat::run();
+        }
+        Some("echo") => {
+            Side::Server.take_cores();
+            return echo::serve();
         }
         Some("bench") => {
             Side::Others.take_cores();
@@ -119,7 +126,14 @@ fn left_alone(
     seconds: Duration,
 ) -> Result<Run, Trouble> {
     let server = Server::start(attack, transport, None)?;
-    People::enter(&server, link, seconds)?.ended(&server)
+    let people = People::enter(&server, link, seconds)?;
+    server.until_logged_in(people::COUNT)?;
+    let echo = Echo::start()?;
+    let run = people.ended(&server)?;
+    Ok(Run {
+        echo: echo.end(),
+        ..run
+    })
 }
 
 fn attacked(
@@ -137,8 +151,10 @@ fn attacked(
         server.until_logged_in(people::COUNT)?;
         (people, Siege::begin(attack, &server)?)
     };
+    let echo = Echo::start()?;
     let run = people.ended(&server)?;
     Ok(Run {
+        echo: echo.end(),
         refused: Some(siege.end(&server)),
         ..run
     })

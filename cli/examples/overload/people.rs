@@ -12,7 +12,7 @@ use super::table::Run;
 /// How many there are.
 pub(crate) const COUNT: u64 = 100;
 /// Messages a second of all together: eight of each pair, which is below what a user may send.
-const RATE: u64 = 400;
+pub(crate) const RATE: u64 = 400;
 
 /// How they and the server reach each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +87,7 @@ impl People {
             faults: measured.lost + measured.doubled + measured.out_of_order + measured.invented,
             put_off: measured.refused + measured.breaks,
             load: cpu.as_secs_f64() / self.began.elapsed().as_secs_f64(),
+            echo: Duration::ZERO,
             refused: None,
         })
     }

@@ -16,6 +16,8 @@ const RATIO_MAX: f64 = 3.0;
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) p99: Duration,
+    /// How long a bare echo took, for 99 of 100.
+    pub(crate) echo: Duration,
     /// How late they themselves were to write.
     pub(crate) late: Duration,
     /// Messages lost, doubled, out of order or never sent.
@@ -72,8 +74,8 @@ pub(crate) fn head() -> String {
     let load = load.split(' ').next().unwrap_or("unknown");
     format!(
         "{cores} cores, a load of {load} before\n\n\
-         | attack | transport | p99 without | p99 with | ratio | server's cores | for those who chat | for the attackers |\n\
-         |---|---|---|---|---|---|---|---|"
+         | attack | transport | p99 without | p99 with | ratio | bare echo | server's cores | for those who chat | for the attackers |\n\
+         |---|---|---|---|---|---|---|---|---|"
     )
 }
 
@@ -95,10 +97,12 @@ impl fmt::Display for Row {
         }
         write!(
             f,
-            "| {transport} | {:.1} ms | {:.1} ms | {:.1} | {from:.2} → {to:.2} | ",
+            "| {transport} | {:.1} ms | {:.1} ms | {:.1} | {:.1} → {:.1} ms | {from:.2} → {to:.2} | ",
             millis(p99(without)),
             millis(p99(with)),
-            self.ratio()
+            self.ratio(),
+            echoed(without),
+            echoed(with),
         )?;
         let faults: u64 = self.all().map(|run| run.faults).sum();
         let put_off: u64 = with.iter().map(|run| run.put_off).sum();
@@ -119,6 +123,10 @@ impl fmt::Display for Row {
         }
         Ok(())
     }
+}
+
+fn echoed(runs: &[Run]) -> f64 {
+    millis(median(runs, |run| run.echo).unwrap_or_default())
 }
 
 fn millis(time: Duration) -> f64 {

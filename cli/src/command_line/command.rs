@@ -103,11 +103,13 @@ Those who have blocked you are not listed.",
     Entry {
         command: Command::GetAddress,
         word: "getaddress",
-        arguments: "USER",
+        arguments: "USER [always]",
         summary: "ask USER to exchange addresses",
         details: "\
 USER is asked, and if they say yes each of you enters the other's address
-book. From then on private messages can go between you.",
+book. From then on private messages can go between you, until one of you logs
+out. If both of you say always, you stay there until one of you removes or
+blocks the other.",
     },
     Entry {
         command: Command::RemoveAddress,
@@ -138,11 +140,12 @@ marks USER as verified, until their key changes.",
     Entry {
         command: Command::Accept,
         word: "accept",
-        arguments: "USER",
+        arguments: "USER [always]",
         summary: "say yes to USER, who asked for your address",
         details: "\
-Each of you enters the other's address book. If only one question is open,
-y or yes alone on the line does the same.",
+Each of you enters the other's address book until one of you logs out, or, if
+both of you said always, until one of you ends it. If only one question is
+open, y or yes alone on the line says yes until a logout.",
     },
     Entry {
         command: Command::Deny,

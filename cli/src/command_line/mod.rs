@@ -12,12 +12,16 @@ use std::fmt;
 use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
 use simplechat_core::text::{InvalidText, Text};
+use simplechat_core::wire::Term;
 
 pub use command::{Command, help, help_for};
 pub use error::{Echo, LineError};
 
 /// What follows `verify USER` when the code was compared.
 const OK: &str = "ok";
+
+/// What somebody types who wants an introduction to last.
+const ALWAYS: &str = "always";
 
 /// What a line asks for. Printed, it is the line in its plainest form.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,6 +66,8 @@ pub enum Line {
     GetAddress {
         /// Whom.
         user: Name,
+        /// For how long.
+        term: Term,
     },
     /// Remove a peer from the address book, and be removed from theirs.
     RemoveAddress {
@@ -84,6 +90,8 @@ pub enum Line {
     Accept {
         /// To whom.
         user: Name,
+        /// For how long.
+        term: Term,
     },
     /// Say no to a user who asked for the address.
     Deny {
@@ -162,8 +170,8 @@ fn read(command: Command, rest: &str) -> Result<Line, LineError> {
             Line::Online
         }
         Command::GetAddress => {
-            let user = user_alone(command, rest)?;
-            Line::GetAddress { user }
+            let (user, term) = user_and_term(command, rest)?;
+            Line::GetAddress { user, term }
         }
         Command::RemoveAddress => {
             let user = user_alone(command, rest)?;
@@ -175,8 +183,8 @@ fn read(command: Command, rest: &str) -> Result<Line, LineError> {
         }
         Command::Verify => verify(rest)?,
         Command::Accept => {
-            let user = user_alone(command, rest)?;
-            Line::Accept { user }
+            let (user, term) = user_and_term(command, rest)?;
+            Line::Accept { user, term }
         }
         Command::Deny => {
             let user = user_alone(command, rest)?;
@@ -265,6 +273,23 @@ fn user_alone(command: Command, rest: &str) -> Result<Name, LineError> {
     Ok(user)
 }
 
+/// Whom an introduction is with, and for how long.
+fn user_and_term(command: Command, rest: &str) -> Result<(Name, Term), LineError> {
+    let (user, rest) = user(command, rest)?;
+    if rest.eq_ignore_ascii_case(ALWAYS) {
+        return Ok((user, Term::Lasting));
+    }
+    nothing_more(command, rest)?;
+    Ok((user, Term::UntilLogout))
+}
+
+const fn term_word(term: Term) -> &'static str {
+    match term {
+        Term::UntilLogout => "",
+        Term::Lasting => ALWAYS,
+    }
+}
+
 fn user_and_text(command: Command, rest: &str) -> Result<(Name, Text), LineError> {
     let (user, rest) = user(command, rest)?;
     Ok((user, text(command, rest)?))
@@ -318,12 +343,16 @@ impl fmt::Display for Line {
             Self::Block { user } => write_with(f, Command::Block, Some(user), ""),
             Self::Unblock { user } => write_with(f, Command::Unblock, Some(user), ""),
             Self::Online => write_with(f, Command::Online, None, ""),
-            Self::GetAddress { user } => write_with(f, Command::GetAddress, Some(user), ""),
+            Self::GetAddress { user, term } => {
+                write_with(f, Command::GetAddress, Some(user), term_word(*term))
+            }
             Self::RemoveAddress { user } => write_with(f, Command::RemoveAddress, Some(user), ""),
             Self::AddressBook => write_with(f, Command::AddressBook, None, ""),
             Self::Verify { user } => write_with(f, Command::Verify, Some(user), ""),
             Self::MarkVerified { user } => write_with(f, Command::Verify, Some(user), OK),
-            Self::Accept { user } => write_with(f, Command::Accept, Some(user), ""),
+            Self::Accept { user, term } => {
+                write_with(f, Command::Accept, Some(user), term_word(*term))
+            }
             Self::Deny { user } => write_with(f, Command::Deny, Some(user), ""),
             Self::Help { topic } => {
                 let topic = topic.map_or("", Command::word);

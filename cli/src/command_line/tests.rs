@@ -19,6 +19,7 @@ fn text(text: &str) -> Text {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a row for each command")]
 fn every_command_is_read() {
     let user = name("bob");
     assert_eq!(
@@ -32,11 +33,13 @@ fn every_command_is_read() {
             line("unblock bob"),
             line("online"),
             line("getaddress bob"),
+            line("getaddress bob Always"),
             line("removeaddress bob"),
             line("addressbook"),
             line("verify bob"),
             line("verify bob ok"),
             line("accept bob"),
+            line("accept bob always"),
             line("deny bob"),
             line("help"),
             line("help block"),
@@ -62,12 +65,26 @@ fn every_command_is_read() {
             Line::Block { user },
             Line::Unblock { user },
             Line::Online,
-            Line::GetAddress { user },
+            Line::GetAddress {
+                user,
+                term: Term::UntilLogout
+            },
+            Line::GetAddress {
+                user,
+                term: Term::Lasting
+            },
             Line::RemoveAddress { user },
             Line::AddressBook,
             Line::Verify { user },
             Line::MarkVerified { user },
-            Line::Accept { user },
+            Line::Accept {
+                user,
+                term: Term::UntilLogout
+            },
+            Line::Accept {
+                user,
+                term: Term::Lasting
+            },
             Line::Deny { user },
             Line::Help { topic: None },
             Line::Help {
@@ -321,6 +338,7 @@ fn messages_have_numbers() {
 
 fn any_line() -> impl Strategy<Value = Line> {
     let user = || "[a-z0-9][a-z0-9._-]{0,31}".prop_map(|text| name(&text));
+    let term = || prop::sample::select(vec![Term::UntilLogout, Term::Lasting]);
     let sent = || {
         any::<String>()
             .prop_map(|text| text.trim().to_owned())
@@ -337,12 +355,12 @@ fn any_line() -> impl Strategy<Value = Line> {
         user().prop_map(|user| Line::Block { user }),
         user().prop_map(|user| Line::Unblock { user }),
         Just(Line::Online),
-        user().prop_map(|user| Line::GetAddress { user }),
+        (user(), term()).prop_map(|(user, term)| Line::GetAddress { user, term }),
         user().prop_map(|user| Line::RemoveAddress { user }),
         Just(Line::AddressBook),
         user().prop_map(|user| Line::Verify { user }),
         user().prop_map(|user| Line::MarkVerified { user }),
-        user().prop_map(|user| Line::Accept { user }),
+        (user(), term()).prop_map(|(user, term)| Line::Accept { user, term }),
         user().prop_map(|user| Line::Deny { user }),
         topic.prop_map(|topic| Line::Help { topic }),
         Just(Line::Login),

@@ -26,6 +26,7 @@ use simplechat_core::key::PublicKey;
 use simplechat_core::machine::Host;
 use simplechat_core::name::Name;
 use simplechat_core::text::Password;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 use simplechat_core::wire::login::LoginRefusal;
 use simplechat_driver::{Clock, Handle, Listener, Options};
@@ -421,21 +422,21 @@ fn command(line: Line) -> Option<Command> {
         Line::Block { user } => Command::Block { user },
         Line::Unblock { user } => Command::Unblock { user },
         Line::Online => Command::Online,
-        Line::GetAddress { user } => Command::GetAddress { user },
+        Line::GetAddress { user, term } => Command::GetAddress { user, term },
         Line::RemoveAddress { user } => Command::RemoveAddress { user },
         Line::AddressBook => Command::AddressBook,
         Line::Why { message } => Command::Why { message },
         Line::Verify { user } => Command::Verify { user },
         Line::MarkVerified { user } => Command::MarkVerified { user },
-        Line::Accept { user } => Command::Answer {
+        Line::Accept { user, term } => Command::Answer {
             user,
-            consent: Consent::Yes,
+            consent: Consent::Yes(term),
         },
         Line::Deny { user } => Command::Answer {
             user,
             consent: Consent::No,
         },
-        Line::Yes => Command::BareAnswer(Consent::Yes),
+        Line::Yes => Command::BareAnswer(Consent::Yes(Term::UntilLogout)),
         Line::No => Command::BareAnswer(Consent::No),
         Line::Help { .. } | Line::Login | Line::Logout => return None,
     };

@@ -20,10 +20,10 @@ use simplechat_core::name::Name;
 use simplechat_core::safety_code::SafetyCode;
 use simplechat_core::text::Text;
 use simplechat_core::time::WallTime;
-use simplechat_core::wire::EndReason;
 use simplechat_core::wire::login::LoginRefusal;
 use simplechat_core::wire::push::{Audience, Presence};
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
+use simplechat_core::wire::{EndReason, Term};
 
 use crate::clean::clean_block;
 
@@ -174,6 +174,7 @@ fn message(event: &MessageEvent, clock: &Clock) -> String {
         MessageEvent::Delivered { to, number } => {
             numbered(format!("  {to} has your message now"), *number)
         }
+        MessageEvent::Expired { to, numbers, count } => expired(*to, numbers, *count),
         MessageEvent::Undelivered { to, count } => format!(
             "! The server ends before it could deliver {} to {to}.",
             messages(*count)
@@ -181,11 +182,32 @@ fn message(event: &MessageEvent, clock: &Clock) -> String {
     }
 }
 
+fn expired(to: Name, numbers: &[MessageNumber], count: u32) -> String {
+    let list: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    let list = match list.as_slice() {
+        [] => String::new(),
+        list => format!(" (#{})", list.join(", #")),
+    };
+    let messages = messages(count);
+    format!(
+        "! {to} has not fetched {messages} of yours{list} in time: the server keeps no message longer."
+    )
+}
+
 fn peer(event: &PeerEvent) -> String {
     match event {
         PeerEvent::AddressAsked {
             by,
             expires_in_secs,
+            term: Term::Lasting,
+        } => format!(
+            "* {by} asks to exchange addresses for private messages, and to stay in each other's address books \
+             after a logout: accept {by} always, accept {by} (until a logout) or deny {by}? (open for {expires_in_secs} s)"
+        ),
+        PeerEvent::AddressAsked {
+            by,
+            expires_in_secs,
+            term: Term::UntilLogout,
         } => format!(
             "* {by} asks to exchange addresses for private messages: accept {by} or deny {by}? \
              (open for {expires_in_secs} s)"
@@ -193,8 +215,14 @@ fn peer(event: &PeerEvent) -> String {
         PeerEvent::QuestionClosed { by } => {
             format!("* {by}'s question to exchange addresses is closed")
         }
-        PeerEvent::Introduced { peer } => {
-            format!("* {peer} is in your address book: private {peer} TEXT goes straight to them")
+        PeerEvent::Introduced { peer, term } => {
+            let term = match term {
+                Term::UntilLogout => "",
+                Term::Lasting => ", and stays there when one of you leaves",
+            };
+            format!(
+                "* {peer} is in your address book{term}: private {peer} TEXT goes straight to them"
+            )
         }
         PeerEvent::IntroducedUnasked { peer } => format!(
             "! The server introduced {peer}, whom this client did not ask for and did not accept: nothing has changed. \
@@ -215,6 +243,9 @@ fn peer(event: &PeerEvent) -> String {
             cause,
             undelivered,
         } => peer_gone(*peer, *cause, *undelivered),
+        PeerEvent::PeerAway { peer } => {
+            format!("* {peer} has left, and stays in your address book: what you write waits")
+        }
         PeerEvent::PeerElsewhere { peer } => {
             format!("* {peer} is at another client now: getaddress {peer} to write there privately")
         }
@@ -327,7 +358,7 @@ fn outcome_of(operation: &Operation, outcome: Outcome) -> Option<String> {
         (Operation::Broadcast { .. }, _) => "  sent to everybody online".into(),
         (Operation::Block { user }, _) => format!("  {user} is blocked"),
         (Operation::Unblock { user }, _) => format!("  {user} is not blocked any more"),
-        (Operation::GetAddress { user }, _) => format!("  {user} has been asked"),
+        (Operation::GetAddress { user, .. }, _) => format!("  {user} has been asked"),
         (Operation::Deny { user }, _) => format!("  {user} is told that you said no"),
         // What follows says it.
         (Operation::Accept { .. } | Operation::RemoveAddress { .. } | Operation::Skip, _) => {
@@ -349,8 +380,8 @@ fn refused(operation: &Operation, refusal: Refusal) -> Option<String> {
             format!("  {user} is not blocked")
         }
         Operation::Unblock { user } => format!("  {user} was not unblocked: {refusal}"),
-        Operation::GetAddress { user } => format!("  {user} was not asked: {refusal}"),
-        Operation::Accept { user } | Operation::Deny { user } => {
+        Operation::GetAddress { user, .. } => format!("  {user} was not asked: {refusal}"),
+        Operation::Accept { user, .. } | Operation::Deny { user } => {
             format!("  nothing to answer to {user}: {refusal}")
         }
         Operation::RemoveAddress { .. } | Operation::Skip => return None,
@@ -479,10 +510,14 @@ fn address_book(entries: &[BookEntry]) -> String {
                     self::uncallable(entry.peer, uncallable)
                 )
             }
+            PeerReach::Away => "away".into(),
             PeerReach::Elsewhere => "at another client".into(),
             PeerReach::OtherKey => "not reachable: the key there is another one".into(),
         };
         let _ = write!(said, "\n    {:width$}  {reach}", entry.peer);
+        if entry.term == Term::Lasting {
+            said.push_str(", lasting");
+        }
         if entry.verification == Verification::Verified {
             said.push_str(", verified");
         }

@@ -7,12 +7,14 @@ use simplechat_core::server::event::{Arrival, Departure, Event};
 use simplechat_core::server::record::Record;
 use simplechat_core::server::recording::{Answered, Entrant, Items, ShownFacts, Texts};
 use simplechat_core::text::Text;
-use simplechat_core::wire::EndReason;
 use simplechat_core::wire::frame::RefusalCode;
 use simplechat_core::wire::item::{Item, ItemError};
 use simplechat_core::wire::login::LoginCause;
-use simplechat_core::wire::push::{Audience, Delivery, Presence, Push, SessionEnd, Whereabouts};
+use simplechat_core::wire::push::{
+    Absence, Audience, Delivery, Expired, Presence, Push, SessionEnd, Whereabouts,
+};
 use simplechat_core::wire::request::{Answer, Operation, Outcome, Reach, Request};
+use simplechat_core::wire::{EndReason, Term};
 
 use crate::clean::clean_line;
 
@@ -144,6 +146,14 @@ pub(super) fn requests(items: &Items, texts: Texts) -> Words {
             after: Some(name), ..
         } => Words::new(format!("who is online after {name}?")),
         Request::Logout => Words::new("logs out"),
+        Request::Holds { entries } => {
+            let peers: Vec<_> = entries
+                .as_slice()
+                .iter()
+                .map(|held| held.peer.to_string())
+                .collect();
+            Words::new(format!("has in the address book: {}", peers.join(", ")))
+        }
     })
 }
 
@@ -158,11 +168,18 @@ fn operation(operation: &Operation, texts: Texts) -> Words {
         }
         Operation::Block { user } => about(user, "block"),
         Operation::Unblock { user } => about(user, "unblock"),
-        Operation::GetAddress { user } => about(user, "getaddress"),
-        Operation::Accept { user } => about(user, "accept"),
+        Operation::GetAddress { user, term } => about(user, "getaddress").and(self::term(*term)),
+        Operation::Accept { user, term } => about(user, "accept").and(self::term(*term)),
         Operation::Deny { user } => about(user, "deny"),
         Operation::RemoveAddress { user } => about(user, "removeaddress"),
         Operation::Skip => Words::new("skip"),
+    }
+}
+
+const fn term(term: Term) -> &'static str {
+    match term {
+        Term::UntilLogout => "",
+        Term::Lasting => " always",
     }
 }
 
@@ -225,12 +242,15 @@ fn push(push: &Push, texts: Texts) -> Words {
                 Presence::Offline => format!("{user} is offline"),
             },
         ),
-        Push::AddressAsked { by, .. } => Words::about(*by, format!("{by} asks for the address")),
+        Push::AddressAsked { by, term, .. } => {
+            Words::about(*by, format!("{by} asks for the address")).and(self::term(*term))
+        }
         Push::QuestionClosed { by } => Words::about(*by, format!("{by} asks no more")),
         Push::Introduced(introduction) => {
             let peer = &introduction.peer;
             let at = addresses(&introduction.whereabouts);
-            Words::about(*peer, format!("introduced to {peer} at {at}"))
+            let term = term(introduction.term);
+            Words::about(*peer, format!("introduced to {peer}{term} at {at}"))
         }
         Push::AddressDenied { by } => Words::about(*by, format!("{by} says no")),
         Push::NoAnswer { from } => Words::about(*from, format!("no answer from {from}")),
@@ -257,11 +277,29 @@ fn push(push: &Push, texts: Texts) -> Words {
             *to,
             format!("messages to {to} that stay undelivered: {count}"),
         ),
+        Push::Absent { peer, absence } => Words::about(
+            *peer,
+            match absence {
+                Absence::Away => format!("{peer} is away"),
+                Absence::Elsewhere => format!("{peer} is at another client"),
+            },
+        ),
+        Push::Expired(word) => expired(word),
         Push::Addresses { peer, whereabouts } => {
             let at = addresses(whereabouts);
             Words::about(*peer, format!("{peer} is at {at}"))
         }
     }
+}
+
+fn expired(word: &Expired) -> Words {
+    let (to, count) = (word.to, word.count());
+    let numbers = word.numbers.as_slice().iter();
+    let numbers: String = numbers.map(|seq| format!(" #{}", seq.0)).collect();
+    Words::about(
+        to,
+        format!("messages to {to} that expired: {count}{numbers}"),
+    )
 }
 
 fn addresses(whereabouts: &Whereabouts) -> String {
@@ -279,6 +317,14 @@ pub(super) fn record(verb: &str, record: &Record, texts: Texts) -> Words {
             two(to, &message.from, format!("for {to}, {said}"))
         }
         Record::Taken { to, .. } => one(to, format!("{to} has the messages so far")),
+        Record::Expired { to, untold, .. } => {
+            let authors = untold.iter().map(|(author, _)| *author);
+            one(to, format!("messages to {to} expired")).concerning_all(authors)
+        }
+        Record::ToldExpired { user, told } => {
+            let told = expired(told);
+            one(user, format!("{user} has heard: {}", told.text)).concerning_all(told.names)
+        }
         Record::Outcomes { user, outcomes, .. } => {
             let outcomes: Vec<_> = outcomes
                 .iter()
@@ -291,7 +337,6 @@ pub(super) fn record(verb: &str, record: &Record, texts: Texts) -> Words {
             let from = from.map_or_else(|| "everywhere".into(), |from| from.to_string());
             one(name, format!("{name} is locked out from {from}"))
         }
-        Record::LoggedOut { user } => one(user, format!("{user} logged out")),
         Record::Blocked { by, user } => two(by, user, format!("{by} has blocked {user}")),
         Record::Unblocked { by, user } => two(by, user, format!("{by} has unblocked {user}")),
         Record::Asked { asker, asked, .. } => two(asker, asked, format!("{asker} asks {asked}")),

@@ -1,5 +1,8 @@
 //! Room for many connections: each needs a descriptor, and systems give a program few unless it asks.
 
+use std::io;
+
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// For files, the poller, listeners, connections that are being refused, and what libraries open.
@@ -30,8 +33,17 @@ pub(crate) fn make_room(wanted: Room) -> Room {
             available = raised;
         }
     }
+    take_table(available.min(all));
     let available = usize::try_from(available).unwrap_or(usize::MAX);
     wanted.within(available.saturating_sub(OTHERS))
+}
+
+/// Has the system make its table of our descriptors as large as it will ever be. Linux doubles a table that is full, and a
+/// program of several threads stands still meanwhile: some 10 ms each time, in the middle of a rush of connections.
+fn take_table(descriptors: u64) {
+    let highest = i32::try_from(descriptors.saturating_sub(1)).unwrap_or(i32::MAX);
+    // Taken and given back: tables do not shrink. Where it fails the table grows as it has to.
+    let _ = fcntl_dupfd_cloexec(io::stdin(), highest);
 }
 
 impl Room {
@@ -62,6 +74,16 @@ mod tests {
         let most = make_room(room(usize::MAX, usize::MAX));
         assert!((1..usize::MAX).contains(&most.accepted), "{most:?}");
         assert_eq!(room(9, 9).within(0), room(1, 1));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_table_of_descriptors_need_not_grow_later() {
+        make_room(room(300, 100));
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:"));
+        let size: usize = size.unwrap().trim().parse().unwrap();
+        assert!(size >= 300 + 100 + OTHERS, "{size}");
     }
 
     #[test]

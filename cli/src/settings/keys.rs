@@ -116,6 +116,9 @@ settings! {
         /// How many hundredths of both one sender may take up, so that nobody fills a mailbox alone.
         mailbox_sender_percent: usize = "10" in 1..=100;
 
+        /// For how many days a message is kept; then it is deleted, and its sender is told at their next login.
+        mailbox_days: u32 = "30" in 1..=36_500;
+
         /// A message to somebody online that they do not have after so long counts as kept for them, and its sender is
         /// told so.
         store_after: Duration = "250ms" in TIMES;
@@ -135,8 +138,8 @@ settings! {
         /// What waits for connections: std is a few threads, async is tasks of async-std, one for each connection.
         transport: Transport = "std";
 
-        /// How many threads work on connections, with the transport std.
-        worker_threads: usize = "4" in 1..=1_024;
+        /// How many threads work on connections, with the transport std; more than two seldom help.
+        worker_threads: usize = "2" in 1..=1_024;
 
         /// How many connections may be open at a time, in each direction.
         connections_max: usize = "4096" in 1..=1_000_000;
@@ -171,8 +174,8 @@ settings! {
         /// What waits for connections: std is a few threads, async is tasks of async-std, one for each connection.
         transport: Transport = "std";
 
-        /// How many threads work on connections, with the transport std.
-        worker_threads: usize = "4" in 1..=1_024;
+        /// How many threads work on connections, with the transport std; more than two seldom help.
+        worker_threads: usize = "2" in 1..=1_024;
 
         /// How many connections may be open at a time.
         connections_max: usize = "256" in 1..=1_000_000;
@@ -215,6 +218,7 @@ impl ServeSettings {
                 messages: self.mailbox_messages,
                 bytes: self.mailbox_bytes,
                 sender_percent: self.mailbox_sender_percent,
+                age: Duration::from_secs(u64::from(self.mailbox_days) * 24 * 60 * 60),
             },
             store: self.store,
             heartbeat_interval: self.heartbeat_interval,

@@ -6,16 +6,21 @@ use std::net::IpAddr;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use simplechat_core::id::{InstanceId, Seq};
 use simplechat_core::limits::{
-    INSTANCES_PER_ACCOUNT, KNOWN_KEYS_MAX, KNOWN_SOURCES_MAX, LOCKOUT_ENTRIES_MAX, NOTICES_MAX,
+    EXPIRED_RECIPIENTS_MAX, INSTANCES_PER_ACCOUNT, KNOWN_KEYS_MAX, KNOWN_SOURCES_MAX,
+    LOCKOUT_ENTRIES_MAX, NOTICES_MAX,
 };
 use simplechat_core::name::Name;
 use simplechat_core::server::record::{Record, Subject};
 use simplechat_core::time::WallTime;
-use simplechat_core::wire::item::{encode, payload_of};
-use simplechat_core::wire::push::{Delivery, Push};
+use simplechat_core::wire::item::{decode, encode, payload_of};
+use simplechat_core::wire::push::{Delivery, Expired, Push};
 use simplechat_core::wire::request::{Answer, Outcome};
 
-use crate::columns::{HIDDEN, source, state_number, subject_columns};
+use crate::columns::{HIDDEN, source, state_number, subject_columns, term_number};
+
+/// Names of accounts that are no more. Each matters as long as the tickets that the account was given, a day, and as long as
+/// its messages are kept for others.
+const REMOVED_MAX: i64 = 16_384;
 
 /// A bound of the core as a number of SQL.
 fn bound(count: usize) -> i64 {
@@ -32,6 +37,12 @@ impl Tables<'_> {
         match record {
             Record::Kept { to, place, message } => self.kept(*to, *place, message),
             Record::Taken { to, through } => self.taken(*to, *through),
+            Record::Expired {
+                to,
+                through,
+                untold,
+            } => self.expired(*to, *through, untold),
+            Record::ToldExpired { user, told } => self.told_expired(*user, told),
             Record::Outcomes {
                 user,
                 instance,
@@ -40,10 +51,6 @@ impl Tables<'_> {
             } => self.outcomes(*user, *instance, *lowest_unanswered, outcomes),
             Record::LoggedIn { .. } => self.logged_in(record),
             Record::LockedOut { name, from, until } => self.locked_out(*name, *from, *until),
-            Record::LoggedOut { user } => self.run(
-                "DELETE FROM notice WHERE owner = ?1",
-                params![user.as_str()],
-            ),
             Record::Blocked { by, user } => self.blocked(*by, *user),
             Record::Unblocked { by, user } => self.run(
                 "DELETE FROM blacklist WHERE owner = ?1 AND blocked = ?2",
@@ -53,17 +60,30 @@ impl Tables<'_> {
                 asker,
                 asked,
                 state,
+                term,
                 expires,
             } => self.run(
-                "INSERT OR REPLACE INTO question (asker, asked, state, expires) VALUES (?1, ?2, ?3, ?4)",
-                params![asker.as_str(), asked.as_str(), state_number(*state), expires.0.cast_signed()],
+                "INSERT OR REPLACE INTO question (asker, asked, state, term, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    asker.as_str(),
+                    asked.as_str(),
+                    state_number(*state),
+                    term_number(*term),
+                    expires.0.cast_signed()
+                ],
             ),
             Record::QuestionClosed { asker, asked } => self.run(
                 "DELETE FROM question WHERE asker = ?1 AND asked = ?2",
                 params![asker.as_str(), asked.as_str()],
             ),
-            Record::Introduced { a, b } => self.pair("INSERT OR IGNORE INTO introduction (a, b) VALUES (?1, ?2)", *a, *b),
-            Record::Parted { a, b } => self.pair("DELETE FROM introduction WHERE a = ?1 AND b = ?2", *a, *b),
+            Record::Introduced { a, b, id, term } => self.run(
+                "INSERT OR REPLACE INTO introduction (a, b, id, term) VALUES (?1, ?2, ?3, ?4)",
+                params![a.min(b).as_str(), a.max(b).as_str(), id.0, term_number(*term)],
+            ),
+            Record::Parted { a, b } => self.run(
+                "DELETE FROM introduction WHERE a = ?1 AND b = ?2",
+                params![a.min(b).as_str(), a.max(b).as_str()],
+            ),
             Record::Notice { to, subject, push } => self.notice(*to, subject, push),
             Record::Told { to, subject } => self.told(*to, subject),
             Record::Removed { user } => self.removed(*user),
@@ -95,6 +115,87 @@ impl Tables<'_> {
             "DELETE FROM mailbox WHERE owner = ?1 AND place <= ?2",
             params![to.as_str(), through],
         )
+    }
+
+    fn expired(&self, to: Name, through: Option<u64>, untold: &[(Name, Expired)]) -> Applied {
+        if let Some(through) = through {
+            self.taken(to, through)?;
+        }
+        for (author, more) in untold {
+            match self.word(*author, more.to)? {
+                Some(mut word) => {
+                    word.add(more);
+                    self.set_word(*author, &word)?;
+                }
+                None => self.run(
+                    "INSERT INTO expired (author, recipient, word) SELECT ?1, ?2, ?3
+                     WHERE (SELECT count(*) FROM expired WHERE author = ?1) < ?4",
+                    params![
+                        author.as_str(),
+                        more.to.as_str(),
+                        encode(&Push::Expired(more.clone())),
+                        bound(EXPIRED_RECIPIENTS_MAX)
+                    ],
+                )?,
+            }
+        }
+        Ok(())
+    }
+
+    fn told_expired(&self, user: Name, told: &Expired) -> Applied {
+        let Some(mut word) = self.word(user, told.to)? else {
+            return Ok(());
+        };
+        word.subtract(told);
+        if word.count() > 0 {
+            return self.set_word(user, &word);
+        }
+        self.run(
+            "DELETE FROM expired WHERE author = ?1 AND recipient = ?2",
+            params![user.as_str(), told.to.as_str()],
+        )
+    }
+
+    /// What an author has to be told of what they sent to a recipient. One that makes no sense is taken for none.
+    fn word(&self, author: Name, to: Name) -> rusqlite::Result<Option<Expired>> {
+        let mut select = self
+            .0
+            .prepare_cached("SELECT word FROM expired WHERE author = ?1 AND recipient = ?2")?;
+        let names = params![author.as_str(), to.as_str()];
+        let item: Option<Vec<u8>> = select.query_row(names, |row| row.get(0)).optional()?;
+        Ok(item.and_then(|item| match decode(&item) {
+            Ok(Push::Expired(word)) => Some(word),
+            Ok(_) | Err(_) => None,
+        }))
+    }
+
+    fn set_word(&self, author: Name, word: &Expired) -> Applied {
+        self.run(
+            "UPDATE expired SET word = ?3 WHERE author = ?1 AND recipient = ?2",
+            params![
+                author.as_str(),
+                word.to.as_str(),
+                encode(&Push::Expired(word.clone()))
+            ],
+        )
+    }
+
+    /// An author has another client now.
+    fn forget_numbers(&self, author: Name) -> Applied {
+        let mut select = self
+            .0
+            .prepare_cached("SELECT recipient FROM expired WHERE author = ?1")?;
+        let recipients = select.query_map([author.as_str()], |row| row.get::<_, String>(0))?;
+        let recipients: Vec<_> = recipients.collect::<Result<_, _>>()?;
+        for recipient in recipients {
+            if let Ok(to) = recipient.parse()
+                && let Some(mut word) = self.word(author, to)?
+            {
+                word.forget_numbers();
+                self.set_word(author, &word)?;
+            }
+        }
+        Ok(())
     }
 
     fn outcomes(
@@ -150,6 +251,7 @@ impl Tables<'_> {
                 "DELETE FROM notice WHERE owner = ?1",
                 params![user.as_str()],
             )?;
+            self.forget_numbers(*user)?;
         }
         let at = at.0.cast_signed();
         self.run(
@@ -222,10 +324,6 @@ impl Tables<'_> {
         )
     }
 
-    fn pair(&self, sql: &str, a: Name, b: Name) -> Applied {
-        self.run(sql, params![a.min(b).as_str(), a.max(b).as_str()])
-    }
-
     fn notice(&self, to: Name, subject: &Subject, push: &Push) -> Applied {
         if *subject != Subject::Server {
             self.told(to, subject)?;
@@ -254,6 +352,7 @@ impl Tables<'_> {
     fn removed(&self, user: Name) -> Applied {
         for sql in [
             "DELETE FROM mailbox WHERE owner = ?1",
+            "DELETE FROM expired WHERE author = ?1",
             "DELETE FROM login WHERE user = ?1",
             "DELETE FROM intake WHERE user = ?1",
             "DELETE FROM blacklist WHERE owner = ?1",
@@ -262,6 +361,7 @@ impl Tables<'_> {
         ] {
             self.run(sql, params![user.as_str()])?;
         }
-        Ok(())
+        let first = self.0.last_insert_rowid() - REMOVED_MAX;
+        self.run("DELETE FROM removed WHERE nr <= ?1", [first])
     }
 }

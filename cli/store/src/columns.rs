@@ -7,6 +7,7 @@ use rusqlite::types::FromSql;
 use simplechat_core::name::Name;
 use simplechat_core::server::record::{QuestionState, Subject};
 use simplechat_core::source::Source;
+use simplechat_core::wire::Term;
 
 use crate::error::Trouble;
 
@@ -52,6 +53,21 @@ pub(crate) const fn state(number: i64) -> Option<QuestionState> {
         0 => Some(QuestionState::Shown),
         HIDDEN => Some(QuestionState::Hidden),
         2 => Some(QuestionState::Agreed),
+        _ => None,
+    }
+}
+
+pub(crate) const fn term_number(term: Term) -> i64 {
+    match term {
+        Term::UntilLogout => 0,
+        Term::Lasting => 1,
+    }
+}
+
+pub(crate) const fn term(number: i64) -> Option<Term> {
+    match number {
+        0 => Some(Term::UntilLogout),
+        1 => Some(Term::Lasting),
         _ => None,
     }
 }

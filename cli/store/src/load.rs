@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Row};
-use simplechat_core::id::{InstanceId, LoginNumber, Seq};
+use simplechat_core::id::{InstanceId, IntroductionId, LoginNumber, Seq};
 use simplechat_core::key::PublicKey;
 use simplechat_core::name::Name;
 use simplechat_core::server::record::Record;
@@ -15,7 +15,7 @@ use simplechat_core::wire::item::{Items, decode};
 use simplechat_core::wire::push::Push;
 use simplechat_core::wire::request::{Answer, Outcome};
 
-use crate::columns::{address, bytes, get, name, number, state, subject};
+use crate::columns::{address, bytes, get, name, number, state, subject, term};
 use crate::error::Trouble;
 
 /// Everything that is kept.
@@ -41,6 +41,7 @@ const PARTS: &[(&str, Read)] = &[
     ("SELECT * FROM question", asked),
     ("SELECT * FROM introduction", introduced),
     ("SELECT * FROM notice ORDER BY nr", notice),
+    ("SELECT * FROM expired", expired),
     ("SELECT * FROM mailbox ORDER BY owner, place", kept),
 ];
 
@@ -48,7 +49,7 @@ const PARTS: &[(&str, Read)] = &[
 pub(crate) fn owners(connection: &Connection) -> Result<BTreeSet<Name>, Trouble> {
     const OWNERS: &str =
         "SELECT user FROM login UNION SELECT owner FROM mailbox UNION SELECT user FROM intake
-        UNION SELECT owner FROM blacklist UNION SELECT owner FROM notice
+        UNION SELECT owner FROM blacklist UNION SELECT owner FROM notice UNION SELECT author FROM expired
         UNION SELECT asker FROM question UNION SELECT asked FROM question
         UNION SELECT a FROM introduction UNION SELECT b FROM introduction";
     let mut select = connection.prepare(OWNERS)?;
@@ -64,7 +65,8 @@ pub(crate) fn owners(connection: &Connection) -> Result<BTreeSet<Name>, Trouble>
 fn removed(connection: &Connection) -> Result<Vec<Record>, Trouble> {
     const FIRST_LOGINS: &str = "SELECT removed.user AS removed_user, first_login, login.*
         FROM removed LEFT JOIN login
-        ON first_login IS NOT NULL AND nr = (SELECT min(nr) FROM login WHERE login.user = removed.user)";
+        ON first_login IS NOT NULL AND login.nr = (SELECT min(nr) FROM login WHERE login.user = removed.user)
+        ORDER BY removed.nr";
     let mut select = connection.prepare(FIRST_LOGINS)?;
     let mut rows = select.query([])?;
     let mut records = Vec::new();
@@ -144,6 +146,7 @@ fn asked(row: &Row<'_>) -> Result<Record, Trouble> {
         asker: name(row, "asker", TABLE)?,
         asked: name(row, "asked", TABLE)?,
         state: state(get(row, "state")?).ok_or_else(|| Trouble::nonsense(TABLE))?,
+        term: term(get(row, "term")?).ok_or_else(|| Trouble::nonsense(TABLE))?,
         expires: WallTime(number(row, "expires")?),
     })
 }
@@ -153,6 +156,8 @@ fn introduced(row: &Row<'_>) -> Result<Record, Trouble> {
     Ok(Record::Introduced {
         a: name(row, "a", TABLE)?,
         b: name(row, "b", TABLE)?,
+        id: IntroductionId(bytes(row, "id")?),
+        term: term(get(row, "term")?).ok_or_else(|| Trouble::nonsense(TABLE))?,
     })
 }
 
@@ -164,6 +169,19 @@ fn notice(row: &Row<'_>) -> Result<Record, Trouble> {
         to: name(row, "owner", TABLE)?,
         subject: subject(get(row, "subject")?, &about).ok_or_else(nonsense)?,
         push: decode(&push).map_err(|_| nonsense())?,
+    })
+}
+
+fn expired(row: &Row<'_>) -> Result<Record, Trouble> {
+    const TABLE: &str = "expired";
+    let item: Vec<u8> = get(row, "word")?;
+    let Ok(Push::Expired(word)) = decode(&item) else {
+        return Err(Trouble::nonsense(TABLE));
+    };
+    Ok(Record::Expired {
+        to: word.to,
+        through: None,
+        untold: vec![(name(row, "author", TABLE)?, word)],
     })
 }
 

@@ -13,7 +13,11 @@ use crate::error::{StoreError, Trouble};
 const APPLICATION_ID: i64 = 0x5343_6854;
 
 /// What leads from each version to the next; the first one to version 1.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+];
 
 /// What a database says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

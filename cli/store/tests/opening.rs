@@ -8,7 +8,11 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use proptest::prelude::*;
+use simplechat_core::id::IntroductionId;
 use simplechat_core::server::record::Record;
+use simplechat_core::wire::Term;
+use simplechat_core::wire::item::encode;
+use simplechat_core::wire::push::Push;
 use simplechat_store::{FILE, Store, back_up, check, stats};
 
 use common::{Folder, any_record, folder, kept, login, name};
@@ -99,6 +103,46 @@ fn one_of_a_newer_program_is_left_alone() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
+/// A store as the program before had it.
+#[test]
+fn one_of_an_older_program_is_taken_over_with_all_that_is_in_it() {
+    let folder = folder();
+    let path = folder.path().join(FILE);
+    let older = rusqlite::Connection::open(&path).unwrap();
+    older.execute_batch(include_str!("../src/v1.sql")).unwrap();
+    older
+        .pragma_update(None, "application_id", 0x5343_6854)
+        .unwrap();
+    older.pragma_update(None, "user_version", 1).unwrap();
+    let Record::Kept { message, .. } = kept("bob", 3, "alice", "hi") else {
+        unreachable!("that is what it makes");
+    };
+    let item = encode(&Push::Message(message));
+    let insert =
+        "INSERT INTO mailbox (owner, place, sender, message) VALUES ('bob', 3, 'alice', ?1)";
+    older.execute(insert, [item]).unwrap();
+    older
+        .execute_batch("INSERT INTO removed (user) VALUES ('zoe'), ('carol')")
+        .unwrap();
+    older.close().unwrap();
+    let expected = [
+        Record::Removed {
+            user: name("carol"),
+        },
+        Record::Removed { user: name("zoe") },
+        kept("bob", 3, "alice", "hi"),
+    ];
+    for _ in 0..2 {
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.load().unwrap(), expected);
+        store.close().unwrap();
+    }
+    check(folder.path()).unwrap();
+    let before = rusqlite::Connection::open(format!("{}.version-1", path.display())).unwrap();
+    let version = before.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    assert_eq!(version.unwrap(), 1, "the copy is as it was");
+}
+
 #[test]
 fn what_is_not_there_can_neither_be_checked_nor_copied() {
     let folder = folder();
@@ -138,6 +182,8 @@ fn it_says_how_much_is_kept_for_whom() {
         Record::Introduced {
             a: name("bob"),
             b: name("alice"),
+            id: IntroductionId([1; 16]),
+            term: Term::Lasting,
         },
     ];
     store.apply(&records).unwrap();

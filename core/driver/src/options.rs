@@ -48,7 +48,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            worker_threads: 4,
+            worker_threads: 2,
             connections_max: 4_096,
             connections_per_source_max: 2_048,
             refusals_max: 64,

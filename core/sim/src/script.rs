@@ -8,9 +8,9 @@ use simplechat_core::client::event::{
 use simplechat_core::client::ledger::{
     Addressee, AttemptResult, Entry, MessageNumber, MessageState, NextTry, Route,
 };
-use simplechat_core::wire::EndReason;
 use simplechat_core::wire::push::{Audience, Presence};
 use simplechat_core::wire::request::{Operation, Outcome};
+use simplechat_core::wire::{EndReason, Term};
 
 /// Reads a line such as `message bob hi`.
 ///
@@ -38,7 +38,10 @@ pub fn parse(line: &str) -> Command {
         "block" => Command::Block { user: user() },
         "unblock" => Command::Unblock { user: user() },
         "online" => Command::Online,
-        "getaddress" => Command::GetAddress { user: user() },
+        "getaddress" => Command::GetAddress {
+            user: user(),
+            term: term(text),
+        },
         "removeaddress" => Command::RemoveAddress { user: user() },
         "addressbook" => Command::AddressBook,
         "why" => Command::Why {
@@ -49,16 +52,31 @@ pub fn parse(line: &str) -> Command {
         "accept" | "deny" => Command::Answer {
             user: user(),
             consent: if word == "accept" {
-                Consent::Yes
+                Consent::Yes(term(text))
             } else {
                 Consent::No
             },
         },
-        "y" => Command::BareAnswer(Consent::Yes),
+        "y" => Command::BareAnswer(Consent::Yes(Term::UntilLogout)),
         "n" => Command::BareAnswer(Consent::No),
         "logout" => Command::Leave,
         "end-of-input" => Command::EndOfInput,
         other => panic!("no such word: {other}"),
+    }
+}
+
+fn term(word: &str) -> Term {
+    if word == "always" {
+        Term::Lasting
+    } else {
+        Term::UntilLogout
+    }
+}
+
+fn show_term(term: Term) -> &'static str {
+    match term {
+        Term::UntilLogout => "",
+        Term::Lasting => " always",
     }
 }
 
@@ -73,7 +91,7 @@ pub fn show_command(command: &Command) -> String {
         Command::Block { user } => format!("block {user}"),
         Command::Unblock { user } => format!("unblock {user}"),
         Command::Online => "online".into(),
-        Command::GetAddress { user } => format!("getaddress {user}"),
+        Command::GetAddress { user, term } => format!("getaddress {user}{}", show_term(*term)),
         Command::RemoveAddress { user } => format!("removeaddress {user}"),
         Command::AddressBook => "addressbook".into(),
         Command::Why { message: None } => "why".into(),
@@ -84,13 +102,13 @@ pub fn show_command(command: &Command) -> String {
         Command::MarkVerified { user } => format!("verify {user} ok"),
         Command::Answer {
             user,
-            consent: Consent::Yes,
-        } => format!("accept {user}"),
+            consent: Consent::Yes(term),
+        } => format!("accept {user}{}", show_term(*term)),
         Command::Answer {
             user,
             consent: Consent::No,
         } => format!("deny {user}"),
-        Command::BareAnswer(Consent::Yes) => "y".into(),
+        Command::BareAnswer(Consent::Yes(_)) => "y".into(),
         Command::BareAnswer(Consent::No) => "n".into(),
         Command::Leave => "logout".into(),
         Command::EndOfInput => "end-of-input".into(),
@@ -171,6 +189,7 @@ fn show_state(state: MessageState) -> String {
             refused,
         }),
         MessageState::Refused(refusal) => format!("refused, {refusal}"),
+        MessageState::Expired => "expired".into(),
         MessageState::GivenUp => "given up".into(),
     }
 }
@@ -245,6 +264,7 @@ fn show_message(event: &MessageEvent) -> String {
             format!("private to {to}: waiting{}", show_uncallable(*uncallable))
         }
         MessageEvent::Delivered { to, .. } => format!("delivered later to {to}"),
+        MessageEvent::Expired { to, count, .. } => format!("expired to {to}: {count}"),
         MessageEvent::Undelivered { to, count } => format!("undelivered to {to}: {count}"),
     }
 }
@@ -254,9 +274,15 @@ fn show_peer(event: &PeerEvent) -> String {
         PeerEvent::AddressAsked {
             by,
             expires_in_secs,
-        } => format!("{by} asks for the address, {expires_in_secs} s"),
+            term,
+        } => format!(
+            "{by} asks for the address{}, {expires_in_secs} s",
+            show_term(*term)
+        ),
         PeerEvent::QuestionClosed { by } => format!("{by} asks no more"),
-        PeerEvent::Introduced { peer } => format!("introduced to {peer}"),
+        PeerEvent::Introduced { peer, term } => {
+            format!("introduced to {peer}{}", show_term(*term))
+        }
         PeerEvent::IntroducedUnasked { peer } => format!("{peer} was introduced unasked"),
         PeerEvent::KeyChanged {
             peer,
@@ -277,6 +303,7 @@ fn show_peer(event: &PeerEvent) -> String {
             "{peer} gone ({}), {undelivered} undelivered",
             show_gone(*cause)
         ),
+        PeerEvent::PeerAway { peer } => format!("{peer} is away"),
         PeerEvent::PeerElsewhere { peer } => format!("{peer} is elsewhere"),
         PeerEvent::RefusedFormerPeer { peer } => format!("refused {peer}, not in the book"),
         PeerEvent::KeyMismatch { peer, at, mismatch } => {
@@ -297,8 +324,8 @@ fn show_operation(operation: &Operation) -> String {
         Operation::Broadcast { text } => format!("broadcast {}", short(text.as_str())),
         Operation::Block { user } => format!("block {user}"),
         Operation::Unblock { user } => format!("unblock {user}"),
-        Operation::GetAddress { user } => format!("getaddress {user}"),
-        Operation::Accept { user } => format!("accept {user}"),
+        Operation::GetAddress { user, term } => format!("getaddress {user}{}", show_term(*term)),
+        Operation::Accept { user, term } => format!("accept {user}{}", show_term(*term)),
         Operation::Deny { user } => format!("deny {user}"),
         Operation::RemoveAddress { user } => format!("removeaddress {user}"),
         Operation::Skip => "skip".into(),
@@ -343,13 +370,16 @@ fn show_entry(entry: &BookEntry) -> String {
         PeerReach::Reachable => ("reachable", ""),
         PeerReach::Unknown => ("unknown", ""),
         PeerReach::Unreachable(uncallable) => ("unreachable", show_uncallable(uncallable)),
+        PeerReach::Away => ("away", ""),
         PeerReach::Elsewhere => ("elsewhere", ""),
         PeerReach::OtherKey => ("other key", ""),
     };
     let mark = show_mark(entry.verification);
     format!(
-        "{}{mark} {reach}{uncallable} {} waiting",
-        entry.peer, entry.waiting
+        "{}{mark}{} {reach}{uncallable} {} waiting",
+        entry.peer,
+        show_term(entry.term),
+        entry.waiting
     )
 }
 

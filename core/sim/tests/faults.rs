@@ -69,10 +69,13 @@ caught! {
     a_clients_store_that_says_it_has_kept_what_it_has_not: HastyDisks as [Kept, Once, Books, OneFinalWord, Liveness, Consent];
     a_clients_store_that_forgets_what_was_shown: ForgetfulDisks as [Once];
     a_channel_that_opens_a_login_again: OpenReplays as [LoginsOnce, Genuine];
-    a_channel_that_opens_what_was_changed: OpenForgeries as [Once, Liveness, Heartbeat, Genuine];
+    a_channel_that_opens_what_was_changed: OpenForgeries as [Once, Liveness, Heartbeat, Genuine, Kept];
     a_channel_that_uses_a_nonce_twice: ReuseNonces as [Genuine];
     a_channel_that_opens_a_frame_under_the_next_number: OpenOffByOne as [Genuine];
     a_channel_that_seals_nothing: SealNothing as [Genuine];
     an_impostor_in_the_servers_place_that_is_believed: TrustAnyServer as [Genuine];
     a_reset_that_is_believed: BelieveResets as [Staying];
+    a_message_that_expires_too_soon: ExpireMessagesEarly as [OneFinalWord, Kept];
+    a_message_that_is_kept_for_ever: KeepMessages as [Kept];
+    a_message_that_expires_unsaid: ForgetExpired as [Kept];
 }

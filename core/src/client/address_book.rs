@@ -15,9 +15,10 @@ use crate::limits::{ADDRESS_BOOK_MAX, CANDIDATES_MAX, OUTBOX_MAX};
 use crate::machine::ConnId;
 use crate::name::Name;
 use crate::time::Timestamp;
+use crate::wire::Term;
 use crate::wire::item::{Payload, encode};
 use crate::wire::peer::{PeerPush, PrivateMessage};
-use crate::wire::push::{Introduction, Whereabouts};
+use crate::wire::push::{Absence, Introduction, Whereabouts};
 use crate::wire::request::Reach;
 
 const RETRY_FIRST: Duration = Duration::from_millis(500);
@@ -64,8 +65,10 @@ pub(super) struct Peer {
     /// The connection on which they wait for what we say of theirs.
     pub(super) checking: Option<ConnId>,
     pub(super) links: PeerLinks,
-    /// Whether they are logged in from another client, which has another key.
-    pub(super) is_elsewhere: bool,
+    /// For how long they are in the book.
+    pub(super) term: Term,
+    /// Why they are not there, if it is known that they are not.
+    pub(super) absence: Option<Absence>,
     /// Who was met in their place since they are looked for.
     pub(super) met_instead: Option<(IpAddr, KeyMismatch)>,
     /// What the user was told of keys that do not agree, since they were found the last time.
@@ -102,7 +105,8 @@ impl Peer {
             word: Word::None,
             checking: None,
             links: PeerLinks::default(),
-            is_elsewhere: false,
+            term: introduction.term,
+            absence: None,
             met_instead: None,
             mismatches: BTreeSet::new(),
             greetings: 0,
@@ -118,12 +122,28 @@ impl Peer {
 
     /// Whether something waits that nothing is being done for: messages, or that they learn whether they can call us.
     pub(super) fn wants_attention(&self) -> bool {
-        (self.has_to_send() || self.needs_word()) && !self.is_resting && !self.is_elsewhere
+        (self.has_to_send() || self.needs_word()) && !self.is_resting && !self.is_elsewhere()
     }
 
-    /// Whether they may not know how to reach us. Whoever is at the other end of a link does.
+    /// Whether they may not know how to reach us. Whoever is at the other end of a link does, and who is away greets us when they
+    /// are back.
     pub(super) fn needs_word(&self) -> bool {
-        self.word == Word::None && self.links.any().is_none()
+        self.word == Word::None && self.links.any().is_none() && self.absence.is_none()
+    }
+
+    /// Whether they are logged in from another client, which has another key.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.absence == Some(Absence::Elsewhere)
+    }
+
+    /// They are there, if it is known that they were not: whether they were not.
+    pub(super) fn is_back(&mut self) -> bool {
+        self.may_return() && self.absence.take().is_some()
+    }
+
+    /// Whether this introduction may still bring them here.
+    pub(super) fn may_return(&self) -> bool {
+        self.term == Term::Lasting || !self.is_elsewhere()
     }
 
     /// Whether messages wait that may be sent, and none are on their way.
@@ -224,7 +244,7 @@ impl Peer {
 
     /// Whether the keys of their introduction may not be the ones that hold now.
     pub(super) fn needs_introduction(&self) -> bool {
-        self.is_elsewhere || !self.mismatches.is_empty()
+        self.is_elsewhere() || !self.mismatches.is_empty()
     }
 
     /// They were found, with their key.
@@ -236,6 +256,7 @@ impl Peer {
             }
             self.proved = Some(now);
         }
+        self.is_back();
         self.is_resting = false;
         self.backoff.reset();
         self.met_instead = None;
@@ -313,8 +334,10 @@ impl Peer {
     }
 
     fn reach(&self, ours: Option<Reach>) -> PeerReach {
-        if self.is_elsewhere {
+        if self.is_elsewhere() {
             PeerReach::Elsewhere
+        } else if self.absence == Some(Absence::Away) {
+            PeerReach::Away
         } else if self.address.is_none() && !self.mismatches.is_empty() {
             PeerReach::OtherKey
         } else if self.greetings > 0 {
@@ -469,6 +492,7 @@ impl AddressBook {
         let entry = |peer: &Peer| BookEntry {
             peer: peer.name,
             reach: peer.reach(ours),
+            term: peer.term,
             waiting: peer.waiting(),
             verification: keys.verification(peer.name, peer.key),
         };
@@ -497,6 +521,7 @@ mod tests {
                 reach: Reach::Reachable,
                 candidates: Bounded::first_of([]),
             },
+            term: Term::UntilLogout,
         }
     }
 

@@ -6,6 +6,7 @@ use super::ledger::MessageNumber;
 use crate::limits::{ADDRESS_BOOK_MAX, LEDGER_MAX, OUTBOX_MAX, VERIFIED_MAX};
 use crate::name::Name;
 use crate::text::{Password, Text};
+use crate::wire::Term;
 
 /// A wish.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +53,8 @@ pub enum Command {
     GetAddress {
         /// Whom.
         user: Name,
+        /// For how long, if the other agrees.
+        term: Term,
     },
     /// Remove a peer from the address book, and be removed from theirs.
     RemoveAddress {
@@ -93,8 +96,8 @@ pub enum Command {
 /// A yes or a no.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Consent {
-    /// Exchange addresses.
-    Yes,
+    /// Exchange addresses, for so long if the other agrees.
+    Yes(Term),
     /// Do not.
     No,
 }

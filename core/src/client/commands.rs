@@ -1,7 +1,7 @@
 //! The user's wishes: what can be refused is refused at once, the rest is on its way.
 
 use super::command::{Command, Consent, Rejected};
-use super::config::StoreKind;
+use super::config::{Start, StoreKind};
 use super::event::{Event, GoneCause};
 use super::leaving::Phase;
 use super::ledger::{Addressee, Key};
@@ -10,6 +10,7 @@ use super::record::Record;
 use super::{Client, outbox};
 use crate::name::Name;
 use crate::text::{Password, Text};
+use crate::wire::Term;
 use crate::wire::login::LoginCause;
 use crate::wire::peer::PrivateMessage;
 use crate::wire::request::Operation;
@@ -60,9 +61,9 @@ impl Client {
                 self.ask_who_is_online();
                 Ok(())
             }
-            Command::GetAddress { user } => {
+            Command::GetAddress { user, term } => {
                 self.check_other(user)?;
-                self.ask_for_address(user)
+                self.ask_for_address(user, term)
             }
             Command::RemoveAddress { user } => self.remove_address(user),
             Command::AddressBook => {
@@ -87,8 +88,14 @@ impl Client {
         }
     }
 
+    /// Whether there is, or was, a session, or the client does without.
+    pub(super) fn has_begun(&self) -> bool {
+        let is_offline = self.config.start == Start::Offline && self.user.is_some();
+        self.link.login.is_some() || is_offline
+    }
+
     fn check_session(&self) -> Result<(), Rejected> {
-        if self.link.login.is_none() {
+        if !self.has_begun() {
             return Err(Rejected::NotLoggedIn);
         }
         match self.phase {
@@ -117,6 +124,9 @@ impl Client {
         self.password = Some(password);
         self.link.ticket = None;
         self.start_login(LoginCause::Person);
+        if self.config.start == Start::Offline && self.link.login.is_none() {
+            self.seek_peers();
+        }
         Ok(())
     }
 
@@ -171,12 +181,14 @@ impl Client {
         Ok(())
     }
 
-    fn ask_for_address(&mut self, user: Name) -> Result<(), Rejected> {
+    fn ask_for_address(&mut self, user: Name, term: Term) -> Result<(), Rejected> {
         self.check_server()?;
         match self.book.get(user) {
-            Some(peer) if !peer.needs_introduction() => Err(Rejected::AlreadyInAddressBook(user)),
+            Some(peer) if !peer.needs_introduction() && term <= peer.term => {
+                Err(Rejected::AlreadyInAddressBook(user))
+            }
             None if self.book.is_full() => Err(Rejected::AddressBookFull),
-            Some(_) | None => self.submit(Operation::GetAddress { user }),
+            Some(_) | None => self.submit(Operation::GetAddress { user, term }),
         }
     }
 
@@ -198,10 +210,10 @@ impl Client {
             return Err(Rejected::NoQuestion(user));
         }
         match consent {
-            Consent::Yes if self.book.is_full() && self.book.get(user).is_none() => {
+            Consent::Yes(_) if self.book.is_full() && self.book.get(user).is_none() => {
                 return Err(Rejected::AddressBookFull);
             }
-            Consent::Yes => self.submit(Operation::Accept { user })?,
+            Consent::Yes(term) => self.submit(Operation::Accept { user, term })?,
             Consent::No => self.submit(Operation::Deny { user })?,
         }
         self.forget_question(user);
@@ -228,7 +240,7 @@ impl Client {
         let (key, to_peer) = (Key::Private(seq), Addressee::Peer(to));
         self.ledger.written(key, to_peer, self.clock.wall);
         self.next_private = seq.next();
-        let tell = (peer.is_resting || peer.is_elsewhere)
+        let tell = (peer.is_resting || peer.absence.is_some())
             && !core::mem::replace(&mut peer.told_waiting, true);
         self.record(Record::Written {
             to,

@@ -21,6 +21,19 @@ pub struct Config {
     pub link: LinkChoice,
     /// Whether this client goes on where it was when it starts again.
     pub store: StoreKind,
+    /// What becomes of a first login when the server cannot be reached.
+    pub start: Start,
+}
+
+/// What becomes of a first login when the server cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Start {
+    /// The client ends.
+    #[default]
+    WithServer,
+    /// The client goes on as if the server had gone later: peers whom its store knows are looked for, and the login is tried until it
+    /// succeeds.
+    Offline,
 }
 
 /// Whether a client has a store.
@@ -43,6 +56,7 @@ impl Config {
             leave_within: Duration::from_secs(3),
             link: LinkChoice::Auto,
             store: StoreKind::None,
+            start: Start::WithServer,
         }
     }
 }

@@ -18,12 +18,12 @@ use crate::id::{IntroductionId, Seq, SessionId};
 use crate::key::PublicKey;
 use crate::machine::ConnId;
 use crate::name::Name;
-use crate::wire::EndReason;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
 use crate::wire::peer::{PeerAnswer, PeerPush};
-use crate::wire::push::Introduction;
+use crate::wire::push::{Absence, Introduction};
+use crate::wire::{EndReason, Term};
 
 /// Whose private messages come, and whether the key that they come under is marked.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ struct Author {
 impl Client {
     /// The server introduces a peer. What the user is to see of it, if it is news.
     pub(super) fn on_introduced(&mut self, introduction: Introduction) -> Vec<Event> {
-        let (id, peer) = (introduction.id, introduction.peer);
+        let (id, peer, term) = (introduction.id, introduction.peer, introduction.term);
         // The server may tell again what it did not hear that we know.
         if self.knows(id) {
             return Vec::new();
@@ -55,7 +55,7 @@ impl Client {
         }
         self.record_peer(peer);
         self.search(peer);
-        let introduced = PeerEvent::Introduced { peer };
+        let introduced = PeerEvent::Introduced { peer, term };
         let events = [Some(introduced), changed];
         events.into_iter().flatten().map(Event::from).collect()
     }
@@ -109,20 +109,15 @@ impl Client {
     /// The server says that an introduction is over.
     pub(super) fn on_introduction_ended(
         &mut self,
-        peer: Name,
+        introduction: IntroductionId,
         reason: EndReason,
     ) -> Option<PeerEvent> {
-        let entry = self.book.get_mut(peer)?;
+        let peer = self.book.by_introduction(introduction)?.name;
         match reason {
             EndReason::Removed | EndReason::LoggedOut => {
                 self.remove_peer(peer, GoneCause::Theirs(reason))
             }
-            EndReason::OtherClient => {
-                entry.is_elsewhere = true;
-                self.record(Record::Elsewhere { peer });
-                self.drop_peer_links(peer);
-                Some(PeerEvent::PeerElsewhere { peer })
-            }
+            EndReason::OtherClient => self.on_peer_absent(peer, Absence::Elsewhere),
         }
     }
 
@@ -260,11 +255,14 @@ impl Client {
         self.pump_peer(to);
     }
 
-    /// A peer has taken us out of their book.
+    /// A peer has taken us out of their book, or leaves and keeps us there.
     pub(super) fn on_peer_says_bye(&mut self, introduction: IntroductionId, reason: EndReason) {
         if let Some(peer) = self.book.by_introduction(introduction) {
             let name = peer.name;
-            let event = self.remove_peer(name, GoneCause::Theirs(reason));
+            let event = match (peer.term, reason) {
+                (Term::Lasting, EndReason::LoggedOut) => self.on_peer_absent(name, Absence::Away),
+                _ => self.remove_peer(name, GoneCause::Theirs(reason)),
+            };
             if let Some(event) = event {
                 self.event(event);
             }
@@ -339,6 +337,7 @@ impl Client {
 
     /// A peer is there: what waits for them need not wait for its time.
     fn on_peer_heard(&mut self, name: Name) {
+        self.on_peer_present(name);
         if self
             .book
             .get(name)

@@ -10,10 +10,10 @@ use crate::name::Name;
 use crate::safety_code::SafetyCode;
 use crate::text::Text;
 use crate::time::WallTime;
-use crate::wire::EndReason;
 use crate::wire::login::LoginRefusal;
 use crate::wire::push::{Audience, Presence};
 use crate::wire::request::{Operation, Outcome};
+use crate::wire::{EndReason, Term};
 
 /// Something to show to the user. Texts are as their senders wrote them: clean them before a terminal sees them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -168,6 +168,15 @@ pub enum MessageEvent {
         /// Which of the user's messages it was, if it was one of the latest.
         number: Option<MessageNumber>,
     },
+    /// The server has kept messages as long as it keeps any, and their recipient has not fetched them.
+    Expired {
+        /// Whom they were for.
+        to: Name,
+        /// Which of the user's messages they were, as far as they were among the latest ones of this client.
+        numbers: Vec<MessageNumber>,
+        /// How many they are.
+        count: u32,
+    },
     /// The server has ended with undelivered messages.
     Undelivered {
         /// Whom they were for.
@@ -186,6 +195,8 @@ pub enum PeerEvent {
         by: Name,
         /// The question is open for so many more seconds.
         expires_in_secs: u32,
+        /// For how long they would have the two know each other.
+        term: Term,
     },
     /// A question is open no more, unanswered.
     QuestionClosed {
@@ -196,6 +207,8 @@ pub enum PeerEvent {
     Introduced {
         /// Who.
         peer: Name,
+        /// For how long.
+        term: Term,
     },
     /// The server introduced somebody whom the user has not agreed to be introduced to: nothing has changed.
     IntroducedUnasked {
@@ -235,6 +248,11 @@ pub enum PeerEvent {
         cause: GoneCause,
         /// So many private messages to them were not delivered.
         undelivered: usize,
+    },
+    /// A peer is not logged in, and stays in the address book.
+    PeerAway {
+        /// Who.
+        peer: Name,
     },
     /// A peer is logged in from another client, which does not know this one.
     PeerElsewhere {
@@ -332,6 +350,8 @@ pub struct BookEntry {
     pub peer: Name,
     /// Whether they can be written to.
     pub reach: PeerReach,
+    /// For how long they are in the address book.
+    pub term: Term,
     /// So many private messages wait.
     pub waiting: usize,
     /// Whether the user has compared their key.
@@ -356,6 +376,8 @@ pub enum PeerReach {
     Unknown,
     /// It could not be reached the last time.
     Unreachable(Uncallable),
+    /// They are not logged in.
+    Away,
     /// They are logged in from another client.
     Elsewhere,
     /// Somebody else answers in their place, or they do not know this client by its key.

@@ -65,7 +65,16 @@ impl Client {
     }
 
     fn has_unsent(&self) -> bool {
-        self.next_send().is_some_and(|at| at <= self.clock.at)
+        let is_due = self.next_send().is_some_and(|at| at <= self.clock.at);
+        is_due || self.has_unsaid_book()
+    }
+
+    /// Whether the server does not know yet who is in the address book, and nothing is under way that says so.
+    fn has_unsaid_book(&self) -> bool {
+        let session = self.link.session.as_ref();
+        session.is_some_and(|session| !session.has_said_book)
+            && !self.book.is_empty()
+            && self.requests() == 0
     }
 
     /// When something can be sent that is not on its way, which may be long past.
@@ -98,6 +107,11 @@ impl Client {
         let deframer = Deframer::default();
         let conn = self.dial_server(to, Connection::Request { exchange, deframer });
         let mut payload = Payload::default();
+        let has_said_book = self.link.session.as_ref().is_some_and(|s| s.has_said_book);
+        if !has_said_book {
+            // In all frames until one is answered: they race, and the first to come shows the book as it was before what it asks.
+            payload.push(&self.address_book_item());
+        }
         match errand {
             Errand::Operations => {}
             Errand::Heartbeat => payload.push(&Request::Heartbeat),
@@ -141,6 +155,9 @@ impl Client {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         self.close(conn);
+        if let Some(session) = &mut self.link.session {
+            session.has_said_book = true;
+        }
         self.on_server_heard();
         let (mut stopping, mut unreached) = (false, false);
         for item in Items::new(&opened.payload).flatten() {
@@ -282,7 +299,8 @@ impl Client {
     /// What the user has agreed to may come from now on.
     fn note_consent(&mut self, done: &Done) {
         let now = self.clock.at;
-        let (Operation::GetAddress { user } | Operation::Accept { user }) = done.operation else {
+        let (Operation::GetAddress { user, .. } | Operation::Accept { user, .. }) = done.operation
+        else {
             return;
         };
         if done.has_introduced {

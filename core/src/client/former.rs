@@ -15,9 +15,9 @@ use crate::limits::FORMER_PEERS_MAX;
 use crate::lru::LruMap;
 use crate::machine::ConnId;
 use crate::name::Name;
-use crate::wire::EndReason;
 use crate::wire::frame::RefusalCode;
 use crate::wire::peer::{PeerAnswer, PeerPush};
+use crate::wire::{EndReason, Term};
 
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
@@ -88,9 +88,19 @@ impl Client {
         }
     }
 
-    /// Leaving: says goodbye to a peer, once.
+    /// Leaving: says goodbye to a peer, once. Who has a lasting entry keeps it.
     pub(super) fn say_bye(&mut self, name: Name) {
-        if let Some(peer) = self.book.remove(name) {
+        let lasting = |peer: &&Peer| peer.term == Term::Lasting;
+        if let Some(peer) = self.book.get(name).filter(lasting) {
+            let (introduction, key, way) = (peer.introduction, peer.key, peer.way());
+            let bye = PeerPush::Bye {
+                introduction,
+                reason: EndReason::LoggedOut,
+            };
+            if let Some(way) = way {
+                self.greet(introduction, key, way, bye);
+            }
+        } else if let Some(peer) = self.book.remove(name) {
             let introduction = peer.introduction;
             self.timers.cancel(TimerKind::Peer(name));
             self.part(&peer, GoneCause::Theirs(EndReason::LoggedOut));

@@ -13,6 +13,7 @@ use super::{Client, Output, TimerKind};
 use crate::channel::Counter;
 use crate::id::Seq;
 use crate::name::Name;
+use crate::wire::Term;
 use crate::wire::peer::PeerPush;
 use crate::wire::request::{Operation, Outcome};
 
@@ -44,7 +45,7 @@ impl Client {
     }
 
     fn start_leaving(&mut self) {
-        if self.link.login.is_none() {
+        if !self.has_begun() {
             return self.end(End::Left);
         }
         let (now, within) = (self.clock.at, self.config.leave_within);
@@ -102,8 +103,8 @@ impl Client {
             && !self.inbox.is_showing()
             && self.storing.is_idle()
             && self.book.iter().all(|peer| {
-                // Without another introduction, which takes input, nothing reaches who is elsewhere.
-                peer.waiting() == 0 || peer.is_elsewhere
+                // Nobody knows when who is away comes back.
+                peer.waiting() == 0 || peer.absence.is_some()
             })
     }
 
@@ -114,7 +115,7 @@ impl Client {
         let peers = self
             .book
             .iter()
-            .all(|peer| peer.waiting() == 0 || peer.is_resting || peer.is_elsewhere);
+            .all(|peer| peer.waiting() == 0 || peer.is_resting || peer.absence.is_some());
         server && peers && !self.inbox.is_showing() && self.storing.is_idle()
     }
 
@@ -135,9 +136,10 @@ impl Client {
         self.proceed_leaving();
     }
 
-    /// Sees to it that the introduction to a peer is over for a client that starts again, and for the server.
+    /// Sees to it that the introduction to a peer is over for a client that starts again, and for the server, unless it lasts.
     fn end_lastingly(&mut self, name: Name) {
-        if self.config.store == StoreKind::None {
+        let lasts = self.book.get(name).map(|peer| peer.term) == Some(Term::Lasting);
+        if self.config.store == StoreKind::None || lasts {
             return;
         }
         let operation = Operation::RemoveAddress { user: name };

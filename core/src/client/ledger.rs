@@ -92,6 +92,8 @@ pub enum MessageState {
         /// So many will not get it: their mailboxes are full.
         refused: u32,
     },
+    /// The server kept it for as long as it keeps anything, and the recipient has not fetched it.
+    Expired,
     /// The server does not take it.
     Refused(Refusal),
     /// It is not sent any more: the peer is in the address book no more, or has another key than the one that was verified.
@@ -192,6 +194,8 @@ pub enum NextTry {
     AfterPassword,
     /// The peer is being looked for.
     WhenFound,
+    /// The peer is away, and is heard of when they are back.
+    WhenBack,
     /// The peer is at another client, and has to be introduced again.
     AfterIntroduction,
 }
@@ -390,6 +394,21 @@ impl Ledger {
         {
             record.settle(at, MessageState::Delivered);
         }
+    }
+
+    /// Nobody has fetched what the server had kept. Whether that is news.
+    pub(super) fn expired(&mut self, key: Key, at: WallTime) -> bool {
+        let Some(record) = self.record(key) else {
+            return true;
+        };
+        let was_known = record.state == MessageState::Expired;
+        // What went to everybody has reached others.
+        if let (Addressee::User(_), MessageState::Waiting | MessageState::Stored) =
+            (record.to, record.state)
+        {
+            record.settle(at, MessageState::Expired);
+        }
+        !was_known
     }
 
     /// A peer was looked for in vain.

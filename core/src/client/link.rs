@@ -34,6 +34,8 @@ pub(super) struct Session {
     pub(super) since: Timestamp,
     /// When the server last answered.
     pub(super) heard: Timestamp,
+    /// Whether the server knows who is in the address book: it has answered a frame that said so.
+    pub(super) has_said_book: bool,
     /// Whether the server is known to have given it up. What it sealed before may still arrive.
     pub(super) over: bool,
 }

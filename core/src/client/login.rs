@@ -219,6 +219,7 @@ impl Client {
             max_text: usize::try_from(welcome.max_text).unwrap_or(usize::MAX),
             since: self.clock.at,
             heard: self.clock.at,
+            has_said_book: false,
             over: false,
         });
         self.link.login = Some(welcome.login);
@@ -349,7 +350,11 @@ impl Client {
         };
         match login_cause {
             // Whoever was logged in before was asked for the password again, and has more to lose than this try.
-            LoginCause::Person if self.link.login.is_none() => self.end(End::Unreachable(cause)),
+            LoginCause::Person if !self.has_begun() => self.end(End::Unreachable(cause)),
+            LoginCause::Person if self.link.login.is_none() => {
+                self.on_server_failed(cause);
+                self.tell_away(cause);
+            }
             LoginCause::Person | LoginCause::Automatic(_) => self.on_server_failed(cause),
         }
         self.plan_renewal(RENEWAL_RETRY);

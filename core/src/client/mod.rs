@@ -15,6 +15,7 @@
 //!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
 //!          ├ search ─── where peers are
 //!          ├ peer_link  how peers reach each other, and the held links of those who cannot be called
+//!          ├ absence ── who is away, or at another client
 //!          ├ roaming ── what happens when this client or a peer moves
 //!          ├ mismatch ─ who has another key than the peer in whose place they are
 //!          ├ verifying ─ comparing a peer's key, and what is known of it (`peer_keys`)
@@ -31,6 +32,7 @@ pub mod ledger;
 pub mod record;
 pub mod sizes;
 
+mod absence;
 mod address_book;
 mod callers;
 mod commands;

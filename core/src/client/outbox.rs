@@ -246,7 +246,7 @@ impl Outbox {
         let is_consent = |outgoing: &Outgoing| {
             matches!(
                 outgoing.operation,
-                Operation::GetAddress { user } | Operation::Accept { user } if user == name
+                Operation::GetAddress { user, .. } | Operation::Accept { user, .. } if user == name
             )
         };
         let mut open = self.open.iter_mut();

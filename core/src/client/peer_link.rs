@@ -302,7 +302,11 @@ impl Client {
         if let Some(conn) = former.checking {
             self.close(conn);
         }
-        let links = former.links;
+        self.release_links(former.links);
+    }
+
+    /// What was open with somebody ends when what is under way there does.
+    pub(super) fn release_links(&mut self, links: PeerLinks) {
         for link in links.ours.into_iter().chain(links.theirs) {
             self.release_link(link);
         }
@@ -312,18 +316,5 @@ impl Client {
         self.connections.remove(&link);
         let closing = self.held.finish(self.clock.at, link);
         self.outputs.extend(closing);
-    }
-
-    /// A peer is at another client: nobody is at the other end of what was held with this one.
-    pub(super) fn drop_peer_links(&mut self, name: Name) {
-        let links = self
-            .book
-            .get_mut(name)
-            .map(|peer| core::mem::take(&mut peer.links));
-        self.timers.cancel(TimerKind::PeerLink(name));
-        let links = links.unwrap_or_default();
-        for link in links.ours.into_iter().chain(links.theirs) {
-            self.drop_link(link);
-        }
     }
 }

@@ -17,7 +17,7 @@ use crate::name::Name;
 use crate::time::whole_secs_up;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
-use crate::wire::push::{Delivery, Push, PushAnswer, SessionEnd};
+use crate::wire::push::{Delivery, Expired, Push, PushAnswer, SessionEnd};
 
 /// What is to be shown of a batch.
 #[derive(Debug, Default)]
@@ -178,9 +178,14 @@ impl Client {
                 let number = self.ledger.number(key);
                 Some(MessageEvent::Delivered { to, number }.into())
             }
+            Push::Expired(word) => self.take_expired(&word).map(Event::from),
             Push::Undelivered { to, count } => Some(MessageEvent::Undelivered { to, count }.into()),
             Push::Presence { user, presence } => Some(Event::Presence { user, presence }),
-            Push::AddressAsked { by, expires_in_ms } => {
+            Push::AddressAsked {
+                by,
+                expires_in_ms,
+                term,
+            } => {
                 let expires_in = Duration::from_millis(expires_in_ms.into());
                 let is_news = !self.inbox.hides(by, frame) && self.open_question(by, expires_in);
                 let expires_in_secs = whole_secs_up(expires_in);
@@ -188,6 +193,7 @@ impl Client {
                 let asked = PeerEvent::AddressAsked {
                     by,
                     expires_in_secs,
+                    term,
                 };
                 is_news.then(|| asked.into())
             }
@@ -204,9 +210,13 @@ impl Client {
             }
             Push::AddressDenied { by } => Some(PeerEvent::AddressDenied { by }.into()),
             Push::NoAnswer { from } => Some(PeerEvent::NoAnswer { from }.into()),
-            Push::IntroductionEnded { peer, reason } => {
-                self.on_introduction_ended(peer, reason).map(Event::from)
-            }
+            Push::IntroductionEnded {
+                introduction,
+                reason,
+                ..
+            } => self
+                .on_introduction_ended(introduction, reason)
+                .map(Event::from),
             Push::Stopping => {
                 self.on_server_stopping();
                 None
@@ -217,10 +227,25 @@ impl Client {
                 }
                 None
             }
+            Push::Absent { peer, absence } => self.on_peer_absent(peer, absence).map(Event::from),
             // They stand alone in their frames.
             Push::Probe { .. } | Push::Batch { .. } | Push::SessionEnded { .. } => None,
         };
         show.events.extend(event);
+    }
+
+    /// A server that crashed may say again what it had said.
+    fn take_expired(&mut self, word: &Expired) -> Option<MessageEvent> {
+        let mut count = word.others;
+        let mut numbers = Vec::new();
+        for key in word.numbers.as_slice().iter().copied().map(Key::Operation) {
+            if self.ledger.expired(key, self.clock.wall) {
+                count = count.saturating_add(1);
+                numbers.extend(self.ledger.number(key));
+            }
+        }
+        let to = word.to;
+        (count > 0).then_some(MessageEvent::Expired { to, numbers, count })
     }
 
     /// A message is shown once, and never if its author was blocked when the server sealed it.

@@ -16,6 +16,7 @@ use crate::id::{InstanceId, IntroductionId, Seq};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::WallTime;
+use crate::wire::Term;
 use crate::wire::peer::PrivateMessage;
 use crate::wire::request::{Operation, Outcome};
 
@@ -99,6 +100,8 @@ pub enum Record {
         key: PublicKey,
         /// Where they may be, the likeliest first.
         candidates: Vec<SocketAddr>,
+        /// For how long.
+        term: Term,
     },
     /// A peer is logged in from another client.
     Elsewhere {

@@ -45,9 +45,10 @@ impl Client {
     fn remembered_peer(&self, name: Name) -> Option<String> {
         let peer = self.book.get(name)?;
         let (introduction, key) = (peer.introduction, peer.key);
-        let (elsewhere, places) = (peer.is_elsewhere, peer.places());
+        let (term, elsewhere) = (peer.term, peer.is_elsewhere());
+        let places = peer.places();
         Some(format!(
-            "{name} by {introduction:?} with {key:?}, elsewhere {elsewhere}, at {places:?}"
+            "{name} by {introduction:?} with {key:?}, {term:?}, elsewhere {elsewhere}, at {places:?}"
         ))
     }
 }

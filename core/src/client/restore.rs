@@ -9,7 +9,7 @@ use super::record::Record;
 use crate::id::Seq;
 use crate::time::WallTime;
 use crate::wire::item::Bounded;
-use crate::wire::push::{Introduction, Whereabouts};
+use crate::wire::push::{Absence, Introduction, Whereabouts};
 use crate::wire::request::{Operation, Reach};
 
 impl Client {
@@ -75,6 +75,7 @@ impl Client {
                 introduction,
                 key,
                 candidates,
+                term,
             } => self.apply_peer(Introduction {
                 peer,
                 id: introduction,
@@ -84,10 +85,11 @@ impl Client {
                     reach: Reach::Reachable,
                     candidates: Bounded::first_of(candidates),
                 },
+                term,
             }),
             Record::Elsewhere { peer } => {
                 if let Some(peer) = self.book.get_mut(peer) {
-                    peer.is_elsewhere = true;
+                    peer.absence = Some(Absence::Elsewhere);
                 }
             }
             Record::PeerGone { peer } => {

@@ -52,13 +52,14 @@ impl Client {
         let places = whereabouts.candidates.as_slice().to_vec();
         let before = peer.places();
         peer.learn(whereabouts);
+        let was_absent = peer.is_back();
         if peer.places() != before {
             self.record_peer(name);
         }
         let Some(peer) = self.book.get_mut(name) else {
             return;
         };
-        if peer.way().is_none() && peer.is_resting {
+        if peer.way().is_none() && (peer.is_resting || was_absent) {
             self.timers.cancel(TimerKind::Peer(name));
             return self.wake_peer(name);
         }

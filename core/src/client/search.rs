@@ -58,7 +58,7 @@ impl Client {
         let Some(peer) = self.book.get_mut(name) else {
             return;
         };
-        if peer.greetings > 0 || peer.is_elsewhere {
+        if peer.greetings > 0 || peer.is_elsewhere() {
             return;
         }
         let ways = match peer.way() {
@@ -92,7 +92,7 @@ impl Client {
     /// Looks whether a peer is at other places than where they were.
     pub(super) fn look_at(&mut self, name: Name, places: impl IntoIterator<Item = SocketAddr>) {
         let now = self.clock.at;
-        let Some(peer) = self.book.get_mut(name).filter(|peer| !peer.is_elsewhere) else {
+        let Some(peer) = self.book.get_mut(name).filter(|peer| !peer.is_elsewhere()) else {
             return;
         };
         let (introduction, key) = (peer.introduction, peer.key);

@@ -144,6 +144,7 @@ impl Client {
                 introduction: peer.introduction,
                 key: peer.key,
                 candidates: peer.places(),
+                term: peer.term,
             };
             self.record(record);
         }

@@ -16,6 +16,7 @@ use crate::key::KEY_LEN;
 use crate::limits::ADDRESS_BOOK_MAX;
 use crate::rng::SeededSecrets;
 use crate::time::{Timestamp, WallTime};
+use crate::wire::Term;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{Frame, RefusalCode};
 use crate::wire::item::{Bounded, Payload};
@@ -50,6 +51,7 @@ fn introduction(peer: Name, id: IntroductionId) -> Introduction {
         id,
         key: PublicKey([1; KEY_LEN]),
         whereabouts: at([]),
+        term: Term::UntilLogout,
     }
 }
 
@@ -68,7 +70,10 @@ fn nobody_is_asked_for_an_address_that_has_no_place_in_the_book() {
         let peer = name(&format!("user{number}"));
         client.book.introduce(introduction(peer, id));
     }
-    let ask = Command::GetAddress { user: name("bob") };
+    let ask = Command::GetAddress {
+        user: name("bob"),
+        term: Term::UntilLogout,
+    };
     assert_eq!(
         client.handle_command(NOW, ask.clone()),
         Err(Rejected::AddressBookFull)
@@ -204,7 +209,10 @@ fn a_caller_with_another_key_is_told_once() {
     assert_eq!(called_by(&mut client, &other, 2), []);
     assert_eq!(called_by(&mut client, &bobs, 3), []);
     assert!(client.book.has(INTRODUCTION));
-    let ask = Command::GetAddress { user: name("bob") };
+    let ask = Command::GetAddress {
+        user: name("bob"),
+        term: Term::UntilLogout,
+    };
     assert_eq!(client.handle_command(NOW, ask), Ok(()));
 }
 
@@ -288,11 +296,19 @@ fn an_introduction_that_nobody_agreed_to_changes_nothing() {
 
     let ask = Command::GetAddress {
         user: name("carol"),
+        term: Term::UntilLogout,
     };
     assert_eq!(client.handle_command(NOW, ask), Ok(()));
     let events = client.on_introduced(introduction(name("carol"), next));
     let peer = name("carol");
-    assert_eq!(events, [PeerEvent::Introduced { peer }.into()]);
+    assert_eq!(
+        events,
+        [PeerEvent::Introduced {
+            peer,
+            term: Term::UntilLogout,
+        }
+        .into()]
+    );
 }
 
 #[test]

@@ -45,8 +45,10 @@ impl Client {
         };
         if entry.awaits_store(seq) {
             Some(NextTry::AfterStored)
-        } else if entry.is_elsewhere {
+        } else if entry.is_elsewhere() {
             Some(NextTry::AfterIntroduction)
+        } else if entry.absence.is_some() {
+            Some(NextTry::WhenBack)
         } else if entry.is_resting {
             let at = self.timers.deadline(TimerKind::Peer(peer))?;
             Some(self.next_at(at))

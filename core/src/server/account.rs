@@ -7,6 +7,7 @@ use core::{fmt, mem};
 use super::AccountId;
 use super::allowance::Allowance;
 use super::blacklist::Blacklist;
+use super::expiry::Untold;
 use super::intake::Intake;
 use super::lane::{Lane, Notice, push_notice};
 use super::mailbox::{Entry, Mailbox};
@@ -57,6 +58,8 @@ pub(super) struct Account {
     pub(super) tickets_from: WallTime,
     pub(super) blacklist: Blacklist,
     pub(super) mailbox: Mailbox,
+    /// What its user has not been told of their messages that expired.
+    pub(super) untold: Untold,
     pub(super) session: Option<Session>,
     /// Where the user is, as peers were told; `None` while they are away.
     pub(super) place: Option<Place>,
@@ -78,6 +81,7 @@ impl Account {
             tickets_from: WallTime(0),
             blacklist: Blacklist::default(),
             mailbox: Mailbox::default(),
+            untold: Untold::default(),
             session: None,
             place: None,
             latest_login: None,
@@ -94,6 +98,7 @@ impl Account {
         AccountSizes {
             messages: self.mailbox.len(),
             message_bytes: self.mailbox.bytes(),
+            untold: self.untold.len(),
             blocked: self.blacklist.len(),
             notices: self.missed.len() + lane.map_or(0, Lane::notices),
             receipts: lane.map_or(0, Lane::receipts),
@@ -211,6 +216,11 @@ impl Accounts {
 
     pub(super) fn find(&self, name: Name) -> Option<AccountId> {
         self.by_name.get(&name).copied()
+    }
+
+    /// Whether it was not removed.
+    pub(super) fn is_current(&self, id: AccountId) -> bool {
+        self.find(self.get(id).name) == Some(id)
     }
 
     pub(super) fn find_mut(&mut self, name: Name) -> Option<&mut Account> {

@@ -1,6 +1,7 @@
 //! `getaddress`, `accept`, `deny` and `removeaddress`: how two users come to know each other's address, and how that ends.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::introduction::{Asked, Pair};
 use super::lane::Notice;
@@ -12,14 +13,19 @@ use crate::id::IntroductionId;
 use crate::limits::{INTRODUCTIONS_MAX, QUESTIONS_MAX};
 use crate::name::Name;
 use crate::time::WallTime;
-use crate::wire::EndReason;
 use crate::wire::push::{Introduction, Push};
 use crate::wire::request::Refusal;
+use crate::wire::{EndReason, Term};
 
 impl Server {
     /// One user asks for another's address. Whether the other is online, or has blacklisted the asker, makes no
     /// difference that the asker could see.
-    pub(super) fn ask_address(&mut self, asker: AccountId, name: Name) -> Result<(), Refusal> {
+    pub(super) fn ask_address(
+        &mut self,
+        asker: AccountId,
+        name: Name,
+        term: Term,
+    ) -> Result<(), Refusal> {
         let asked = self.other(asker, name)?;
         if self.accounts.get(asker).blacklist.contains(asked) {
             return Err(Refusal::BlockedByYou);
@@ -31,17 +37,17 @@ impl Server {
         } else {
             QuestionState::Shown
         };
-        match self.introductions.ask(self.clock.at, pair, state) {
+        match self.introductions.ask(self.clock.at, pair, state, term) {
             Asked::Open(state) => {
-                self.record_question(pair, state);
+                self.record_question(pair, state, term);
                 if state == QuestionState::Shown {
-                    self.put_question(pair, self.config.question_expiry);
+                    self.put_question(pair, term, self.config.question_expiry);
                     self.pump(asked);
                 }
                 Ok(())
             }
-            Asked::Crossed => {
-                self.agree(pair.crossing());
+            Asked::Crossed(term) => {
+                self.agree(pair.crossing(), term);
                 Ok(())
             }
             Asked::Already => Err(Refusal::AlreadyAsked),
@@ -51,12 +57,17 @@ impl Server {
         }
     }
 
-    pub(super) fn accept(&mut self, asked: AccountId, name: Name) -> Result<(), Refusal> {
+    pub(super) fn accept(
+        &mut self,
+        asked: AccountId,
+        name: Name,
+        term: Term,
+    ) -> Result<(), Refusal> {
         let asker = self.other(asked, name)?;
         self.check_introductions(asked)?;
         let pair = Pair { asked, asker };
-        self.answer_question(pair)?;
-        self.agree(pair);
+        let chosen = self.answer_question(pair)?;
+        self.agree(pair, term.agreed(chosen));
         Ok(())
     }
 
@@ -74,32 +85,29 @@ impl Server {
         Ok(())
     }
 
-    fn answer_question(&mut self, pair: Pair) -> Result<(), Refusal> {
-        if !self.introductions.answer(pair) {
-            return Err(Refusal::NoQuestion);
-        }
-        Ok(())
+    fn answer_question(&mut self, pair: Pair) -> Result<Term, Refusal> {
+        self.introductions.answer(pair).ok_or(Refusal::NoQuestion)
     }
 
     /// Both have said yes. Where one of them has no address yet, as after a restart, that waits for it.
-    fn agree(&mut self, pair: Pair) {
+    fn agree(&mut self, pair: Pair, term: Term) {
         if self.have_addresses(pair) {
             self.record_closed(pair);
-            self.introduce(pair.asker, pair.asked);
+            self.introduce(pair.asker, pair.asked, term);
         } else {
             let expires = self.clock.at + self.config.question_expiry;
             self.introductions
-                .open(pair, QuestionState::Agreed, expires);
-            self.record_question(pair, QuestionState::Agreed);
+                .open(pair, QuestionState::Agreed, term, expires);
+            self.record_question(pair, QuestionState::Agreed, term);
         }
     }
 
     /// It is known now where a user may be reached: whoever waited for that is introduced.
     pub(super) fn introduce_agreed(&mut self, account: AccountId) {
-        for pair in self.introductions.agreed_with(account) {
+        for (pair, term) in self.introductions.agreed_with(account) {
             if self.have_addresses(pair) {
                 self.introductions.withdraw(pair);
-                self.agree(pair);
+                self.agree(pair, term);
             }
         }
     }
@@ -112,12 +120,13 @@ impl Server {
         })
     }
 
-    fn record_question(&mut self, pair: Pair, state: QuestionState) {
+    fn record_question(&mut self, pair: Pair, state: QuestionState, term: Term) {
         let expiry = u64::try_from(self.config.question_expiry.as_millis()).unwrap_or(u64::MAX);
         let record = Record::Asked {
             asker: self.accounts.get(pair.asker).name,
             asked: self.accounts.get(pair.asked).name,
             state,
+            term,
             expires: WallTime(self.clock.wall.0.saturating_add(expiry)),
         };
         self.record(record);
@@ -134,6 +143,7 @@ impl Server {
 
     pub(super) fn remove_address(&mut self, user: AccountId, name: Name) -> Result<(), Refusal> {
         let peer = self.other(user, name)?;
+        self.claims.withdraw(user, peer);
         if self.end_introduction(user, peer, EndReason::Removed) {
             Ok(())
         } else {
@@ -145,19 +155,23 @@ impl Server {
     pub(super) fn ask_open_questions(&mut self, asked: AccountId) {
         let now = self.clock.at;
         let open: Vec<_> = self.introductions.open_for(asked).collect();
-        for (asker, expires) in open {
-            self.put_question(Pair { asked, asker }, expires.since(now));
+        for (asker, term, expires) in open {
+            self.put_question(Pair { asked, asker }, term, expires.since(now));
         }
     }
 
     /// A question goes to its addressee, if they are online. If not it is asked when they log in before it expires.
-    fn put_question(&mut self, pair: Pair, expires_in: core::time::Duration) {
+    fn put_question(&mut self, pair: Pair, term: Term, expires_in: Duration) {
         let by = self.accounts.get(pair.asker).name;
         let expires_in_ms = u32::try_from(expires_in.as_millis()).unwrap_or(u32::MAX);
         if let Some(session) = &mut self.accounts.get_mut(pair.asked).session {
             session.lane.notify(Notice {
                 subject: Subject::Question(by),
-                push: Push::AddressAsked { by, expires_in_ms },
+                push: Push::AddressAsked {
+                    by,
+                    expires_in_ms,
+                    term,
+                },
             });
         }
     }
@@ -183,7 +197,7 @@ impl Server {
     /// A user's client is another one: what the last one had asked, and had said yes to, is open no more.
     pub(super) fn withdraw_consents(&mut self, user: AccountId) {
         self.withdraw_questions(user);
-        for pair in self.introductions.agreed_with(user) {
+        for (pair, _) in self.introductions.agreed_with(user) {
             self.introductions.withdraw(pair);
             self.on_question_expired(pair, QuestionState::Agreed);
         }
@@ -210,10 +224,9 @@ impl Server {
     }
 
     /// Both have said yes: each gets the other's address and key.
-    fn introduce(&mut self, a: AccountId, b: AccountId) {
+    fn introduce(&mut self, a: AccountId, b: AccountId, term: Term) {
         let id = IntroductionId(self.rng.bytes());
-        self.introductions.introduce(a, b);
-        self.record_introduced(a, b);
+        self.bring_into_force(a, b, id, term);
         self.acquaint(a, b);
         for (user, peer) in [(a, b), (b, a)] {
             let subject = self.accounts.get(peer);
@@ -227,6 +240,7 @@ impl Server {
                 id,
                 key,
                 whereabouts: self.whereabouts(peer, user),
+                term,
             };
             let notice = Notice {
                 subject: Subject::Introduction(name),
@@ -236,9 +250,17 @@ impl Server {
         }
     }
 
-    fn record_introduced(&mut self, a: AccountId, b: AccountId) {
+    /// Two users are peers from now on, whose clients have this introduction or will be told of it.
+    pub(super) fn bring_into_force(
+        &mut self,
+        a: AccountId,
+        b: AccountId,
+        id: IntroductionId,
+        term: Term,
+    ) {
+        self.introductions.introduce(a, b, id, term);
         let (a, b) = self.names_of(a, b);
-        self.record(Record::Introduced { a, b });
+        self.record(Record::Introduced { a, b, id, term });
     }
 
     fn check_introductions(&self, user: AccountId) -> Result<(), Refusal> {
@@ -257,21 +279,21 @@ impl Server {
         peer: AccountId,
         reason: EndReason,
     ) -> bool {
-        if !self.introductions.end(user, peer) {
+        let Some(introduction) = self.introductions.end(user, peer) else {
             return false;
-        }
+        };
         self.record_parted(user, peer);
-        self.tell_introduction_ended(user, peer, reason);
+        self.tell_introduction_ended(user, peer, introduction, reason);
         // They may have been introduced anew since the user wished this.
-        self.tell_introduction_ended(peer, user, reason);
+        self.tell_introduction_ended(peer, user, introduction, reason);
         true
     }
 
-    /// Ends all that is between a user and others, and tells the others.
-    pub(super) fn end_introductions(&mut self, user: AccountId, reason: EndReason) {
-        for peer in self.introductions.end_all_of(user) {
+    /// Ends what is between a user and others for no longer than a term, and tells the others.
+    pub(super) fn end_introductions(&mut self, user: AccountId, up_to: Term, reason: EndReason) {
+        for (peer, introduction) in self.introductions.end_up_to(user, up_to) {
             self.record_parted(user, peer);
-            self.tell_introduction_ended(user, peer, reason);
+            self.tell_introduction_ended(user, peer, introduction, reason);
         }
     }
 
@@ -281,12 +303,22 @@ impl Server {
     }
 
     /// Tells `peer` that what was between them and `user` is over.
-    fn tell_introduction_ended(&mut self, user: AccountId, peer: AccountId, reason: EndReason) {
+    fn tell_introduction_ended(
+        &mut self,
+        user: AccountId,
+        peer: AccountId,
+        introduction: IntroductionId,
+        reason: EndReason,
+    ) {
         let name = self.accounts.get(user).name;
         self.withhold_whereabouts(user, peer);
         let notice = Notice {
             subject: Subject::Introduction(name),
-            push: Push::IntroductionEnded { peer: name, reason },
+            push: Push::IntroductionEnded {
+                peer: name,
+                reason,
+                introduction,
+            },
         };
         self.notify(peer, notice);
     }

@@ -51,6 +51,7 @@ impl Server {
                 self.tell_question_closed(blocked, user);
             }
         }
+        self.claims.withdraw(user, blocked);
         self.end_introduction(user, blocked, EndReason::Removed);
         Ok(())
     }

@@ -33,7 +33,7 @@ impl Server {
         if !session.can_be_reached() {
             return;
         }
-        let (saying, bytes) = match session.lane.next(now, &owner.mailbox) {
+        let (saying, bytes) = match session.lane.next(now, &owner.mailbox, &owner.untold) {
             Next::Send(payload) => (
                 self.tap.saying(|texts| Saying::pushes(payload, texts)),
                 session.channel.seal_call(payload.as_bytes()),
@@ -99,6 +99,12 @@ impl Server {
             .map(|through| owner.mailbox.take_up_to(through))
             .unwrap_or_default();
         let to = owner.name;
+        for word in &taken.expired {
+            owner.untold.told(word);
+        }
+        for told in taken.expired {
+            self.record(Record::ToldExpired { user: to, told });
+        }
         for subject in taken.told {
             if subject.outlives_the_server() {
                 self.record(Record::Told { to, subject });

@@ -3,6 +3,9 @@
 //! One asks, the other answers; two questions that cross are a yes from both. A question that nobody answers expires for
 //! both sides. One that its addressee may not see is *hidden*: it stays open and expires like any other, so that the
 //! asker cannot tell someone silent from someone who is away or has blacklisted them.
+//!
+//! An introduction is *lasting* if both chose that: it outlives logouts and logins from other clients, and so the client that has
+//! it in its address book may not be the one that is logged in.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -10,9 +13,11 @@ use core::time::Duration;
 
 use super::AccountId;
 use super::record::QuestionState;
+use crate::id::IntroductionId;
 use crate::limits::{INTRODUCTIONS_MAX, QUESTIONS_MAX};
 use crate::time::Timestamp;
 use crate::timers::Timers;
+use crate::wire::Term;
 
 /// Who asked whom.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -36,8 +41,8 @@ impl Pair {
 pub(super) enum Asked {
     /// It is open.
     Open(QuestionState),
-    /// The other had asked too: both have said yes.
-    Crossed,
+    /// The other had asked too: both have said yes, to so much.
+    Crossed(Term),
     /// It was open already.
     Already,
     /// The asker has too many open.
@@ -47,7 +52,17 @@ pub(super) enum Asked {
 #[derive(Debug)]
 struct Question {
     state: QuestionState,
+    term: Term,
     expires: Timestamp,
+}
+
+/// What one user has of an introduction that is in force.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct InForce {
+    pub(super) id: IntroductionId,
+    pub(super) term: Term,
+    /// Whether the user's latest client is known to have it.
+    is_held: bool,
 }
 
 /// The open questions, and the introductions in force.
@@ -58,7 +73,7 @@ pub(super) struct Introductions {
     by_asker: BTreeSet<(AccountId, AccountId)>,
     deadlines: Timers<Pair>,
     /// Both directions of each pair.
-    in_force: BTreeSet<(AccountId, AccountId)>,
+    in_force: BTreeMap<(AccountId, AccountId), InForce>,
 }
 
 fn all_of(account: AccountId) -> core::ops::RangeInclusive<(AccountId, AccountId)> {
@@ -72,7 +87,7 @@ impl Introductions {
             questions: BTreeMap::new(),
             by_asker: BTreeSet::new(),
             deadlines: Timers::default(),
-            in_force: BTreeSet::new(),
+            in_force: BTreeMap::new(),
         }
     }
 
@@ -86,21 +101,32 @@ impl Introductions {
         self.in_force.len()
     }
 
-    /// All open questions: how each stands, and until when.
-    pub(super) fn all_questions(&self) -> impl Iterator<Item = (Pair, QuestionState, Timestamp)> {
-        let row = |(pair, question): (&Pair, &Question)| (*pair, question.state, question.expires);
-        self.questions.iter().map(row)
+    /// All open questions: how each stands, for how long the two would know each other, and until when it is open.
+    pub(super) fn all_questions(
+        &self,
+    ) -> impl Iterator<Item = (Pair, QuestionState, Term, Timestamp)> {
+        self.questions
+            .iter()
+            .map(|(pair, question)| (*pair, question.state, question.term, question.expires))
     }
 
     /// All introductions in force, from both sides.
-    pub(super) fn all_in_force(&self) -> impl Iterator<Item = (AccountId, AccountId)> {
-        self.in_force.iter().copied()
+    pub(super) fn all_in_force(&self) -> impl Iterator<Item = (AccountId, AccountId, InForce)> {
+        self.in_force
+            .iter()
+            .map(|((user, peer), in_force)| (*user, *peer, *in_force))
     }
 
     /// One user asks another, who may be shown it or not.
-    pub(super) fn ask(&mut self, now: Timestamp, pair: Pair, state: QuestionState) -> Asked {
-        if self.remove(pair.crossing()).is_some() {
-            return Asked::Crossed;
+    pub(super) fn ask(
+        &mut self,
+        now: Timestamp,
+        pair: Pair,
+        state: QuestionState,
+        term: Term,
+    ) -> Asked {
+        if let Some(crossing) = self.remove(pair.crossing()) {
+            return Asked::Crossed(term.agreed(crossing.term));
         }
         if self.questions.contains_key(&pair) {
             return Asked::Already;
@@ -114,30 +140,39 @@ impl Introductions {
             state
         };
         let expires = now + self.expiry;
-        self.open(pair, state, expires);
+        self.open(pair, state, term, expires);
         Asked::Open(state)
     }
 
     /// A question is open until it is answered or that time has come.
-    pub(super) fn open(&mut self, pair: Pair, state: QuestionState, expires: Timestamp) {
-        let question = Question { state, expires };
+    pub(super) fn open(
+        &mut self,
+        pair: Pair,
+        state: QuestionState,
+        term: Term,
+        expires: Timestamp,
+    ) {
+        let question = Question {
+            state,
+            term,
+            expires,
+        };
         self.questions.insert(pair, question);
         self.by_asker.insert((pair.asker, pair.asked));
         self.deadlines.set(pair, expires);
     }
 
-    /// The questions that concern a user and that both have said yes to.
-    pub(super) fn agreed_with(&self, account: AccountId) -> Vec<Pair> {
+    /// The questions that concern a user and that both have said yes to, and to how much.
+    pub(super) fn agreed_with(&self, account: AccountId) -> Vec<(Pair, Term)> {
         let asked_by = self.by_asker.range(all_of(account));
         let own = asked_by.map(|(asker, asked)| Pair {
             asked: *asked,
             asker: *asker,
         });
         own.chain(self.asked_of(account).map(|(pair, _)| pair))
-            .filter(|pair| {
-                self.questions
-                    .get(pair)
-                    .is_some_and(|question| question.state == QuestionState::Agreed)
+            .filter_map(|pair| {
+                let question = self.questions.get(&pair)?;
+                (question.state == QuestionState::Agreed).then_some((pair, question.term))
             })
             .collect()
     }
@@ -153,13 +188,14 @@ impl Introductions {
             .map(|(pair, question)| (*pair, question))
     }
 
-    /// The addressee answers: whether there was such a question to answer.
-    pub(super) fn answer(&mut self, pair: Pair) -> bool {
+    /// The addressee answers. Gives what the asker had chosen, if there was such a question to answer.
+    pub(super) fn answer(&mut self, pair: Pair) -> Option<Term> {
         let is_shown = self
             .questions
             .get(&pair)
             .is_some_and(|question| question.state == QuestionState::Shown);
-        is_shown && self.remove(pair).is_some()
+        let question = is_shown.then(|| self.remove(pair))??;
+        Some(question.term)
     }
 
     /// The addressee has blacklisted the asker: the question stays open for the asker alone.
@@ -171,7 +207,7 @@ impl Introductions {
 
     /// The asker takes a question back. Gives whether its addressee had been shown it.
     pub(super) fn withdraw(&mut self, pair: Pair) -> Option<QuestionState> {
-        self.remove(pair)
+        Some(self.remove(pair)?.state)
     }
 
     /// The asker is gone: takes back all their questions, and gives whom they had asked and who had been shown it.
@@ -179,8 +215,8 @@ impl Introductions {
         let all: Vec<_> = self.by_asker.range(all_of(asker)).copied().collect();
         let mut withdrawn = Vec::new();
         for (asker, asked) in all {
-            let state = self.remove(Pair { asked, asker });
-            withdrawn.extend(state.map(|state| (asked, state)));
+            let question = self.remove(Pair { asked, asker });
+            withdrawn.extend(question.map(|question| (asked, question.state)));
         }
         withdrawn
     }
@@ -190,20 +226,20 @@ impl Introductions {
         let all: Vec<_> = self.asked_of(asked).map(|(pair, _)| pair).collect();
         let mut withdrawn = Vec::new();
         for pair in all {
-            let state = self.remove(pair);
-            withdrawn.extend(state.map(|state| (pair.asker, state)));
+            let question = self.remove(pair);
+            withdrawn.extend(question.map(|question| (pair.asker, question.state)));
         }
         withdrawn
     }
 
-    /// The questions that a user is shown: who asks, and until when it may be answered.
+    /// The questions that a user is shown: who asks for how much, and until when it may be answered.
     pub(super) fn open_for(
         &self,
         asked: AccountId,
-    ) -> impl Iterator<Item = (AccountId, Timestamp)> {
+    ) -> impl Iterator<Item = (AccountId, Term, Timestamp)> {
         self.asked_of(asked)
             .filter(|(_, question)| question.state == QuestionState::Shown)
-            .map(|(pair, question)| (pair.asker, question.expires))
+            .map(|(pair, question)| (pair.asker, question.term, question.expires))
     }
 
     /// When to call [`Self::pop_expired`] next.
@@ -214,45 +250,105 @@ impl Introductions {
     /// Takes out one question that nobody answered in time.
     pub(super) fn pop_expired(&mut self, now: Timestamp) -> Option<(Pair, QuestionState)> {
         let pair = self.deadlines.pop_due(now)?;
-        let state = self.remove(pair)?;
-        Some((pair, state))
+        let question = self.remove(pair)?;
+        Some((pair, question.state))
     }
 
-    fn remove(&mut self, pair: Pair) -> Option<QuestionState> {
+    fn remove(&mut self, pair: Pair) -> Option<Question> {
         let question = self.questions.remove(&pair)?;
         self.by_asker.remove(&(pair.asker, pair.asked));
         self.deadlines.cancel(pair);
-        Some(question.state)
+        Some(question)
     }
 
-    /// Whether a user may have another introduction.
+    /// Whether a user may have another introduction, if all comes of those that they have asked for or agreed to.
     pub(super) fn has_room(&self, account: AccountId) -> bool {
-        self.in_force.range(all_of(account)).count() < INTRODUCTIONS_MAX
+        let is_agreed = |(_, question): &(Pair, &Question)| question.state == QuestionState::Agreed;
+        let agreed = self.asked_of(account).filter(is_agreed).count();
+        let asked = self.by_asker.range(all_of(account)).count();
+        self.in_force.range(all_of(account)).count() + asked + agreed < INTRODUCTIONS_MAX
     }
 
     /// Both said yes: they are peers from now on, under these keys in place of any that they had.
-    pub(super) fn introduce(&mut self, a: AccountId, b: AccountId) {
-        self.in_force.extend([(a, b), (b, a)]);
+    pub(super) fn introduce(&mut self, a: AccountId, b: AccountId, id: IntroductionId, term: Term) {
+        let in_force = InForce {
+            id,
+            term,
+            is_held: true,
+        };
+        self.in_force
+            .extend([((a, b), in_force), ((b, a), in_force)]);
     }
 
-    /// Ends what is between two users: whether there was anything.
-    pub(super) fn end(&mut self, a: AccountId, b: AccountId) -> bool {
+    /// What an earlier server had introduced: their clients will say whether they have it.
+    pub(super) fn restore(&mut self, a: AccountId, b: AccountId, id: IntroductionId, term: Term) {
+        self.introduce(a, b, id, term);
+        self.set_held(a, b, false);
+        self.set_held(b, a, false);
+    }
+
+    /// What a user has with another.
+    pub(super) fn get(&self, user: AccountId, peer: AccountId) -> Option<InForce> {
+        self.in_force.get(&(user, peer)).copied()
+    }
+
+    /// A user's client says that it has the introduction to a peer.
+    pub(super) fn hold(&mut self, user: AccountId, peer: AccountId) {
+        self.set_held(user, peer, true);
+    }
+
+    /// A user's client is another one, which may have none of the introductions. Gives the peers whose clients have them.
+    pub(super) fn let_go(&mut self, user: AccountId) -> Vec<AccountId> {
+        let peers: Vec<_> = self.peers_of(user).collect();
+        for peer in &peers {
+            self.set_held(user, *peer, false);
+        }
+        peers
+            .into_iter()
+            .filter(|peer| self.is_held(*peer, user))
+            .collect()
+    }
+
+    fn set_held(&mut self, user: AccountId, peer: AccountId, is_held: bool) {
+        if let Some(in_force) = self.in_force.get_mut(&(user, peer)) {
+            in_force.is_held = is_held;
+        }
+    }
+
+    /// Whether the latest client of a user is known to have the introduction to a peer.
+    pub(super) fn is_held(&self, user: AccountId, peer: AccountId) -> bool {
+        self.get(user, peer)
+            .is_some_and(|in_force| in_force.is_held)
+    }
+
+    /// Ends what is between two users: what it was.
+    pub(super) fn end(&mut self, a: AccountId, b: AccountId) -> Option<IntroductionId> {
         self.in_force.remove(&(b, a));
-        self.in_force.remove(&(a, b))
+        Some(self.in_force.remove(&(a, b))?.id)
     }
 
-    /// Ends all introductions of a user, and gives with whom they were.
-    pub(super) fn end_all_of(&mut self, account: AccountId) -> Vec<AccountId> {
-        let all: Vec<_> = self.peers_of(account).collect();
-        for peer in &all {
+    /// Ends the introductions of a user that are for no longer than a term, and gives with whom they were.
+    pub(super) fn end_up_to(
+        &mut self,
+        account: AccountId,
+        term: Term,
+    ) -> Vec<(AccountId, IntroductionId)> {
+        let of_account = self.in_force.range(all_of(account));
+        let ended: Vec<_> = of_account
+            .filter(|(_, in_force)| in_force.term <= term)
+            .map(|((_, peer), in_force)| (*peer, in_force.id))
+            .collect();
+        for (peer, _) in &ended {
             self.end(account, *peer);
         }
-        all
+        ended
     }
 
     /// The peers of a user.
     pub(super) fn peers_of(&self, account: AccountId) -> impl Iterator<Item = AccountId> {
-        self.in_force.range(all_of(account)).map(|(_, peer)| *peer)
+        self.in_force
+            .range(all_of(account))
+            .map(|((_, peer), _)| *peer)
     }
 }
 

@@ -10,6 +10,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::expiry::Untold;
 use super::mailbox::{Mailbox, Place};
 use super::record::Subject;
 use crate::backoff::Backoff;
@@ -20,7 +21,7 @@ use crate::name::Name;
 use crate::rng::Rng;
 use crate::time::Timestamp;
 use crate::wire::item::{Payload, encode};
-use crate::wire::push::{Presence, Push};
+use crate::wire::push::{Expired, Presence, Push};
 
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LONGEST: Duration = Duration::from_secs(15);
@@ -50,6 +51,8 @@ pub(super) struct Taken {
     pub(super) through: Option<Place>,
     /// On what it was told something and nothing newer waits.
     pub(super) told: Vec<Subject>,
+    /// What it was told of messages that expired.
+    pub(super) expired: Vec<Expired>,
 }
 
 #[derive(Debug)]
@@ -58,6 +61,7 @@ struct Batch {
     payload: Payload,
     through: Option<Place>,
     notices: Vec<Notice>,
+    expired: Vec<Expired>,
 }
 
 /// How far the messages that were kept until the login have been told.
@@ -125,6 +129,13 @@ impl Lane {
         push_notice(&mut self.notices, notice);
     }
 
+    /// Whether the client is to be told, or being told, something on a subject.
+    pub(super) fn has_notice(&self, subject: Subject) -> bool {
+        let in_batch = self.batch.iter().flat_map(|batch| &batch.notices);
+        let mut all = in_batch.chain(&self.notices);
+        all.any(|notice| notice.subject == subject)
+    }
+
     /// Somebody came or went; with an untold change the other way it is as if nothing had happened.
     pub(super) fn note_presence(&mut self, user: Name, presence: Presence) {
         match self.presence.get(&user) {
@@ -163,12 +174,12 @@ impl Lane {
     }
 
     /// What to send next. A batch that was not acknowledged comes again, whatever has come since.
-    pub(super) fn next(&mut self, now: Timestamp, mailbox: &Mailbox) -> Next<'_> {
+    pub(super) fn next(&mut self, now: Timestamp, mailbox: &Mailbox, untold: &Untold) -> Next<'_> {
         if self.state != State::Idle {
             return Next::Nothing;
         }
         if self.batch.is_none() {
-            self.batch = self.compose(now, mailbox);
+            self.batch = self.compose(now, mailbox, untold);
         }
         match &self.batch {
             Some(batch) => Next::Send(&batch.payload),
@@ -194,6 +205,7 @@ impl Lane {
         Some(Taken {
             through: batch.through,
             told: told.filter(is_news).collect(),
+            expired: batch.expired,
         })
     }
 
@@ -238,7 +250,7 @@ impl Lane {
         in_batch.into_iter().flatten().chain(waiting).collect()
     }
 
-    fn compose(&mut self, now: Timestamp, mailbox: &Mailbox) -> Option<Batch> {
+    fn compose(&mut self, now: Timestamp, mailbox: &Mailbox, untold: &Untold) -> Option<Batch> {
         let number = BatchNumber(self.last_number.0 + 1);
         let mut payload = Payload::of(&Push::Batch { number });
         let empty = payload.len();
@@ -250,6 +262,11 @@ impl Lane {
             }
             notices.extend(self.notices.pop_front());
         }
+        let expired = untold
+            .iter()
+            .take_while(|word| push_if_it_fits(&mut payload, &Push::Expired((*word).clone())))
+            .cloned()
+            .collect();
         let through = self.add_messages(&mut payload, mailbox);
         if self.lazy_from <= now {
             self.add_lazy(&mut payload, now);
@@ -263,6 +280,7 @@ impl Lane {
             payload,
             through,
             notices,
+            expired,
         })
     }
 

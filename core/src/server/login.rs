@@ -1,5 +1,6 @@
 //! Logging in and out: from a login's first byte to a session, and how sessions end.
 
+use alloc::collections::VecDeque;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -9,7 +10,7 @@ use super::connection::Connection;
 use super::event::{Arrival, Departure, Event};
 use super::handshake::Caller;
 use super::intake::Intake;
-use super::lane::Lane;
+use super::lane::{Lane, Notice};
 use super::lockout::{Attempt, Denied, Provenance};
 use super::record::Record;
 use super::recording::{Entrant, Fact, Saying};
@@ -26,13 +27,13 @@ use crate::name::Name;
 use crate::source::Source;
 use crate::text::Password;
 use crate::time::{WallTime, whole_secs_up};
-use crate::wire::EndReason;
 use crate::wire::frame::RefusalCode;
 use crate::wire::item::{Payload, decode, encode};
 use crate::wire::login::{
     Cookie, LinkChoice, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket, Welcome,
 };
 use crate::wire::push::{Presence, Push, SessionEnd};
+use crate::wire::{EndReason, Term};
 
 const BUSY_FOR: Duration = Duration::from_secs(1);
 
@@ -333,12 +334,17 @@ impl Server {
             arrival,
         });
         self.ask_open_questions(account);
-        let returns_after_restart = matches!(entrant.cause, LoginCause::Automatic(_))
-            && self.clock.at.since(self.started.at) < self.config.timeout;
+        let returns_after_restart =
+            matches!(entrant.cause, LoginCause::Automatic(_)) && self.is_young();
         if arrival == Arrival::New && !returns_after_restart {
             self.alert(account, Presence::Online);
         }
         self.find_way(account, entrant.link);
+    }
+
+    /// Whether those who were logged in when the last server went may still come back.
+    pub(super) fn is_young(&self) -> bool {
+        self.clock.at.since(self.started.at) < self.config.timeout
     }
 
     /// Settles how a client is reached.
@@ -407,9 +413,12 @@ impl Server {
         let previous = self.detach_session(account);
         if !is_same {
             // The new client does not have the address book of the old one, and has not agreed to what that one had.
-            self.end_introductions(account, EndReason::OtherClient);
+            self.end_introductions(account, Term::UntilLogout, EndReason::OtherClient);
+            self.suspend_introductions(account);
             self.withdraw_consents(account);
-            self.accounts.get_mut(account).missed.clear();
+            let owner = self.accounts.get_mut(account);
+            owner.missed.clear();
+            owner.untold.forget_numbers();
         }
         match previous {
             None => Arrival::New,
@@ -436,12 +445,28 @@ impl Server {
     pub(super) fn log_out(&mut self, account: AccountId) {
         if let Some(session) = self.detach_session(account) {
             self.release_link(&session);
-            self.end_introductions(account, EndReason::LoggedOut);
-            let owner = self.accounts.get_mut(account);
-            owner.missed.clear();
-            let user = owner.name;
-            self.record(Record::LoggedOut { user });
+            self.end_introductions(account, Term::UntilLogout, EndReason::LoggedOut);
+            self.tell_away(account);
+            self.forget_passing_notices(account);
             self.depart(account, Departure::LoggedOut);
+        }
+    }
+
+    /// Of what a client that has logged out was not told only lasting introductions matter to it when it comes back, and which of
+    /// its introductions are over.
+    fn forget_passing_notices(&mut self, account: AccountId) {
+        let owner = self.accounts.get_mut(account);
+        let to = owner.name;
+        let lasts = |notice: &Notice| {
+            let push = &notice.push;
+            matches!(push, Push::Introduced(introduction) if introduction.term == Term::Lasting)
+                || matches!(push, Push::IntroductionEnded { .. })
+        };
+        let missed = core::mem::take(&mut owner.missed);
+        let (lasting, passing): (VecDeque<_>, VecDeque<_>) = missed.into_iter().partition(lasts);
+        owner.missed = lasting;
+        for Notice { subject, .. } in passing {
+            self.record(Record::Told { to, subject });
         }
     }
 
@@ -467,6 +492,7 @@ impl Server {
             .missed
             .retain(|notice| notice.subject.outlives_the_server());
         self.online.remove(&owner.name);
+        self.claims.withdraw_all_of(account);
         self.sessions.remove(&session.channel.id());
         self.heartbeats.stop(account);
         for timer in [

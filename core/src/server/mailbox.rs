@@ -7,6 +7,7 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ pub struct MailboxLimits {
     pub bytes: usize,
     /// One sender may have so many hundredths of both there, so that nobody can fill it alone; one message in any case.
     pub sender_percent: usize,
+    /// So long; then a message that nobody fetched expires.
+    pub age: Duration,
 }
 
 impl Default for MailboxLimits {
@@ -32,6 +35,7 @@ impl Default for MailboxLimits {
             messages: 1_000,
             bytes: 4 * 1024 * 1024,
             sender_percent: 10,
+            age: Duration::from_secs(30 * 24 * 60 * 60),
         }
     }
 }
@@ -76,6 +80,7 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
     pub(super) audience: Audience,
     pub(super) accepted: Timestamp,
+    pub(super) expires: Timestamp,
     pub(super) keeping: Keeping,
 }
 
@@ -199,6 +204,20 @@ impl Mailbox {
         Some(entry.accepted)
     }
 
+    /// When the oldest message expires.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        let (_, entry) = self.entries.first_key_value()?;
+        Some(entry.expires)
+    }
+
+    /// Takes out the stored messages that have expired, and gives the place of the last one too.
+    pub(super) fn take_expired(&mut self, now: Timestamp) -> Option<(Place, Vec<Entry>)> {
+        let is_over = |entry: &Entry| entry.expires <= now && entry.keeping == Keeping::Stored;
+        let over = self.entries.iter().take_while(|(_, entry)| is_over(entry));
+        let through = over.last().map(|(place, _)| *place)?;
+        Some((through, self.take_up_to(through)))
+    }
+
     /// Marks all passing messages that were taken up to a time as on their way to the store, and gives them.
     pub(super) fn start_storing(&mut self, accepted_up_to: Timestamp) -> Vec<(Place, Arc<[u8]>)> {
         let mut storing = Vec::new();
@@ -277,6 +296,7 @@ mod tests {
         messages: 5,
         bytes: 100,
         sender_percent: 60,
+        age: Duration::from_secs(1),
     };
     /// Without bounds for one sender.
     const ALL: MailboxLimits = MailboxLimits {
@@ -294,6 +314,7 @@ mod tests {
             },
             audience: Audience::You,
             accepted: Timestamp::from_millis(at),
+            expires: Timestamp::from_millis(at + 1_000),
             keeping: Keeping::Passing,
         }
     }
@@ -381,6 +402,26 @@ mod tests {
         assert_eq!(mailbox.start_storing(Timestamp::ZERO).len(), 1);
         let _ = mailbox.take_up_to(place);
         assert_eq!(mailbox.stored(place), None);
+    }
+
+    #[test]
+    fn what_is_stored_expires_in_order() {
+        let mut mailbox = Mailbox::default();
+        for (place, at) in [(0, 500), (1, 700), (2, 600)] {
+            let keeping = Keeping::Stored;
+            let entry = entry(1, place, 1, at);
+            mailbox.restore(Place(place), Entry { keeping, ..entry });
+        }
+        mailbox.push(entry(1, 3, 1, 800), ALL).unwrap();
+        let mut expired = |at| {
+            let taken = mailbox.take_expired(Timestamp::from_millis(at));
+            taken.map(|(through, entries)| (through, seqs(&entries)))
+        };
+        assert_eq!(expired(1_499), None);
+        assert_eq!(expired(1_600), Some((Place(0), vec![0])));
+        assert_eq!(expired(1_700), Some((Place(2), vec![1, 2])));
+        assert_eq!(expired(9_999), None, "it is not stored");
+        assert_eq!(mailbox.expires(), Some(Timestamp::from_millis(1_800)));
     }
 
     #[test]

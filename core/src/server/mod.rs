@@ -2,14 +2,14 @@
 //!
 //! The rules are small machines of their own, each in the module that bears its name: [`admission`] (who may begin a
 //! handshake), [`lockout`], [`allowance`] (how much an account may have done), `heartbeat`, `blacklist`, `introduction`,
-//! `mailbox`, `intake` (operations once and in order), `lane` (what waits for one client) and `record_queue` (what waits for
+//! `mailbox`, `expiry`, `intake` (operations once and in order), `lane` (what waits for one client) and `record_queue` (what waits for
 //! the store). The rest composes them:
 //!
 //! ```text
 //! connection ─ handshake ─ login ─────────────── session starts, takes over, ends
 //!            └ requests ─ operations ─ router (message, broadcast)
 //!                                    ├ blocking (block, unblock)
-//!                                    └ addresses (getaddress, accept, deny, removeaddress), whereabouts
+//!                                    └ addresses (getaddress, accept, deny, removeaddress), whereabouts, books and claims
 //! delivery (lanes to listeners) · presence (alerts, who is online) · storing, restore · reload · shutdown
 //! ```
 
@@ -26,8 +26,11 @@ mod account;
 mod addresses;
 mod blacklist;
 mod blocking;
+mod books;
+mod claims;
 mod connection;
 mod delivery;
+mod expiry;
 mod handshake;
 mod heartbeat;
 mod held_link;
@@ -73,6 +76,7 @@ use crate::timers::Timers;
 use account::Accounts;
 pub use account::{AccountEntry, CredentialsDigest};
 use admission::Admission;
+use claims::Claims;
 use config::Config;
 use connection::Connection;
 use event::Event;
@@ -198,6 +202,8 @@ pub type Output = crate::machine::Output<Effect, Event>;
 enum TimerKind {
     /// Messages for this user have waited long enough to be stored.
     Store(AccountId),
+    /// The oldest message for this user has expired.
+    Expire(AccountId),
     /// The store has rested after a failure.
     StoreAgain,
     /// The lane to this user may try again.
@@ -218,6 +224,7 @@ impl TimerKind {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Store(_) => "store messages",
+            Self::Expire(_) => "expire messages",
             Self::StoreAgain => "try the store again",
             Self::Rest(_) => "retry a delivery",
             Self::Lazy(_) => "tell presence",
@@ -254,6 +261,7 @@ pub struct Server {
     effects: u64,
     heartbeats: Heartbeats,
     introductions: Introductions,
+    claims: Claims,
     records: RecordQueue,
     timers: Timers<TimerKind>,
     held: HeldLinks,
@@ -292,6 +300,7 @@ impl Server {
             effects: 0,
             heartbeats: Heartbeats::new(config.timeout),
             introductions: Introductions::new(config.question_expiry),
+            claims: Claims::default(),
             records: RecordQueue::new(),
             timers: Timers::default(),
             held: HeldLinks::default(),
@@ -449,6 +458,7 @@ impl Server {
         while let Some(kind) = self.timers.pop_due(now) {
             match kind {
                 TimerKind::Store(account) => self.store_overdue(account),
+                TimerKind::Expire(account) => self.expire_messages(account),
                 TimerKind::StoreAgain => self.records.wake(),
                 TimerKind::Rest(account) | TimerKind::Lazy(account) => self.wake_lane(account),
                 TimerKind::Probe(account) => self.on_probe_overdue(account),

@@ -9,11 +9,12 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{InstanceId, LoginNumber, Seq};
+use crate::id::{InstanceId, IntroductionId, LoginNumber, Seq};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::WallTime;
-use crate::wire::push::{Delivery, Push};
+use crate::wire::Term;
+use crate::wire::push::{Delivery, Expired, Push};
 use crate::wire::request::Outcome;
 
 /// A change of what is kept.
@@ -35,6 +36,23 @@ pub enum Record {
         /// The last one delivered.
         through: u64,
     },
+    /// Messages that nobody fetched in time are in a mailbox no more. Their authors have to be told, besides what they have to
+    /// be told already.
+    Expired {
+        /// Whose mailbox.
+        to: Name,
+        /// The last of them; `None` if they have left it before.
+        through: Option<u64>,
+        /// Whom to tell what.
+        untold: Vec<(Name, Expired)>,
+    },
+    /// A user has been told of some that expired.
+    ToldExpired {
+        /// Who wrote them.
+        user: Name,
+        /// What was told.
+        told: Expired,
+    },
     /// What a client instance was or will be answered, in place of what was kept of it before. Its other numbers from the
     /// lowest unanswered one on have left no trace, and are done when they come again.
     Outcomes {
@@ -47,7 +65,7 @@ pub enum Record {
         /// The outcomes from there on.
         outcomes: Vec<(Seq, Outcome)>,
     },
-    /// A client has logged in. Notices for another one are forgotten.
+    /// A client has logged in. Notices for another one are forgotten, and numbers of messages that another one sent.
     LoggedIn {
         /// Whose client.
         user: Name,
@@ -71,11 +89,6 @@ pub enum Record {
         /// Until when.
         until: WallTime,
     },
-    /// A client has logged out, and notices for it are forgotten.
-    LoggedOut {
-        /// Whose client.
-        user: Name,
-    },
     /// A user has blocked another: what the other sent and was not delivered is gone, and what the other asks is hidden.
     Blocked {
         /// Who blocked.
@@ -98,6 +111,8 @@ pub enum Record {
         asked: Name,
         /// How it stands.
         state: QuestionState,
+        /// For how long the two would know each other: what the asker chose, or what both did.
+        term: Term,
         /// Until when it may be answered.
         expires: WallTime,
     },
@@ -108,12 +123,16 @@ pub enum Record {
         /// Who was asked.
         asked: Name,
     },
-    /// Two users are introduced.
+    /// Two users are introduced, in place of an earlier time.
     Introduced {
         /// One.
         a: Name,
         /// The other.
         b: Name,
+        /// Which introduction it is.
+        id: IntroductionId,
+        /// For how long.
+        term: Term,
     },
     /// Two users are introduced no more.
     Parted {
@@ -148,7 +167,13 @@ pub enum Record {
 impl Record {
     /// Whether no server has written it. Places are counted from 0, so none is near the end of the numbers.
     pub(super) const fn is_damaged(&self) -> bool {
-        matches!(self, Self::Kept { place, .. } | Self::Taken { through: place, .. } if *place > u64::MAX / 2)
+        matches!(
+            self,
+            Self::Kept { place, .. }
+            | Self::Taken { through: place, .. }
+            | Self::Expired { through: Some(place), .. }
+            if *place > u64::MAX / 2
+        )
     }
 }
 
@@ -163,7 +188,7 @@ pub enum Subject {
     Introduction(Name),
     /// The session or the server.
     Server,
-    /// Where this peer may be reached.
+    /// Where this peer may be reached, or that they are not there.
     Addresses(Name),
 }
 

@@ -17,6 +17,7 @@ use crate::id::{EffectId, InstanceId};
 use crate::limits::{RECORDS_MAX, RECORDS_PER_BATCH};
 use crate::name::Name;
 use crate::rng::Rng;
+use crate::wire::push::Expired;
 use crate::wire::request::Outcome;
 
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -31,6 +32,12 @@ pub(super) enum Waiting {
     Operation { origin: Origin, outcome: Outcome },
     /// To the operator, that what was kept for an account is gone.
     Removal { user: Name },
+    /// To a user, that messages expired, by the numbers of the client that they had then.
+    Expired {
+        author: AccountId,
+        client: Option<InstanceId>,
+        word: Expired,
+    },
     /// A notice to a user's client.
     Notice {
         to: AccountId,
@@ -181,7 +188,10 @@ impl RecordQueue {
             .collect();
         self.waiting.retain(|(_, waiting)| match *waiting {
             Waiting::Copy { to, place } => !copies.contains(&(to, place)),
-            Waiting::Operation { .. } | Waiting::Removal { .. } | Waiting::Notice { .. } => true,
+            Waiting::Operation { .. }
+            | Waiting::Removal { .. }
+            | Waiting::Expired { .. }
+            | Waiting::Notice { .. } => true,
         });
     }
 
@@ -191,9 +201,10 @@ impl RecordQueue {
             .iter()
             .filter_map(|(_, waiting)| match *waiting {
                 Waiting::Copy { to, place } => Some((to, place)),
-                Waiting::Operation { .. } | Waiting::Removal { .. } | Waiting::Notice { .. } => {
-                    None
-                }
+                Waiting::Operation { .. }
+                | Waiting::Removal { .. }
+                | Waiting::Expired { .. }
+                | Waiting::Notice { .. } => None,
             })
     }
 

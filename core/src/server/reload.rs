@@ -18,9 +18,9 @@ use super::record_queue::Waiting;
 use super::shutdown::Phase;
 use super::{AccountId, Missing, Rejected, Server, TimerKind};
 use crate::name::Name;
-use crate::wire::EndReason;
 use crate::wire::push::{Presence, SessionEnd};
 use crate::wire::request::Refusal;
+use crate::wire::{EndReason, Term};
 
 /// Whether so many missing accounts can be meant.
 ///
@@ -101,7 +101,7 @@ impl Server {
     fn remove_account(&mut self, account: AccountId) {
         let user = self.accounts.get(account).name;
         let session = self.detach_session(account);
-        self.end_introductions(account, EndReason::LoggedOut);
+        self.end_introductions(account, Term::Lasting, EndReason::LoggedOut);
         self.withdraw_questions(account);
         self.withdraw_questions_for(account);
         if let Some(session) = session {
@@ -111,6 +111,7 @@ impl Server {
             self.event(Event::LoggedOut { user, departure });
         }
         self.timers.cancel(TimerKind::Store(account));
+        self.timers.cancel(TimerKind::Expire(account));
         self.lockout.forget(user);
         let undelivered = self.accounts.remove(account);
         self.record(Record::Removed { user });

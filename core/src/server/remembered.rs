@@ -17,14 +17,14 @@ impl Server {
         let questions = self
             .introductions
             .all_questions()
-            .map(|(pair, state, until)| {
+            .map(|(pair, state, term, until)| {
                 let (asker, asked) = (self.name(pair.asker), self.name(pair.asked));
-                format!("{asker} asks {asked}, {state:?} until {until:?}")
+                format!("{asker} asks {asked} {term:?}, {state:?} until {until:?}")
             });
-        let introduced = self
-            .introductions
-            .all_in_force()
-            .map(|(a, b)| format!("{} is introduced to {}", self.name(a), self.name(b)));
+        let introduced = self.introductions.all_in_force().map(|(a, b, in_force)| {
+            let (a, b) = (self.name(a), self.name(b));
+            format!("{a} is introduced to {b} by {in_force:?}")
+        });
         // By name: the numbers of accounts that are no more depend on what was heard of them first.
         let mut lines: Vec<_> = questions.chain(introduced).collect();
         lines.sort_unstable();
@@ -43,6 +43,7 @@ impl Server {
             tickets_from,
             blacklist,
             mailbox,
+            untold,
             session: _,
             place: _,
             latest_login,
@@ -62,11 +63,14 @@ impl Server {
             let from = self.name(entry.origin.account);
             let (seq, keeping) = (entry.origin.seq, entry.keeping);
             lines.push(format!(
-                "{name} at {place:?}: {keeping:?} {seq:?} of {from}, {:?}",
-                entry.item
+                "{name} at {place:?}: {keeping:?} {seq:?} of {from} until {:?}, {:?}",
+                entry.expires, entry.item
             ));
         }
         lines.push(format!("{name} missed {missed:?}"));
+        for word in untold.iter() {
+            lines.push(format!("{name} has to hear: {word:?}"));
+        }
         for (instance, intake) in intakes.iter_by_use() {
             lines.push(format!("{name} {instance:?}: {intake:?}"));
         }

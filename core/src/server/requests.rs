@@ -167,6 +167,9 @@ impl Server {
                 }
                 Ok(Request::ListOnline { query, after }) => asked.online = Some((query, after)),
                 Ok(Request::Logout) => asked.logout = true,
+                Ok(Request::Holds { entries }) => {
+                    self.on_address_book(exchange.account, entries.as_slice());
+                }
                 Err(ItemError::Unsupported(_)) => asked.unsupported = true,
                 Err(error @ ItemError::Malformed) => return Err(error),
             }
@@ -292,11 +295,13 @@ impl Server {
             Operation::Broadcast { text } => self.broadcast(origin, text),
             Operation::Block { user: other } => Some(decided(self.block(user, other))),
             Operation::Unblock { user: other } => Some(decided(self.unblock(user, other))),
-            Operation::GetAddress { user: other } => Some(
-                self.ask_address(user, other)
+            Operation::GetAddress { user: other, term } => Some(
+                self.ask_address(user, other, term)
                     .map_or_else(Outcome::Refused, |()| Outcome::Asked),
             ),
-            Operation::Accept { user: other } => Some(decided(self.accept(user, other))),
+            Operation::Accept { user: other, term } => {
+                Some(decided(self.accept(user, other, term)))
+            }
             Operation::Deny { user: other } => Some(decided(self.deny(user, other))),
             Operation::RemoveAddress { user: other } => {
                 Some(decided(self.remove_address(user, other)))

@@ -43,6 +43,23 @@ impl Server {
                 let owner = self.accounts.find_mut(to)?;
                 let _ = owner.mailbox.take_up_to(Place(through));
             }
+            Record::Expired {
+                to,
+                through,
+                untold,
+            } => {
+                if let (Some(owner), Some(through)) = (self.accounts.find_mut(to), through) {
+                    let _ = owner.mailbox.take_up_to(Place(through));
+                }
+                for (author, word) in &untold {
+                    if let Some(author) = self.accounts.find_mut(*author) {
+                        author.untold.add(word);
+                    }
+                }
+            }
+            Record::ToldExpired { user, told } => {
+                self.accounts.find_mut(user)?.untold.told(&told);
+            }
             Record::Outcomes {
                 user,
                 instance,
@@ -74,7 +91,6 @@ impl Server {
                 self.note_known(user, from, key, at);
             }
             Record::LockedOut { name, from, until } => self.apply_lock(name, from, until),
-            Record::LoggedOut { user } => self.accounts.find_mut(user)?.missed.clear(),
             Record::Blocked { by, user } => self.apply_block(by, user)?,
             Record::Unblocked { by, user } => {
                 let user = self.accounts.find_even_removed(user)?;
@@ -84,19 +100,21 @@ impl Server {
                 asker,
                 asked,
                 state,
+                term,
                 expires,
             } => {
                 let pair = self.pair(asker, asked)?;
                 // Clocks may have been set: it is never open for longer than a new one.
                 let rest = self.until(expires).min(self.config.question_expiry);
-                self.introductions.open(pair, state, self.clock.at + rest);
+                let expires = self.clock.at + rest;
+                self.introductions.open(pair, state, term, expires);
             }
             Record::QuestionClosed { asker, asked } => {
                 self.introductions.withdraw(self.pair(asker, asked)?);
             }
-            Record::Introduced { a, b } => {
+            Record::Introduced { a, b, id, term } => {
                 let (a, b) = self.both(a, b)?;
-                self.introductions.introduce(a, b);
+                self.introductions.restore(a, b, id, term);
             }
             Record::Parted { a, b } => {
                 let (a, b) = self.both(a, b)?;
@@ -118,6 +136,8 @@ impl Server {
     fn apply_kept(&mut self, to: Name, place: Place, message: Delivery) -> Option<()> {
         let to = self.accounts.find(to)?;
         let account = self.accounts.find_or_former(message.from);
+        let age = self.config.mailbox.age;
+        let rest = age.saturating_sub(self.since(message.sent));
         let entry = Entry {
             origin: Origin {
                 account,
@@ -126,10 +146,12 @@ impl Server {
             },
             audience: message.audience,
             accepted: self.clock.at,
+            expires: self.clock.at + rest,
             keeping: Keeping::Stored,
             item: encode(&Push::Message(message)).into(),
         };
         self.accounts.get_mut(to).mailbox.restore(place, entry);
+        self.watch_mailbox(to);
         Some(())
     }
 
@@ -138,6 +160,7 @@ impl Server {
         let previous = owner.latest_login.replace(login);
         if previous.is_none_or(|previous| previous.instance != login.instance) {
             owner.missed.clear();
+            owner.untold.forget_numbers();
         }
         Some(())
     }

@@ -133,6 +133,7 @@ impl Server {
             origin,
             audience,
             accepted,
+            expires: accepted + self.config.mailbox.age,
             keeping: Keeping::Passing,
         };
         let mailbox = &mut self.accounts.get_mut(recipient).mailbox;

@@ -54,6 +54,8 @@ pub(super) struct Session {
     pub(super) own_candidates: Bounded<SocketAddr, OWN_CANDIDATES_MAX>,
     pub(super) listener: Listener,
     pub(super) link: LinkChoice,
+    /// Whether the client has said who is in its address book.
+    pub(super) has_said_book: bool,
     pub(super) lane: Lane,
     /// The login's connection, while the client waits there for word of its listener.
     pub(super) login_conn: Option<ConnId>,
@@ -85,6 +87,7 @@ impl Session {
             own_candidates: origination.own_candidates,
             listener: Listener::Unknown,
             link: origination.link,
+            has_said_book: false,
             lane,
             login_conn: Some(origination.login_conn),
             since: origination.since,

@@ -20,6 +20,8 @@ pub struct Sizes {
     pub questions: usize,
     /// Introductions in force, each counted from both sides.
     pub introductions: usize,
+    /// Introductions that clients have and the server knows nothing of.
+    pub claims: usize,
     /// Records that are not stored yet.
     pub records: usize,
     /// Deadlines.
@@ -35,6 +37,8 @@ pub struct AccountSizes {
     pub messages: usize,
     /// Bytes in the mailbox.
     pub message_bytes: usize,
+    /// Recipients of expired messages of whom the user is to be told.
+    pub untold: usize,
     /// Users blocked.
     pub blocked: usize,
     /// Notices that wait.
@@ -54,6 +58,7 @@ impl AccountSizes {
         Self {
             messages: self.messages.max(other.messages),
             message_bytes: self.message_bytes.max(other.message_bytes),
+            untold: self.untold.max(other.untold),
             blocked: self.blocked.max(other.blocked),
             notices: self.notices.max(other.notices),
             receipts: self.receipts.max(other.receipts),
@@ -77,6 +82,7 @@ impl Server {
             lockouts: self.lockout.len(),
             questions: self.introductions.questions(),
             introductions: self.introductions.in_force(),
+            claims: self.claims.len(),
             records: self.records.len(),
             timers: self.timers.len(),
             largest: accounts

@@ -44,6 +44,7 @@ impl Server {
             }
             None => self.timers.cancel(TimerKind::Store(account)),
         }
+        self.watch_mailbox(account);
         for (place, item) in storing {
             // It is one of ours, so it is a message.
             if let Ok(Push::Message(message)) = decode(&item) {
@@ -87,7 +88,9 @@ impl Server {
                     Some(entry) => (entry.origin, None),
                     None => continue,
                 },
-                Waiting::Removal { .. } | Waiting::Notice { .. } => continue,
+                Waiting::Removal { .. } | Waiting::Expired { .. } | Waiting::Notice { .. } => {
+                    continue;
+                }
             };
             let outcomes = settled
                 .entry((origin.account, origin.instance))
@@ -162,6 +165,21 @@ impl Server {
                 }
             }
             Waiting::Removal { user } => self.event(Event::AccountErased { user }),
+            Waiting::Expired {
+                author,
+                client,
+                mut word,
+            } => {
+                let owner = self.accounts.get_mut(author);
+                if owner.latest_login.map(|latest| latest.instance) != client {
+                    word.forget_numbers();
+                }
+                // What is left of an account that was removed has nobody to tell.
+                if self.accounts.is_current(author) {
+                    self.accounts.get_mut(author).untold.add(&word);
+                    self.pump(author);
+                }
+            }
             Waiting::Notice { to, client, notice } => {
                 let owner = self.accounts.get_mut(to);
                 let is_latest = |latest: LatestLogin| latest.instance == client;

@@ -12,10 +12,11 @@ use super::session::{Listener, Origination, Session};
 use super::*;
 use crate::channel::tests::pair;
 use crate::held::{Ends, Heard};
-use crate::id::{InstanceId, StreamNumber};
+use crate::id::{InstanceId, IntroductionId, StreamNumber};
 use crate::limits::{INTRODUCTIONS_MAX, PROBE_WITHIN};
 use crate::rng::SeededSecrets;
 use crate::time::{Timestamp, WallTime};
+use crate::wire::Term;
 use crate::wire::frame::Frame;
 use crate::wire::item::Bounded;
 use crate::wire::login::LinkChoice;
@@ -114,16 +115,20 @@ fn a_listener_that_takes_a_call_and_keeps_silent_is_given_up_in_time() {
     }
 }
 
+const TERM: Term = Term::UntilLogout;
+
 #[test]
 fn who_has_all_the_introductions_there_may_be_gets_no_more() {
     let mut server = server();
     for number in 0..u32::try_from(INTRODUCTIONS_MAX).unwrap() {
-        server.introductions.introduce(ALICE, AccountId(9 + number));
+        let peer = AccountId(9 + number);
+        let id = IntroductionId([1; 16]);
+        server.introductions.introduce(ALICE, peer, id, TERM);
     }
     let too_many = Err(Refusal::TooManyIntroductions { max: 500 });
-    assert_eq!(server.ask_address(ALICE, name("bob")), too_many);
-    assert_eq!(server.ask_address(BOB, name("alice")), Ok(()));
-    assert_eq!(server.accept(ALICE, name("bob")), too_many);
+    assert_eq!(server.ask_address(ALICE, name("bob"), TERM), too_many);
+    assert_eq!(server.ask_address(BOB, name("alice"), TERM), Ok(()));
+    assert_eq!(server.accept(ALICE, name("bob"), TERM), too_many);
 }
 
 /// Nobody reads what such a link would carry, and nothing would end it.

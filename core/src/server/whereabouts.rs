@@ -8,8 +8,9 @@ use super::record::Subject;
 use super::session::{Listener, Session};
 use super::{AccountId, Server};
 use crate::limits::{CLIENT_PORT_MIN, OWN_CANDIDATES_MAX};
+use crate::wire::Term;
 use crate::wire::item::Bounded;
-use crate::wire::push::{Push, Whereabouts};
+use crate::wire::push::{Absence, Push, Whereabouts};
 use crate::wire::request::Reach;
 
 /// All that the whereabouts of a user hang on, whoever asks.
@@ -45,27 +46,80 @@ impl Server {
         owner.place = Some(place);
         let peers: Vec<_> = self.introductions.peers_of(account).collect();
         for peer in peers {
-            self.tell_whereabouts_of(account, peer);
-            self.tell_whereabouts_of(peer, account);
+            self.tell_each_other(account, peer);
         }
+    }
+
+    /// Two peers learn where the other is, if their clients have the introduction.
+    pub(super) fn tell_each_other(&mut self, a: AccountId, b: AccountId) {
+        self.tell_whereabouts_of(a, b);
+        self.tell_whereabouts_of(b, a);
     }
 
     /// Tells `viewer` where `subject` may be reached, if both are online. Who comes later, or is being looked for, is told of then.
     fn tell_whereabouts_of(&mut self, subject: AccountId, viewer: AccountId) {
+        if let Some(absence) = self.absence(subject, viewer) {
+            return self.tell_absence(subject, viewer, absence);
+        }
         let owner = self.accounts.get_mut(subject);
         if owner.session.as_ref().and_then(Session::reach).is_none() {
             owner.place = None;
             return;
         }
-        let peer = self.accounts.get(subject).name;
+        let peer = owner.name;
         let whereabouts = self.whereabouts(subject, viewer);
+        self.tell_of(subject, viewer, Push::Addresses { peer, whereabouts });
+    }
+
+    /// Why `viewer` does not find `subject`, to whom there is a lasting introduction. Who says nothing of their address book is not
+    /// known to be elsewhere.
+    fn absence(&self, subject: AccountId, viewer: AccountId) -> Option<Absence> {
+        if self.introductions.get(viewer, subject)?.term != Term::Lasting {
+            return None;
+        }
+        let session = self.accounts.get(subject).session.as_ref();
+        match session {
+            // Who was there before a restart of the server may be about to come back.
+            None => (!self.is_young()).then_some(Absence::Away),
+            Some(_) if self.introductions.is_held(subject, viewer) => None,
+            Some(session) => session.has_said_book.then_some(Absence::Elsewhere),
+        }
+    }
+
+    fn tell_absence(&mut self, subject: AccountId, viewer: AccountId, absence: Absence) {
+        let peer = self.accounts.get(subject).name;
+        self.tell_of(subject, viewer, Push::Absent { peer, absence });
+    }
+
+    /// Tells `viewer` of `subject`, if both clients have the introduction, or the one who is told.
+    fn tell_of(&mut self, subject: AccountId, viewer: AccountId, push: Push) {
+        let is_secret = !self.introductions.is_held(subject, viewer);
+        let is_known = self.introductions.is_held(viewer, subject);
+        if !is_known || (is_secret && matches!(push, Push::Addresses { .. })) {
+            return;
+        }
+        let peer = self.accounts.get(subject).name;
         if let Some(session) = &mut self.accounts.get_mut(viewer).session {
-            session.lane.notify(Notice {
-                subject: Subject::Addresses(peer),
-                push: Push::Addresses { peer, whereabouts },
-            });
+            let subject = Subject::Addresses(peer);
+            session.lane.notify(Notice { subject, push });
             self.pump(viewer);
         }
+    }
+
+    /// A user has left: with whom they have lasting introductions learn that they are away.
+    pub(super) fn tell_away(&mut self, account: AccountId) {
+        let peers: Vec<_> = self.introductions.peers_of(account).collect();
+        for peer in peers {
+            self.tell_absence(account, peer, Absence::Away);
+        }
+    }
+
+    /// A user's client is another one, which does not have the lasting introductions of the one before: they wait for that one.
+    pub(super) fn suspend_introductions(&mut self, account: AccountId) {
+        for peer in self.introductions.let_go(account) {
+            self.tell_absence(account, peer, Absence::Elsewhere);
+        }
+        self.accounts.get_mut(account).place = None;
     }
 
     /// Whoever is a peer no more is not told any more where a user is.

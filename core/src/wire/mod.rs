@@ -21,6 +21,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Challenge(pub [u8; 16]);
 
+/// For how long two users agree to be in each other's address books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub enum Term {
+    /// Until one of them logs out.
+    #[default]
+    UntilLogout,
+    /// Until one of them removes or blocks the other. Both have to choose it.
+    Lasting,
+}
+
+impl Term {
+    /// What comes of two users' choices.
+    #[must_use]
+    pub fn agreed(self, other: Self) -> Self {
+        self.min(other)
+    }
+}
+
 /// Why two users are peers no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EndReason {

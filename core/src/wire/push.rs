@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::item::{Bounded, Item};
 use super::request::Reach;
-use super::{Challenge, EndReason};
+use super::{Challenge, EndReason, Term};
 use crate::id::{BatchNumber, InstanceId, IntroductionId, Seq};
 use crate::key::PublicKey;
-use crate::limits::CANDIDATES_MAX;
+use crate::limits::{CANDIDATES_MAX, EXPIRED_NUMBERS_MAX};
 use crate::name::Name;
 use crate::text::Text;
 use crate::time::WallTime;
@@ -49,6 +49,8 @@ pub enum Push {
         by: Name,
         /// The question is open for so many more milliseconds.
         expires_in_ms: u32,
+        /// For how long they would have the two know each other.
+        term: Term,
     },
     /// A question that was put to the user is open no more.
     QuestionClosed {
@@ -73,6 +75,8 @@ pub enum Push {
         peer: Name,
         /// Why.
         reason: EndReason,
+        /// Which one: another one of the two may be in force.
+        introduction: IntroductionId,
     },
     /// A message that had been kept has arrived.
     Delivered {
@@ -102,10 +106,28 @@ pub enum Push {
         /// Where.
         whereabouts: Whereabouts,
     },
+    /// A peer of a lasting introduction is not to be found where they were, until their addresses come.
+    Absent {
+        /// Who.
+        peer: Name,
+        /// Why not.
+        absence: Absence,
+    },
+    /// Messages of the user's that were kept are kept no more: nobody fetched them in time.
+    Expired(Expired),
 }
 
 impl Item for Push {
-    const KINDS: u32 = 17;
+    const KINDS: u32 = 19;
+}
+
+/// Why a peer is not there, whose introduction is in force all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Absence {
+    /// They are not logged in.
+    Away,
+    /// They are logged in from another client, which does not have this introduction.
+    Elsewhere,
 }
 
 /// A message on its way to one of its recipients.
@@ -123,6 +145,17 @@ pub struct Delivery {
     pub audience: Audience,
     /// What was written.
     pub text: Text,
+}
+
+/// Messages that were kept for a recipient until it was too late.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expired {
+    /// Whom they were for.
+    pub to: Name,
+    /// The numbers of those that this client sent.
+    pub numbers: Bounded<Seq, EXPIRED_NUMBERS_MAX>,
+    /// So many more are of earlier clients, or too many for their numbers to be known.
+    pub others: u32,
 }
 
 /// To whom a message was written.
@@ -154,6 +187,8 @@ pub struct Introduction {
     pub key: PublicKey,
     /// Where the other may be reached.
     pub whereabouts: Whereabouts,
+    /// What both have chosen.
+    pub term: Term,
 }
 
 /// Where a peer may be reached.

@@ -4,9 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Term;
 use super::item::{Bounded, Item};
-use crate::id::{QueryNumber, Seq};
-use crate::limits::ONLINE_PAGE_MAX;
+use crate::id::{IntroductionId, QueryNumber, Seq};
+use crate::key::PublicKey;
+use crate::limits::{ADDRESS_BOOK_MAX, ONLINE_PAGE_MAX};
 use crate::name::Name;
 use crate::text::Text;
 
@@ -36,10 +38,28 @@ pub enum Request {
     },
     /// End this session.
     Logout,
+    /// These are all who are in the client's address book. Said in all frames of a session until one of them is answered.
+    Holds {
+        /// The entries. Without those of which the server has said that they are over.
+        entries: Bounded<Held, ADDRESS_BOOK_MAX>,
+    },
 }
 
 impl Item for Request {
-    const KINDS: u32 = 5;
+    const KINDS: u32 = 6;
+}
+
+/// An entry of a client's address book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Who.
+    pub peer: Name,
+    /// How the two know each other.
+    pub introduction: IntroductionId,
+    /// What the other's client is known by.
+    pub key: PublicKey,
+    /// For how long.
+    pub term: Term,
 }
 
 /// What a user has the server do, exactly once and in the order of the numbers.
@@ -71,11 +91,15 @@ pub enum Operation {
     GetAddress {
         /// Whom.
         user: Name,
+        /// For how long at most.
+        term: Term,
     },
     /// Say yes to a user who asked.
     Accept {
         /// To whom.
         user: Name,
+        /// For how long at most.
+        term: Term,
     },
     /// Say no to a user who asked.
     Deny {

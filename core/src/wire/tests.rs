@@ -13,10 +13,11 @@ use super::login::{
 };
 use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use super::push::{
-    Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
+    Absence, Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd,
+    Whereabouts,
 };
-use super::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
-use super::{Challenge, EndReason};
+use super::request::{Answer, Held, Operation, Outcome, Reach, Refusal, Request};
+use super::{Challenge, EndReason, Term};
 use crate::id::{BatchNumber, InstanceId, IntroductionId, LoginNumber, QueryNumber, Seq};
 use crate::key::{KEY_LEN, PublicKey};
 use crate::limits::COOKIE_LEN;
@@ -125,8 +126,14 @@ fn request_items() {
         Operation::Broadcast { text: text() },
         Operation::Block { user },
         Operation::Unblock { user },
-        Operation::GetAddress { user },
-        Operation::Accept { user },
+        Operation::GetAddress {
+            user,
+            term: Term::UntilLogout,
+        },
+        Operation::Accept {
+            user,
+            term: Term::Lasting,
+        },
         Operation::Deny { user },
         Operation::RemoveAddress { user },
         Operation::Skip,
@@ -141,6 +148,14 @@ fn request_items() {
         after: Some(user),
     });
     requests.push(Request::Logout);
+    requests.push(Request::Holds {
+        entries: Bounded::first_of([Held {
+            peer: user,
+            introduction: INTRODUCTION,
+            key: PublicKey([0xcc; KEY_LEN]),
+            term: Term::Lasting,
+        }]),
+    });
     insta::assert_snapshot!(golden(&requests));
 }
 
@@ -220,6 +235,7 @@ fn whereabouts() -> Whereabouts {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a line for each item")]
 fn push_items() {
     let user = name();
     let delivery = |audience| {
@@ -232,7 +248,11 @@ fn push_items() {
             text: text(),
         })
     };
-    let ended = |reason| Push::IntroductionEnded { peer: user, reason };
+    let ended = |reason| Push::IntroductionEnded {
+        peer: user,
+        reason,
+        introduction: INTRODUCTION,
+    };
     let over = |reason| Push::SessionEnded { reason };
     insta::assert_snapshot!(golden(&[
         Push::Probe {
@@ -255,7 +275,8 @@ fn push_items() {
         },
         Push::AddressAsked {
             by: user,
-            expires_in_ms: 120_000
+            expires_in_ms: 120_000,
+            term: Term::Lasting,
         },
         Push::QuestionClosed { by: user },
         Push::Introduced(Introduction {
@@ -263,6 +284,7 @@ fn push_items() {
             id: INTRODUCTION,
             key: PublicKey([0xcc; KEY_LEN]),
             whereabouts: whereabouts(),
+            term: Term::Lasting,
         }),
         Push::AddressDenied { by: user },
         Push::NoAnswer { from: user },
@@ -280,6 +302,19 @@ fn push_items() {
             peer: user,
             whereabouts: whereabouts(),
         },
+        Push::Absent {
+            peer: user,
+            absence: Absence::Away,
+        },
+        Push::Absent {
+            peer: user,
+            absence: Absence::Elsewhere,
+        },
+        Push::Expired(Expired {
+            to: user,
+            numbers: Bounded::first_of([SEQ, Seq(9)]),
+            others: 2,
+        }),
     ]));
     insta::assert_snapshot!(golden(&[
         PushAnswer::Probed {

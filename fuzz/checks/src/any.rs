@@ -19,10 +19,11 @@ use simplechat_core::wire::login::{
 };
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::push::{
-    Audience, Delivery, Introduction, Presence, Push, PushAnswer, SessionEnd, Whereabouts,
+    Absence, Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd,
+    Whereabouts,
 };
-use simplechat_core::wire::request::{Answer, Operation, Outcome, Reach, Refusal, Request};
-use simplechat_core::wire::{Challenge, EndReason};
+use simplechat_core::wire::request::{Answer, Held, Operation, Outcome, Reach, Refusal, Request};
+use simplechat_core::wire::{Challenge, EndReason, Term};
 
 /// Who may be talked of: few, so that a fuzzer makes them meet.
 pub(crate) const NAMES: [&str; 4] = ["alice", "bob", "carol", "nobody"];
@@ -201,6 +202,13 @@ pub(crate) fn request(u: &mut Unstructured<'_>) -> Result<Request> {
             after: if u.arbitrary()? { Some(name(u)?) } else { None },
         },
         3 if u.ratio(1, 4)? => Request::Logout,
+        4 => {
+            let count = u.int_in_range(0..=4)?;
+            let entries: Result<Vec<_>> = (0..count).map(|_| held(u)).collect();
+            Request::Holds {
+                entries: Bounded::first_of(entries?),
+            }
+        }
         _ => Request::Submit {
             seq: seq(u)?,
             operation: operation(u)?,
@@ -208,13 +216,32 @@ pub(crate) fn request(u: &mut Unstructured<'_>) -> Result<Request> {
     })
 }
 
+fn held(u: &mut Unstructured<'_>) -> Result<Held> {
+    Ok(Held {
+        peer: name(u)?,
+        introduction: introduction(u)?,
+        key: u.choose(&keys())?.public(),
+        term: term(u)?,
+    })
+}
+
+pub(crate) fn term(u: &mut Unstructured<'_>) -> Result<Term> {
+    u.choose(&[Term::UntilLogout, Term::Lasting]).copied()
+}
+
 fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
     Ok(match u.int_in_range(0..=10)? {
         0 => Operation::Broadcast { text: text(u)? },
         1 => Operation::Block { user: name(u)? },
         2 => Operation::Unblock { user: name(u)? },
-        3 => Operation::GetAddress { user: name(u)? },
-        4 => Operation::Accept { user: name(u)? },
+        3 => Operation::GetAddress {
+            user: name(u)?,
+            term: term(u)?,
+        },
+        4 => Operation::Accept {
+            user: name(u)?,
+            term: term(u)?,
+        },
         5 => Operation::Deny { user: name(u)? },
         6 => Operation::RemoveAddress { user: name(u)? },
         7 => Operation::Skip,
@@ -274,8 +301,9 @@ fn end_reason(u: &mut Unstructured<'_>) -> Result<EndReason> {
 }
 
 /// Any push but the first of a frame, which says what the frame is.
+#[allow(clippy::too_many_lines, reason = "a row for each kind")]
 pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
-    Ok(match u.int_in_range(0..=16)? {
+    Ok(match u.int_in_range(0..=19)? {
         0 => Push::Probe {
             challenge: challenge(u)?,
         },
@@ -293,6 +321,7 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
         5 => Push::AddressAsked {
             by: name(u)?,
             expires_in_ms: u.arbitrary()?,
+            term: term(u)?,
         },
         6 => Push::QuestionClosed { by: name(u)? },
         7 => Push::Introduced(Introduction {
@@ -300,12 +329,14 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
             id: introduction(u)?,
             key: u.choose(&keys())?.public(),
             whereabouts: whereabouts(u)?,
+            term: term(u)?,
         }),
         8 => Push::AddressDenied { by: name(u)? },
         9 => Push::NoAnswer { from: name(u)? },
         10 => Push::IntroductionEnded {
             peer: name(u)?,
             reason: end_reason(u)?,
+            introduction: introduction(u)?,
         },
         11 => Push::Delivered {
             seq: seq(u)?,
@@ -324,6 +355,15 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
             peer: name(u)?,
             whereabouts: whereabouts(u)?,
         },
+        17 => Push::Absent {
+            peer: name(u)?,
+            absence: *u.choose(&[Absence::Away, Absence::Elsewhere])?,
+        },
+        18 => Push::Expired(Expired {
+            to: name(u)?,
+            numbers: Bounded::first_of([seq(u)?, seq(u)?]),
+            others: u.arbitrary()?,
+        }),
         14 => Push::Undelivered {
             to: name(u)?,
             count: u.arbitrary()?,
@@ -388,13 +428,20 @@ pub(crate) fn peer_answer(u: &mut Unstructured<'_>) -> Result<PeerAnswer> {
 
 /// Any wish but the login.
 pub(crate) fn command(u: &mut Unstructured<'_>) -> Result<Command> {
-    let consents = [Consent::Yes, Consent::No];
+    let consents = [
+        Consent::Yes(Term::UntilLogout),
+        Consent::Yes(Term::Lasting),
+        Consent::No,
+    ];
     Ok(match u.int_in_range(0..=15)? {
         0 => Command::Broadcast { text: text(u)? },
         1 => Command::Block { user: name(u)? },
         2 => Command::Unblock { user: name(u)? },
         3 => Command::Online,
-        4 => Command::GetAddress { user: name(u)? },
+        4 => Command::GetAddress {
+            user: name(u)?,
+            term: term(u)?,
+        },
         5 => Command::RemoveAddress { user: name(u)? },
         6 => Command::AddressBook,
         7 => Command::Answer {

@@ -295,6 +295,7 @@ impl Party {
                 reach: any::reach(u)?,
                 candidates: Bounded::first_of([SocketAddr::from(([10, 0, 0, 4], 40_000))]),
             },
+            term: any::term(u)?,
         };
         let number = BatchNumber(any::number(u)?);
         let mut payload = payload_of(&Push::Batch { number });
@@ -566,7 +567,7 @@ fn answers_to_requests(payload: &[u8]) -> Vec<u8> {
     for request in Items::new(payload).filter_map(|item| decode(item.ok()?).ok()) {
         let answer = match request {
             Request::Heartbeat => Answer::Alive,
-            Request::LowestUnanswered { .. } => continue,
+            Request::LowestUnanswered { .. } | Request::Holds { .. } => continue,
             Request::Submit { seq, .. } => Answer::Outcome {
                 seq,
                 outcome: Outcome::Done,

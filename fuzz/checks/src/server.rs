@@ -90,6 +90,7 @@ impl Party {
                 messages: 4,
                 bytes: 20_000,
                 sender_percent: 50,
+                ..MailboxLimits::default()
             },
             ..Config::default()
         };

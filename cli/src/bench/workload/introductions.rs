@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{Event, PeerEvent};
+use simplechat_core::wire::Term;
 
 use super::super::crowd::UserId;
 use super::Stage;
@@ -43,8 +44,11 @@ impl Introductions {
                 continue;
             };
             self.under_way += 1;
+            let term = Term::UntilLogout;
             // Should it be refused, nothing happens any more, and that is noticed.
-            let _ = stage.crowd.command(asker, Command::GetAddress { user });
+            let _ = stage
+                .crowd
+                .command(asker, Command::GetAddress { user, term });
         }
     }
 
@@ -52,7 +56,7 @@ impl Introductions {
         if let Event::Peer(PeerEvent::AddressAsked { by, .. }) = event {
             let answer = Command::Answer {
                 user: *by,
-                consent: Consent::Yes,
+                consent: Consent::Yes(Term::UntilLogout),
             };
             let _ = stage.crowd.command(user, answer);
         }

@@ -128,6 +128,7 @@ fn received(event: &Event) -> Option<(Name, &Text)> {
             | MessageEvent::PrivateDelivered { .. }
             | MessageEvent::PrivateWaiting { .. }
             | MessageEvent::Delivered { .. }
+            | MessageEvent::Expired { .. }
             | MessageEvent::Undelivered { .. },
         )
         | Event::Session(_)

@@ -46,6 +46,7 @@ fn state(state: MessageState) -> String {
             refused,
         } => broadcast(delivered, stored, refused).trim_start().into(),
         MessageState::Refused(refusal) => format!("refused, {refusal}"),
+        MessageState::Expired => "not fetched in time, and not kept any more".into(),
         MessageState::GivenUp => "not delivered, and not sent any more".into(),
     }
 }
@@ -72,6 +73,7 @@ fn result(result: AttemptResult) -> String {
         AttemptResult::NotFound => "not found where they should be".into(),
         AttemptResult::Settled(MessageState::Stored) => "not delivered yet, kept there".into(),
         AttemptResult::Settled(MessageState::Broadcast { .. }) => "sent to everybody online".into(),
+        AttemptResult::Settled(MessageState::Expired) => "expired".into(),
         AttemptResult::Settled(MessageState::GivenUp) => "given up".into(),
         AttemptResult::Settled(settled) => state(settled),
     }
@@ -85,6 +87,7 @@ fn next_try(next: NextTry, to: Addressee) -> String {
         (NextTry::AfterLogin, _) => "after the login that is under way".into(),
         (NextTry::AfterPassword, _) => "when you have given your password again: login".into(),
         (NextTry::WhenFound, _) => "when they are found: looking for them now".into(),
+        (NextTry::WhenBack, _) => "when they are back".into(),
         (NextTry::AfterIntroduction, Addressee::Peer(peer)) => {
             format!("after another introduction: getaddress {peer}")
         }

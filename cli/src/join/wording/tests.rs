@@ -80,6 +80,7 @@ fn outcome(operation: &Operation, outcome: Outcome) -> Event {
 #[test]
 fn outcomes() {
     let (to, user) = (name("bob"), name("bob"));
+    let term = Term::UntilLogout;
     let text: Text = "hi".parse().unwrap();
     let to_bob = Operation::Message {
         to,
@@ -113,15 +114,15 @@ fn outcomes() {
         ),
         outcome(&Operation::Unblock { user }, Outcome::Done),
         refused(&Operation::Unblock { user }, Refusal::NotBlocked),
-        outcome(&Operation::GetAddress { user }, Outcome::Asked),
-        refused(&Operation::GetAddress { user }, Refusal::AlreadyAsked),
-        refused(&Operation::GetAddress { user }, Refusal::BlockedByYou),
+        outcome(&Operation::GetAddress { user, term }, Outcome::Asked),
+        refused(&Operation::GetAddress { user, term }, Refusal::AlreadyAsked),
+        refused(&Operation::GetAddress { user, term }, Refusal::BlockedByYou),
         refused(
-            &Operation::GetAddress { user },
+            &Operation::GetAddress { user, term },
             Refusal::TooManyQuestions { max: 32 }
         ),
-        outcome(&Operation::Accept { user }, Outcome::Done),
-        refused(&Operation::Accept { user }, Refusal::NoQuestion),
+        outcome(&Operation::Accept { user, term }, Outcome::Done),
+        refused(&Operation::Accept { user, term }, Refusal::NoQuestion),
         outcome(&Operation::Deny { user }, Outcome::Done),
         refused(&Operation::RemoveAddress { user }, Refusal::NotIntroduced),
         MessageEvent::PrivateDelivered { to },
@@ -142,8 +143,10 @@ fn outcomes() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a row for each event")]
 fn others() {
     let (by, peer, user) = (name("bob"), name("bob"), name("bob"));
+    let term = Term::UntilLogout;
     let gone = |cause, undelivered| PeerEvent::PeerGone {
         peer,
         cause,
@@ -154,6 +157,7 @@ fn others() {
         reach,
         waiting,
         verification: Verification::Unverified,
+        term,
     };
     insta::assert_snapshot!(said![
         Event::Presence {
@@ -167,15 +171,26 @@ fn others() {
         PeerEvent::AddressAsked {
             by,
             expires_in_secs: 120,
+            term,
+        },
+        PeerEvent::AddressAsked {
+            by,
+            expires_in_secs: 120,
+            term: Term::Lasting,
         },
         PeerEvent::QuestionClosed { by },
-        PeerEvent::Introduced { peer },
+        PeerEvent::Introduced { peer, term },
+        PeerEvent::Introduced {
+            peer,
+            term: Term::Lasting,
+        },
         PeerEvent::AddressDenied { by },
         PeerEvent::NoAnswer { from: by },
         gone(GoneCause::Own, 0),
         gone(GoneCause::Theirs(EndReason::Removed), 0),
         gone(GoneCause::Theirs(EndReason::LoggedOut), 1),
         gone(GoneCause::Theirs(EndReason::OtherClient), 2),
+        PeerEvent::PeerAway { peer },
         PeerEvent::PeerElsewhere { peer },
         PeerEvent::RefusedFormerPeer { peer },
         PeerEvent::RefusedStranger {
@@ -199,6 +214,10 @@ fn others() {
                 entry("cyrus", PeerReach::Unreachable(Uncallable::Them), 0),
                 entry("cyril", PeerReach::Unreachable(Uncallable::Both), 1),
                 entry("dave", PeerReach::Unknown, 0),
+                BookEntry {
+                    term: Term::Lasting,
+                    ..entry("dora", PeerReach::Away, 2)
+                },
                 entry("erin", PeerReach::Elsewhere, 1),
                 entry("frank", PeerReach::OtherKey, 2),
             ],
@@ -278,6 +297,16 @@ fn the_session() {
         MessageEvent::Undelivered {
             to: name("bob"),
             count: 2,
+        },
+        MessageEvent::Expired {
+            to: name("bob"),
+            numbers: vec![MessageNumber(3), MessageNumber(4)],
+            count: 5,
+        },
+        MessageEvent::Expired {
+            to: name("bob"),
+            numbers: vec![],
+            count: 1,
         },
         ended(End::Left, 0),
         ended(End::Left, 2),

@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
-use simplechat_core::id::{InstanceId, LoginNumber, Seq};
+use simplechat_core::id::{InstanceId, IntroductionId, LoginNumber, Seq};
 use simplechat_core::key::PublicKey;
 use simplechat_core::name::Name;
 use simplechat_core::server::record::{QuestionState, Record, Subject};
 use simplechat_core::text::Text;
 use simplechat_core::time::WallTime;
-use simplechat_core::wire::EndReason;
-use simplechat_core::wire::push::{Audience, Delivery, Push};
+use simplechat_core::wire::item::Bounded;
+use simplechat_core::wire::push::{Audience, Delivery, Expired, Push};
 use simplechat_core::wire::request::{Outcome, Refusal};
+use simplechat_core::wire::{EndReason, Term};
 
 /// The time of day in these tests.
 pub(crate) const NOW: WallTime = WallTime(1_800_000_000_000);
@@ -115,12 +116,37 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
+fn any_word() -> impl Strategy<Value = Expired> {
+    // Now and then more than there is room for.
+    let numbers = prop_oneof![9 => 0usize..4, 1 => 90usize..100];
+    (any_name(), numbers, 0u64..120, 0u32..3).prop_map(|(to, count, first, others)| Expired {
+        to,
+        numbers: Bounded::first_of((first..).take(count).map(Seq)),
+        others,
+    })
+}
+
+fn any_expired() -> impl Strategy<Value = Record> {
+    let untold = prop::collection::vec((any_name(), any_word()), 0..3);
+    (any_name(), prop::option::of(0u64..12), untold).prop_map(|(to, through, untold)| {
+        Record::Expired {
+            to,
+            through,
+            untold,
+        }
+    })
+}
+
 fn any_state() -> impl Strategy<Value = QuestionState> {
     prop::sample::select(vec![
         QuestionState::Shown,
         QuestionState::Hidden,
         QuestionState::Agreed,
     ])
+}
+
+fn any_term() -> impl Strategy<Value = Term> {
+    prop::sample::select(vec![Term::UntilLogout, Term::Lasting])
 }
 
 fn any_subject() -> impl Strategy<Value = Subject> {
@@ -139,7 +165,8 @@ fn any_push() -> impl Strategy<Value = Push> {
         any_name().prop_map(|by| Push::AddressDenied { by }),
         any_name().prop_map(|peer| Push::IntroductionEnded {
             peer,
-            reason: EndReason::LoggedOut
+            reason: EndReason::LoggedOut,
+            introduction: IntroductionId([1; 16]),
         }),
     ]
 }
@@ -194,16 +221,27 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
         ),
         2 => (any_name(), prop::option::of(any_address()), any_time())
             .prop_map(|(name, from, until)| Record::LockedOut { name, from, until }),
-        1 => any_name().prop_map(|user| Record::LoggedOut { user }),
         2 => pair().prop_map(|(by, user)| Record::Blocked { by, user }),
         1 => pair().prop_map(|(by, user)| Record::Unblocked { by, user }),
-        3 => (pair(), any_state(), any_time())
-            .prop_map(|((asker, asked), state, expires)| Record::Asked { asker, asked, state, expires }),
+        3 => (pair(), any_state(), any_term(), any_time()).prop_map(|((asker, asked), state, term, expires)| Record::Asked {
+            asker,
+            asked,
+            state,
+            term,
+            expires,
+        }),
         1 => pair().prop_map(|(asker, asked)| Record::QuestionClosed { asker, asked }),
-        2 => pair().prop_map(|(a, b)| Record::Introduced { a, b }),
+        2 => (pair(), 0u8..3, any_term()).prop_map(|((a, b), id, term)| Record::Introduced {
+            a,
+            b,
+            id: IntroductionId([id; 16]),
+            term,
+        }),
         1 => pair().prop_map(|(a, b)| Record::Parted { a, b }),
         4 => (any_name(), any_subject(), any_push()).prop_map(|(to, subject, push)| Record::Notice { to, subject, push }),
         1 => (any_name(), any_subject()).prop_map(|(to, subject)| Record::Told { to, subject }),
+        3 => any_expired(),
+        3 => (any_name(), any_word()).prop_map(|(user, told)| Record::ToldExpired { user, told }),
         1 => any_name().prop_map(|user| Record::Removed { user }),
     ]
 }

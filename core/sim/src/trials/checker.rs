@@ -9,6 +9,7 @@ mod addresses;
 mod blocking;
 pub mod bounded;
 mod endings;
+mod expiry;
 mod genuine;
 mod heartbeat;
 mod letters;
@@ -154,6 +155,7 @@ impl Checker {
             watchers: vec![
                 Box::new(letters::Letters::default()),
                 Box::new(words::Words),
+                Box::new(expiry::Expiry),
                 Box::new(blocking::Blocking::default()),
                 Box::new(addresses::Addresses),
                 Box::new(accounts::Accounts),
@@ -213,6 +215,11 @@ impl Checker {
     /// Something is done that may keep clients from being heard, or nothing is any more.
     pub const fn set_climate(&mut self, climate: Climate) {
         self.model.climate = climate;
+    }
+
+    /// The server's wall clock is set by so many milliseconds.
+    pub fn note_server_clock(&mut self, by: i64) {
+        self.model.clock_changes.note(by);
     }
 
     fn check(&mut self, observed: &Observed) -> Check {

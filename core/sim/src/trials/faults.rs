@@ -12,6 +12,7 @@
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
 use simplechat_core::name::Name;
 use simplechat_core::server::config::Config;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::push::Presence;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
@@ -98,6 +99,12 @@ pub enum Fault {
     TrustAnyServer,
     /// Whoever says that a session is unknown is believed.
     BelieveResets,
+    /// Messages expire too soon.
+    ExpireMessagesEarly,
+    /// Messages never expire.
+    KeepMessages,
+    /// Nobody hears that a message has expired.
+    ForgetExpired,
 }
 
 /// A fault in a world.
@@ -128,6 +135,8 @@ impl Planted {
             Fault::SmallMailboxes => config.mailbox.messages = 1,
             Fault::ExpireEarly => config.timeout = config.heartbeat_interval / 2,
             Fault::BoundlessMailboxes => config.mailbox.messages = usize::MAX,
+            Fault::ExpireMessagesEarly => config.mailbox.age /= 4,
+            Fault::KeepMessages => config.mailbox.age *= 1_000,
             Fault::NoAllowance => config.allowance.operations.burst = u32::MAX,
             Fault::RunInCircles => config.heartbeat_interval /= 50,
             _ => {}
@@ -268,6 +277,9 @@ impl Planted {
     }
 
     fn distort_events(&mut self, client: ClientId, events: &mut Vec<Event>) {
+        if self.fault == Fault::ForgetExpired {
+            events.retain(|event| !matches!(event, Event::Message(MessageEvent::Expired { .. })));
+        }
         if let Some(event) = self.held.take_if(|(holder, _)| *holder == client) {
             events.push(event.1);
             return;
@@ -306,7 +318,11 @@ impl Planted {
             }
             Fault::TakeQuestionForYes => {
                 if let Event::Peer(PeerEvent::AddressAsked { by, .. }) = events[place] {
-                    events[place] = PeerEvent::Introduced { peer: by }.into();
+                    events[place] = PeerEvent::Introduced {
+                        peer: by,
+                        term: Term::UntilLogout,
+                    }
+                    .into();
                 }
             }
             Fault::FalsePresence => {

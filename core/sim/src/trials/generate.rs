@@ -171,6 +171,12 @@ impl Generator {
             attempts_max: self.pick(&[3, 3, 1, 5]),
             block_time: Millis(self.pick(&[60_000, 5_000])),
             mailbox_messages: self.pick(&[1_000, 1_000, 1_000, 20, 3]),
+            mailbox_age: self.pick(&[
+                usual.mailbox_age,
+                usual.mailbox_age,
+                Millis(3_600_000),
+                Millis(60_000),
+            ]),
             mailbox_bytes: self.pick(&[usual.mailbox_bytes, usual.mailbox_bytes, 2_000]),
             heartbeat_interval: Millis(heartbeat),
             timeout: Millis(timeout),
@@ -245,7 +251,7 @@ impl Generator {
         let account = Whom::Account(self.people[asked.0]);
         let answer = Wish::Answer(Whom::Asker, self.reply());
         let wishes = [
-            (asker, Wish::GetAddress(account)),
+            (asker, self.question(account)),
             (asked, answer),
             (asker, Wish::Private(account, 1)),
         ];
@@ -365,7 +371,8 @@ impl Generator {
         match self.dice.below(100) {
             0..68 => Action::Wish(person, self.wish(person)),
             68..70 => Action::Flood(person, self.whom(person), self.pick(&[3, 10, 50])),
-            70..80 => Action::SitDown(person, self.guess()),
+            70..77 => Action::SitDown(person, self.guess()),
+            77..80 => Action::SitDownOffline(person),
             80..81 => Action::Peace,
             81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
             _ => self.misfortune(person),
@@ -463,7 +470,11 @@ impl Generator {
     }
 
     fn reply(&mut self) -> Reply {
-        self.pick(&[Reply::Yes, Reply::Yes, Reply::No])
+        self.pick(&[Reply::Yes, Reply::Always, Reply::Always, Reply::No])
+    }
+
+    fn question(&mut self, whom: Whom) -> Wish {
+        self.pick(&[Wish::GetAddress(whom), Wish::GetAddressAlways(whom)])
     }
 
     fn wish(&mut self, person: Person) -> Wish {
@@ -473,7 +484,10 @@ impl Generator {
             36..52 => Wish::Private(self.peer(person), self.len()),
             52..57 => Wish::Block(self.whom(person)),
             57..61 => Wish::Unblock(self.rather(Whom::Blocked, person)),
-            61..73 => Wish::GetAddress(self.whom(person)),
+            61..73 => {
+                let whom = self.whom(person);
+                self.question(whom)
+            }
             73..84 => Wish::Answer(self.rather(Whom::Asker, person), self.reply()),
             84..88 => Wish::BareAnswer(self.reply()),
             88..90 => Wish::AddressBook,

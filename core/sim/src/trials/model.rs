@@ -4,20 +4,22 @@
 //! the way it only knows bounds: a block counts from when its user was told that it is done, until they wish to end it.
 
 mod accounts;
+pub mod age;
 pub mod blocks;
 pub mod consents;
 pub mod kept;
 pub mod letters;
+pub mod presence;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 
 use simplechat_core::client::command::{Command, Consent};
 use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
 use simplechat_core::id::{EffectId, Seq};
 use simplechat_core::name::Name;
-use simplechat_core::server::event::Event as Operator;
 use simplechat_core::time::Timestamp;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::request::{Operation, Outcome};
 
 use crate::net::Listening;
@@ -25,10 +27,12 @@ use crate::observation::{Observation, Observed};
 use crate::world::ClientId;
 
 use super::plan::Settings;
+use age::ClockChanges;
 use blocks::Blocks;
 use consents::Consents;
 use kept::Kept;
 use letters::{Letter, LetterId, Letters, Route};
+use presence::Presence;
 
 /// Where a client is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,19 +100,10 @@ pub struct Client {
 pub struct Entry {
     /// Since when.
     pub since: Timestamp,
+    /// For how long.
+    pub term: Term,
     /// Whether the user was told that they are at another client.
     pub is_elsewhere: bool,
-}
-
-/// What a user is at the server.
-#[derive(Clone, Copy, Debug)]
-pub struct Presence {
-    /// Whether there is a session.
-    pub online: bool,
-    /// Since when.
-    pub since: Timestamp,
-    /// From where the last login came.
-    pub from: Option<SocketAddr>,
 }
 
 /// Whether anything keeps clients from being heard.
@@ -143,6 +138,10 @@ pub struct Model {
     pub presence: BTreeMap<Name, Presence>,
     /// How the world is to its clients.
     pub climate: Climate,
+    /// How many texts of somebody to another were told to have expired that earlier clients of theirs had sent.
+    pub expired_elsewhere: BTreeMap<(Name, Name), u32>,
+    /// How the server's wall clock was set.
+    pub clock_changes: ClockChanges,
     /// When a server last went.
     server_went: Timestamp,
 }
@@ -161,6 +160,8 @@ impl Model {
             consents: Consents::new(settings.question_expiry.into()),
             presence: BTreeMap::new(),
             climate: Climate::Rough,
+            expired_elsewhere: BTreeMap::new(),
+            clock_changes: ClockChanges::default(),
             server_went: Timestamp::ZERO,
         }
     }
@@ -264,54 +265,6 @@ impl Model {
     }
 
     /// This is the one place that says what is lost with a server: its sessions, and nothing else that it ever said.
-    fn server_is_gone(&mut self, at: Timestamp) {
-        self.server_went = at;
-        self.consents.server_is_gone();
-        for presence in self.presence.values_mut() {
-            *presence = Presence {
-                online: false,
-                since: at,
-                from: None,
-            };
-        }
-    }
-
-    fn apply_operator(&mut self, at: Timestamp, event: &Operator) {
-        let (user, from) = match event {
-            Operator::AccountAdded { user } => {
-                self.accounts.insert(*user);
-                self.changed.insert(*user, at);
-                return;
-            }
-            Operator::AccountRemoved { user } => return self.account_is_gone(at, *user),
-            Operator::LoggedIn { user, from, .. } => (*user, Some(*from)),
-            Operator::LoggedOut { user, .. } => (*user, None),
-            Operator::LoginRefused { .. }
-            | Operator::ListenerUnreachable { .. }
-            | Operator::Refused { .. }
-            | Operator::StoreFailing
-            | Operator::StoreWorking
-            | Operator::CredentialsChanged { .. }
-            | Operator::AccountErased { .. }
-            | Operator::Reloaded
-            | Operator::Stopping
-            | Operator::Stopped { .. } => return,
-        };
-        let online = from.is_some();
-        let before = self.presence.get(&user);
-        let since = before
-            .filter(|before| before.online == online)
-            .map_or(at, |before| before.since);
-        let presence = Presence {
-            online,
-            since,
-            from,
-        };
-        if online || before.is_some_and(|before| before.online) {
-            self.presence.insert(user, presence);
-        }
-    }
-
     #[allow(clippy::too_many_lines, reason = "a row for each command")]
     fn apply_wish(&mut self, at: Timestamp, id: ClientId, command: &Command) {
         let Some(client) = self.clients.get_mut(&id) else {
@@ -369,9 +322,10 @@ impl Model {
                 self.blocks.wish_unblock(user, *other);
                 self.open_op(at, id, Operation::Unblock { user: *other }, None);
             }
-            Command::GetAddress { user: other } => {
-                self.consents.ask(at, user, *other);
-                self.open_op(at, id, Operation::GetAddress { user: *other }, None);
+            Command::GetAddress { user: other, term } => {
+                self.consents.ask(at, user, *other, *term);
+                let (user, term) = (*other, *term);
+                self.open_op(at, id, Operation::GetAddress { user, term }, None);
             }
             Command::RemoveAddress { user: other } => {
                 self.open_op(at, id, Operation::RemoveAddress { user: *other }, None);
@@ -399,9 +353,9 @@ impl Model {
 
     fn answer(&mut self, at: Timestamp, id: ClientId, user: Name, asker: Name, consent: Consent) {
         let operation = match consent {
-            Consent::Yes => {
-                self.consents.say_yes(at, user, asker);
-                Operation::Accept { user: asker }
+            Consent::Yes(term) => {
+                self.consents.say_yes(at, user, asker, term);
+                Operation::Accept { user: asker, term }
             }
             Consent::No => Operation::Deny { user: asker },
         };
@@ -456,6 +410,10 @@ impl Model {
                     }
                 }
             }
+            Event::Message(MessageEvent::Expired { to, numbers, count }) => {
+                let user = client.user;
+                self.apply_expired(at, id, user, *to, numbers, *count);
+            }
             Event::Message(MessageEvent::PrivateDelivered { to }) => {
                 let letter = client.privates.get_mut(to).and_then(VecDeque::pop_front);
                 if let Some(letter) = letter {
@@ -485,12 +443,13 @@ impl Model {
             PeerEvent::QuestionClosed { by } => {
                 client.questions.remove(by);
             }
-            PeerEvent::Introduced { peer } => {
+            PeerEvent::Introduced { peer, term } => {
                 client.questions.remove(peer);
                 client.book.insert(
                     *peer,
                     Entry {
                         since: at,
+                        term: *term,
                         is_elsewhere: false,
                     },
                 );
@@ -513,6 +472,7 @@ impl Model {
                 }
             }
             PeerEvent::Verified { .. }
+            | PeerEvent::PeerAway { .. }
             | PeerEvent::AddressDenied { .. }
             | PeerEvent::NoAnswer { .. }
             | PeerEvent::RefusedFormerPeer { .. }
@@ -541,10 +501,10 @@ impl Model {
             Operation::Unblock { user: other } => {
                 self.blocks.unblock_done(at, user, other, outcome)
             }
-            Operation::GetAddress { user: other } => {
+            Operation::GetAddress { user: other, .. } => {
                 self.consents.asked(at, user, other, op.wished, outcome);
             }
-            Operation::Accept { user: other } => {
+            Operation::Accept { user: other, .. } => {
                 self.consents.said_yes(at, user, other, op.wished, outcome);
             }
             Operation::Deny { user: other } => {
@@ -574,22 +534,5 @@ impl Client {
             listening: Listening::There,
             showing: BTreeMap::new(),
         }
-    }
-
-    /// What the next final word must be for: what a `removeaddress` comes to is said at once, and has no word later.
-    #[must_use]
-    pub fn next_op(&self) -> Option<&Op> {
-        self.open
-            .iter()
-            .find(|op| !matches!(op.operation, Operation::RemoveAddress { .. }))
-    }
-
-    fn pop_op(&mut self) -> Option<Op> {
-        while let Some(op) = self.open.pop_front() {
-            if !matches!(op.operation, Operation::RemoveAddress { .. }) {
-                return Some(op);
-            }
-        }
-        None
     }
 }

@@ -52,11 +52,12 @@ pub enum Whom {
     Blocked,
 }
 
-/// A yes or a no.
+/// A yes, for this time or always, or a no.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "yes and no")]
+#[allow(missing_docs, reason = "a few words")]
 pub enum Reply {
     Yes,
+    Always,
     No,
 }
 
@@ -80,6 +81,7 @@ pub enum Wish {
     Unblock(Whom),
     Online,
     GetAddress(Whom),
+    GetAddressAlways(Whom),
     RemoveAddress(Whom),
     AddressBook,
     Verify(Whom),
@@ -198,6 +200,8 @@ impl Intrusion {
 pub enum Action {
     /// Somebody without a client starts one and tries a password.
     SitDown(Person, Guess),
+    /// Somebody starts a client again that has a store, and does without the server if it has to.
+    SitDownOffline(Person),
     /// Somebody wishes something of their client, if they have one.
     Wish(Person, Wish),
     /// Somebody writes so many messages at once.
@@ -287,6 +291,7 @@ impl Action {
             | Self::StoreTakes(_)
             | Self::Weather(_) => true,
             Self::SitDown(..)
+            | Self::SitDownOffline(_)
             | Self::Wish(..)
             | Self::Flood(..)
             | Self::CrashClient(_)
@@ -324,6 +329,7 @@ pub struct Settings {
     pub block_time: Millis,
     pub mailbox_messages: usize,
     pub mailbox_bytes: usize,
+    pub mailbox_age: Millis,
     pub heartbeat_interval: Millis,
     pub timeout: Millis,
     pub question_expiry: Millis,
@@ -353,6 +359,7 @@ impl Default for Settings {
             block_time: Millis(60_000),
             mailbox_messages: 1_000,
             mailbox_bytes: 4 * 1024 * 1024,
+            mailbox_age: Millis(30 * 24 * 60 * 60 * 1_000),
             heartbeat_interval: Millis(30_000),
             timeout: Millis(95_000),
             question_expiry: Millis(120_000),
@@ -382,6 +389,7 @@ impl Settings {
                 bytes: self.mailbox_bytes,
                 // Who fills a mailbox is told that it is full.
                 sender_percent: 100,
+                age: self.mailbox_age.into(),
             },
             heartbeat_interval: self.heartbeat_interval.into(),
             timeout: self.timeout.into(),

@@ -123,6 +123,7 @@ impl Shrinker {
         self.try_change(|plan| plan.settings.attempts_max = usual.attempts_max);
         self.try_change(|plan| plan.settings.block_time = usual.block_time);
         self.try_change(|plan| plan.settings.mailbox_messages = usual.mailbox_messages);
+        self.try_change(|plan| plan.settings.mailbox_age = usual.mailbox_age);
         self.try_change(|plan| plan.settings.mailbox_bytes = usual.mailbox_bytes);
         self.try_change(|plan| {
             plan.settings.heartbeat_interval = usual.heartbeat_interval;
@@ -173,6 +174,7 @@ fn merge(steps: &mut Vec<Step>, from: usize, to: usize) {
 fn concerns(action: Action, person: Person) -> bool {
     match action {
         Action::SitDown(one, _)
+        | Action::SitDownOffline(one)
         | Action::Wish(one, _)
         | Action::Flood(one, ..)
         | Action::CrashClient(one)

@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use simplechat_core::client::command::{Command, Consent};
-use simplechat_core::client::config::StoreKind;
+use simplechat_core::client::config::{Start, StoreKind};
 use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::name::Name;
 use simplechat_core::server;
 use simplechat_core::text::{Password, Text};
 use simplechat_core::time::Timestamp;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::login::LinkChoice;
 
 use crate::store::Health;
@@ -173,13 +174,15 @@ impl<'a> Trial<'a> {
             .measure(world.moment().at, occasion, server, clients)
     }
 
+    #[allow(clippy::too_many_lines, reason = "a row for each action")]
     fn act(&mut self, action: Action) -> Checked {
         if action.is_unkind() {
             self.checker.set_climate(Climate::Rough);
         }
         match action {
             Action::Peace => return self.make_peace(),
-            Action::SitDown(person, guess) => self.sit_down(person, guess),
+            Action::SitDown(person, guess) => self.sit_down(person, guess, Start::WithServer),
+            Action::SitDownOffline(person) => self.sit_down(person, Guess::Right, Start::Offline),
             Action::Wish(person, wish) => self.wish(person, wish),
             Action::Flood(person, whom, count) => {
                 for _ in 0..count {
@@ -230,7 +233,10 @@ impl<'a> Trial<'a> {
             Action::SetClock(person, by) => self.with(person, |world, client| {
                 world.jump_wall_clock(client.host(), by);
             }),
-            Action::SetServerClock(by) => self.world.jump_wall_clock(SERVER, by),
+            Action::SetServerClock(by) => {
+                self.checker.note_server_clock(by);
+                self.world.jump_wall_clock(SERVER, by);
+            }
             Action::StoreTakes(millis) => self.world.store.takes = millis.into(),
             Action::FailStore => self.world.store.health = Health::Failing,
             Action::MendStore => self.world.store.health = Health::Working,
@@ -351,11 +357,11 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn sit_down(&mut self, person: Person, guess: Guess) {
+    fn sit_down(&mut self, person: Person, guess: Guess, start: Start) {
         let store = self.plan.store_of(person);
         match (self.seats.get(&person), store) {
             (Some(client), _) if !self.world.has_ended(*client) => return,
-            (Some(client), StoreKind::Lasting) => self.world.start_again(*client),
+            (Some(client), StoreKind::Lasting) => self.world.start_again_as(*client, start),
             (Some(_) | None, _) => {
                 let name = account_name(self.plan.account_of(person));
                 let link = self.plan.link_of(person);
@@ -377,7 +383,8 @@ impl<'a> Trial<'a> {
 
     fn command(&mut self, person: Person, wish: Wish) -> Command {
         let consent = |reply| match reply {
-            Reply::Yes => Consent::Yes,
+            Reply::Yes => Consent::Yes(Term::UntilLogout),
+            Reply::Always => Consent::Yes(Term::Lasting),
             Reply::No => Consent::No,
         };
         match wish {
@@ -412,6 +419,11 @@ impl<'a> Trial<'a> {
             Wish::Online => Command::Online,
             Wish::GetAddress(user) => Command::GetAddress {
                 user: self.name(person, user),
+                term: Term::UntilLogout,
+            },
+            Wish::GetAddressAlways(user) => Command::GetAddress {
+                user: self.name(person, user),
+                term: Term::Lasting,
             },
             Wish::RemoveAddress(user) => Command::RemoveAddress {
                 user: self.name(person, user),
@@ -535,7 +547,7 @@ impl<'a> Trial<'a> {
                 .values()
                 .any(|client| client.user == Some(user) && client.life != Life::Over);
             if self.plan.store_of(person) == StoreKind::Lasting && !is_there {
-                self.sit_down(person, Guess::Right);
+                self.sit_down(person, Guess::Right, Start::WithServer);
                 self.look()?;
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use simplechat_core::client::Client;
 use simplechat_core::client::command::{Command, Rejected};
-use simplechat_core::client::config::{Config as ClientConfig, StoreKind};
+use simplechat_core::client::config::{Config as ClientConfig, Start, StoreKind};
 use simplechat_core::client::event::{Event, SessionEvent};
 use simplechat_core::key::StaticKey;
 use simplechat_core::machine::Machine;
@@ -73,9 +73,10 @@ impl World {
         secrets: SeededSecrets,
         key: &StaticKey,
     ) -> Client {
+        let start = config.start;
         let mut machine = Client::new(config, seed, Box::new(secrets), self.moment_on(id.host()));
-        // Half of them have the server's key from somebody they trust.
-        if self.dice.below(2) == 0 {
+        // Half of them have the server's key from somebody they trust; without it nobody starts without the server.
+        if self.dice.below(2) == 0 || start == Start::Offline {
             machine = machine
                 .trusting(self.identity.0.public())
                 .known_as(key.clone());
@@ -92,9 +93,19 @@ impl World {
     ///
     /// When it has no store, or has not ended: the test is wrong.
     pub fn start_again(&mut self, id: ClientId) {
+        self.start_again_as(id, Start::WithServer);
+    }
+
+    /// The same, with a client that does without the server if it has to.
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn start_again_as(&mut self, id: ClientId, start: Start) {
         assert!(self.has_ended(id), "a client is started again that runs");
         let seat = self.seat(id);
-        let (config, key) = (seat.config.clone(), seat.key.clone());
+        let (mut config, key) = (seat.config.clone(), seat.key.clone());
+        config.start = start;
         let records = seat.disk.as_ref().expect("it has a store").store.records();
         let seed = self.dice.seed();
         let secrets = SeededSecrets::new(self.dice.roll());

@@ -7,7 +7,9 @@ use alloc::sync::Arc;
 use super::*;
 use crate::id::InstanceId;
 use crate::server::AccountId;
+use crate::server::expiry::Untold;
 use crate::server::mailbox::{Entry, Keeping, MailboxLimits, Origin};
+use crate::wire::Term;
 use crate::wire::item::{Items, decode};
 use crate::wire::push::{Audience, Delivery};
 
@@ -41,6 +43,7 @@ fn put(mailbox: &mut Mailbox, seq: u64, text: &str) {
         origin,
         audience: Audience::You,
         accepted: at(0),
+        expires: at(1_000),
         keeping: Keeping::Passing,
     };
     mailbox.push(entry, MailboxLimits::default()).unwrap();
@@ -49,7 +52,7 @@ fn put(mailbox: &mut Mailbox, seq: u64, text: &str) {
 /// What the next batch holds, in short.
 #[allow(clippy::wildcard_enum_match_arm, reason = "the others show themselves")]
 fn next(lane: &mut Lane, now: Timestamp, mailbox: &Mailbox) -> Vec<String> {
-    match lane.next(now, mailbox) {
+    match lane.next(now, mailbox, &Untold::default()) {
         Next::Send(payload) => Items::new(payload.as_bytes())
             .map(|item| match decode::<Push>(item.unwrap()).unwrap() {
                 Push::Batch { number } => format!("#{}", number.0),
@@ -173,6 +176,7 @@ fn a_notice_replaces_the_one_it_makes_stale() {
         Push::AddressAsked {
             by: bob,
             expires_in_ms: 1,
+            term: Term::UntilLogout,
         },
     ));
     lane.notify(notice(

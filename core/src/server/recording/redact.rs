@@ -71,11 +71,12 @@ impl Record {
                 push: redact_push(push, texts),
             },
             other @ (Self::Taken { .. }
+            | Self::Expired { .. }
+            | Self::ToldExpired { .. }
             | Self::Outcomes { .. }
             | Self::Introduced { .. }
             | Self::LoggedIn { .. }
             | Self::LockedOut { .. }
-            | Self::LoggedOut { .. }
             | Self::Blocked { .. }
             | Self::Unblocked { .. }
             | Self::Asked { .. }
@@ -110,7 +111,8 @@ fn redact_request(request: Request, texts: Texts) -> Request {
         other @ (Request::Heartbeat
         | Request::LowestUnanswered { .. }
         | Request::ListOnline { .. }
-        | Request::Logout) => other,
+        | Request::Logout
+        | Request::Holds { .. }) => other,
     }
 }
 
@@ -137,7 +139,9 @@ fn redact_push(push: Push, texts: Texts) -> Push {
         | Push::SessionEnded { .. }
         | Push::Stopping
         | Push::Undelivered { .. }
-        | Push::Addresses { .. }) => other,
+        | Push::Addresses { .. }
+        | Push::Absent { .. }
+        | Push::Expired(_)) => other,
     }
 }
 

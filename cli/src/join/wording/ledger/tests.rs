@@ -113,6 +113,7 @@ fn what_a_message_waits_for() {
         NextTry::AfterLogin,
         NextTry::AfterPassword,
         NextTry::WhenFound,
+        NextTry::WhenBack,
         NextTry::AfterIntroduction,
     ];
     let entries = all.map(|next| Entry {

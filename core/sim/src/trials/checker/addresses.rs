@@ -1,6 +1,7 @@
 //! Consent first: nobody is introduced, asked about, or dialled without the yes that it takes.
 
-use simplechat_core::client::event::{Event, PeerEvent};
+use simplechat_core::client::event::{Event, GoneCause, PeerEvent};
+use simplechat_core::wire::{EndReason, Term};
 
 use super::{Check, Sight, Watcher, promise};
 use crate::net::HostId;
@@ -46,12 +47,31 @@ impl Watcher for Addresses {
     fn on_sight(&mut self, sight: Sight<'_>, model: &Model) -> Check {
         let user = sight.user;
         match sight.event {
-            Event::Peer(PeerEvent::Introduced { peer }) => {
+            Event::Peer(PeerEvent::Introduced { peer, term }) => {
                 let may = model.consents.may_introduce(sight.client, user, *peer);
                 promise!(
                     may,
                     Consent,
                     "{user} is introduced to {peer}, and they have not both agreed"
+                );
+                promise!(
+                    *term == Term::UntilLogout || model.consents.may_last(user, *peer),
+                    Consent,
+                    "{user} is introduced to {peer} for ever, and they have not both chosen that"
+                );
+            }
+            Event::Peer(PeerEvent::PeerGone {
+                peer,
+                cause: GoneCause::Theirs(EndReason::LoggedOut),
+                ..
+            }) => {
+                let client = model.clients.get(&sight.client);
+                let entry = client.and_then(|client| client.book.get(peer));
+                let lasts = entry.is_some_and(|entry| entry.term == Term::Lasting);
+                promise!(
+                    !lasts || model.removed.contains_key(peer),
+                    Books,
+                    "{peer} has logged out and is gone from the address book of {user}, and both chose that it lasts"
                 );
             }
             Event::Peer(PeerEvent::AddressAsked { by, .. }) => {

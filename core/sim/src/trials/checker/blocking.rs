@@ -53,7 +53,7 @@ impl Watcher for Blocking {
                 MessageEvent::Message { from, .. } | MessageEvent::Private { from, .. },
             ) => *from,
             Event::Peer(PeerEvent::AddressAsked { by, .. }) => *by,
-            Event::Peer(PeerEvent::Introduced { peer }) => *peer,
+            Event::Peer(PeerEvent::Introduced { peer, .. }) => *peer,
             _ => return Ok(()),
         };
         promise!(

@@ -7,7 +7,7 @@ use super::{Check, promise};
 use crate::trials::plan::Settings;
 
 /// Timers of an account at its server, and of a server beside those.
-const TIMERS_PER_ACCOUNT: usize = 4;
+const TIMERS_PER_ACCOUNT: usize = 5;
 const TIMERS_BESIDE: usize = 3;
 /// Connections that a client may have to do with at rest: somebody's heartbeat is always under way.
 const CONNECTIONS_AT_REST: usize = 2;
@@ -40,6 +40,7 @@ pub(super) fn check_server(
                 sizes.introductions,
                 all * limits::INTRODUCTIONS_MAX,
             ),
+            ("claims", sizes.claims, all * limits::ADDRESS_BOOK_MAX),
             ("records", sizes.records, limits::RECORDS_MAX),
             (
                 "timers",
@@ -48,6 +49,7 @@ pub(super) fn check_server(
             ),
             ("messages", most.messages, settings.mailbox_messages),
             ("bytes", most.message_bytes, settings.mailbox_bytes),
+            ("untold", most.untold, limits::EXPIRED_RECIPIENTS_MAX),
             ("blocked", most.blocked, limits::BLACKLIST_MAX),
             ("notices", most.notices, limits::NOTICES_MAX),
             ("receipts", most.receipts, limits::RECEIPTS_MAX),

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use simplechat_core::client::event::{Event, MessageEvent};
-use simplechat_core::name::Name;
 use simplechat_core::time::Timestamp;
 use simplechat_core::wire::push::Audience;
 use simplechat_core::wire::request::{Outcome, Refusal};
 
+use super::expiry::is_there;
 use super::{Check, Sight, Watcher, promise};
+use crate::trials::model::Model;
 use crate::trials::model::letters::{Letter, LetterId, Route};
-use crate::trials::model::{Life, Model};
 use crate::world::ClientId;
 
 /// What each client was shown last of each other client, by route.
@@ -72,11 +72,11 @@ impl Watcher for Letters {
         self.check_order(id, &sight, model)
     }
 
-    fn at_rest(&mut self, _at: Timestamp, model: &Model) -> Check {
+    fn at_rest(&mut self, at: Timestamp, model: &Model) -> Check {
         model
             .letters
             .iter()
-            .try_for_each(|letter| check_kept(letter, model))
+            .try_for_each(|letter| check_kept(letter, at, model))
     }
 }
 
@@ -125,6 +125,17 @@ fn check_once(letter: &Letter, sight: &Sight<'_>, model: &Model) -> Check {
         Once,
         "{user} is shown {title} at another client, after it was delivered"
     );
+    let login = model
+        .clients
+        .get(&sight.client)
+        .and_then(|client| client.login_wished);
+    promise!(
+        letter
+            .expired
+            .is_none_or(|told| login.is_some_and(|login| login <= told)),
+        Once,
+        "{user} is shown {title}, of which its author was told that it had expired"
+    );
     if let Some((_, Outcome::Refused(refusal))) = letter.word {
         promise!(
             model.was_done_before(letter) || was_for_another(letter, model),
@@ -143,16 +154,20 @@ fn was_for_another(letter: &Letter, model: &Model) -> bool {
 }
 
 /// What its author was told to be accepted is shown to whom it is for, if they are there.
-fn check_kept(letter: &Letter, model: &Model) -> Check {
+fn check_kept(letter: &Letter, at: Timestamp, model: &Model) -> Check {
     let Some((_, outcome)) = letter.word else {
         return Ok(());
     };
     let title = title(letter);
+    // Whether its author was told is another promise.
+    let is_expired = model.may_have_expired(letter, at);
     let may_have_blocked = |user| model.may_have_dropped(user, letter.from, letter.wished);
     match (outcome, letter.to) {
         (Outcome::Delivered | Outcome::Stored, Some(to)) => {
-            let is_excused =
-                may_have_blocked(to) || !is_there(to, model) || was_for_another(letter, model);
+            let is_excused = may_have_blocked(to)
+                || !is_there(to, model)
+                || was_for_another(letter, model)
+                || is_expired;
             promise!(
                 is_excused || letter.read,
                 Kept,
@@ -184,7 +199,7 @@ fn check_kept(letter: &Letter, model: &Model) -> Check {
                 "{title} was accepted for {promised}, and is shown to {shown}"
             );
             promise!(
-                !all_there || shown >= promised || !are_others_the_same,
+                !all_there || shown >= promised || !are_others_the_same || is_expired,
                 Kept,
                 "{title} was accepted for {promised}, and is shown to {shown}"
             );
@@ -202,17 +217,4 @@ fn check_kept(letter: &Letter, model: &Model) -> Check {
         _ => {}
     }
     Ok(())
-}
-
-/// Whether a client of this user is logged in, at rest.
-fn is_there(user: Name, model: &Model) -> bool {
-    let is_online = model
-        .presence
-        .get(&user)
-        .is_some_and(|presence| presence.online);
-    let has_client = model
-        .clients
-        .values()
-        .any(|client| client.user == Some(user) && client.logged_in && client.life != Life::Over);
-    is_online && has_client
 }

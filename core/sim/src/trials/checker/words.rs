@@ -135,7 +135,7 @@ fn check_ledger(sight: &Sight<'_>, client: &Client, entry: &Entry, model: &Model
 fn agrees_with_word(state: MessageState, word: Outcome) -> bool {
     match (state, word) {
         (MessageState::Delivered, Outcome::Delivered | Outcome::Stored)
-        | (MessageState::Stored, Outcome::Stored) => true,
+        | (MessageState::Stored | MessageState::Expired, Outcome::Stored) => true,
         (MessageState::Refused(known), Outcome::Refused(told)) => known == told,
         (
             MessageState::Broadcast {
@@ -297,8 +297,8 @@ const fn other(operation: &Operation) -> Option<Name> {
         Operation::Message { to, .. } => Some(*to),
         Operation::Block { user }
         | Operation::Unblock { user }
-        | Operation::GetAddress { user }
-        | Operation::Accept { user }
+        | Operation::GetAddress { user, .. }
+        | Operation::Accept { user, .. }
         | Operation::Deny { user }
         | Operation::RemoveAddress { user } => Some(*user),
         Operation::Broadcast { .. } | Operation::Skip => None,

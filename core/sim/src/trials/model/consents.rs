@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use simplechat_core::name::Name;
 use simplechat_core::time::Timestamp;
+use simplechat_core::wire::Term;
 use simplechat_core::wire::request::Outcome;
 
 use crate::world::ClientId;
@@ -41,6 +42,8 @@ impl Yes {
 pub struct Consents {
     expiry: Duration,
     said: BTreeMap<(Name, Name), Vec<Yes>>,
+    /// Who ever chose that it should last, and with whom.
+    lasting: BTreeSet<(Name, Name)>,
     agreed: BTreeSet<(Name, Name)>,
     introduced: BTreeMap<(ClientId, Name), usize>,
     servers_gone: usize,
@@ -51,13 +54,17 @@ impl Consents {
         Self {
             expiry,
             said: BTreeMap::new(),
+            lasting: BTreeSet::new(),
             agreed: BTreeSet::new(),
             introduced: BTreeMap::new(),
             servers_gone: 0,
         }
     }
 
-    fn say(&mut self, user: Name, other: Name, kind: Kind, from: Timestamp) {
+    fn say(&mut self, user: Name, other: Name, kind: Kind, from: Timestamp, term: Term) {
+        if term == Term::Lasting {
+            self.lasting.insert((user, other));
+        }
         let yes = Yes {
             kind,
             from,
@@ -81,12 +88,12 @@ impl Consents {
             .any(|yes| back.iter().any(|other| yes.meets(other)))
     }
 
-    pub(super) fn ask(&mut self, at: Timestamp, user: Name, other: Name) {
-        self.say(user, other, Kind::Question, at);
+    pub(super) fn ask(&mut self, at: Timestamp, user: Name, other: Name, term: Term) {
+        self.say(user, other, Kind::Question, at, term);
     }
 
-    pub(super) fn say_yes(&mut self, at: Timestamp, user: Name, asker: Name) {
-        self.say(user, asker, Kind::Answer, at);
+    pub(super) fn say_yes(&mut self, at: Timestamp, user: Name, asker: Name, term: Term) {
+        self.say(user, asker, Kind::Answer, at, term);
     }
 
     /// The final word on a question: it is put, and expires; or it is not.
@@ -189,6 +196,13 @@ impl Consents {
     #[must_use]
     pub fn agreed(&self, user: Name, other: Name) -> bool {
         self.agreed.contains(&(user.min(other), user.max(other))) || self.meet(user, other)
+    }
+
+    /// Whether both ever chose that it should last.
+    #[must_use]
+    pub fn may_last(&self, user: Name, other: Name) -> bool {
+        let chose = |one, other| self.lasting.contains(&(one, other));
+        chose(user, other) && chose(other, user)
     }
 
     /// Whether `user` ever asked `other`, and was not refused.

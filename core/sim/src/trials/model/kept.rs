@@ -64,12 +64,16 @@ impl Model {
                 client.kept.privates.remove(to);
             }
             Record::Peer {
-                peer, introduction, ..
+                peer,
+                introduction,
+                term,
+                ..
             } => {
                 let is_known = |(known, _): &(IntroductionId, Entry)| known == introduction;
                 if !client.kept.book.get(peer).is_some_and(is_known) {
                     let entry = Entry {
                         since: at,
+                        term: *term,
                         is_elsewhere: false,
                     };
                     client.kept.book.insert(*peer, (*introduction, entry));
@@ -156,10 +160,10 @@ impl Model {
             Operation::Unblock { user: other } => {
                 self.blocks.unblock_done(at, user, other, outcome);
             }
-            Operation::GetAddress { user: other } => {
+            Operation::GetAddress { user: other, .. } => {
                 self.consents.asked(at, user, other, op.wished, outcome);
             }
-            Operation::Accept { user: other } => {
+            Operation::Accept { user: other, .. } => {
                 self.consents.said_yes(at, user, other, op.wished, outcome);
             }
             Operation::Message { .. }

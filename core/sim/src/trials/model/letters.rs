@@ -46,6 +46,8 @@ pub struct Letter {
     pub delivered: bool,
     /// Whether it was lost before anybody heard of it.
     pub is_lost: bool,
+    /// When its author was told that it had expired.
+    pub expired: Option<Timestamp>,
 }
 
 impl Letter {
@@ -88,6 +90,7 @@ impl Letters {
             read: false,
             delivered: false,
             is_lost: false,
+            expired: None,
         });
         id
     }
@@ -122,6 +125,13 @@ impl Letters {
     /// All texts, with which they are.
     pub fn iter_with_id(&mut self) -> impl Iterator<Item = (LetterId, &mut Letter)> {
         (0..).map(LetterId).zip(&mut self.all)
+    }
+
+    /// The text that a client calls by this number, counted from 1.
+    #[must_use]
+    pub fn numbered(&self, by: ClientId, number: u64) -> Option<&Letter> {
+        let place = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.iter().filter(|letter| letter.by == by).nth(place)
     }
 
     pub(super) fn show(&mut self, id: LetterId, client: ClientId, _at: Timestamp) {
