@@ -82,7 +82,7 @@ impl Tables {
             Record::Fulfilled { seq } => {
                 self.fulfilled.insert(*seq, copy);
             }
-            Record::Delivered { .. } => {}
+            Record::Delivered { .. } | Record::Expired { .. } => {}
             Record::Written { to, message } => {
                 self.privates.insert((*to, message.seq), copy);
                 self.next_private = message.seq.0 + 1;

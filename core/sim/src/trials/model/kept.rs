@@ -100,6 +100,7 @@ impl Model {
             Record::Began { .. }
             | Record::Fulfilled { .. }
             | Record::Delivered { .. }
+            | Record::Expired { .. }
             | Record::Shown { .. }
             | Record::Consented { .. } => {}
         }
