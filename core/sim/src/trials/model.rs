@@ -71,6 +71,8 @@ pub struct Client {
     pub login_wished: Option<Timestamp>,
     /// When they last did.
     pub last_login: Option<Timestamp>,
+    /// When it was first logged in.
+    pub entered: Option<Timestamp>,
     /// Whether it goes on where it was before.
     pub has_started_again: bool,
     /// What its store has, if it has one.
@@ -397,6 +399,7 @@ impl Model {
         match event {
             Event::Session(SessionEvent::LoggedIn { .. }) => {
                 client.logged_in = true;
+                client.entered.get_or_insert(at);
                 client.was_logged_in = true;
             }
             Event::Session(SessionEvent::PasswordNeeded) => client.logged_in = false,
@@ -522,6 +525,7 @@ impl Client {
             life: Life::Running,
             login_wished: None,
             last_login: None,
+            entered: None,
             has_started_again: false,
             kept: Kept::default(),
             logged_in: false,

@@ -75,7 +75,7 @@ fn check_word(
             && letter.to.is_none_or(|reader| reader == to)
             && model.may_have_expired(letter, at)
             // What was on its way when the account was replaced came from the later one.
-            && letter.word.is_none_or(|(told, _)| !model.was_changed_since(user, told))
+            && letter.word.is_none_or(|(told, _)| !was_replaced(user, told, at, model))
     };
     for number in numbers {
         let letter = model.letters.numbered(client, number.0);
@@ -104,6 +104,12 @@ fn check_word(
         "{user} is told that {count} texts to {to} expired, and none has"
     );
     Ok(())
+}
+
+/// Whether a user has another account than at that time. Of the last moment nobody knows which of the two was told.
+fn was_replaced(user: Name, since: Timestamp, now: Timestamp, model: &Model) -> bool {
+    let changed = model.changed.get(&user);
+    changed.is_some_and(|changed| *changed >= since && now.since(*changed) > LATE)
 }
 
 /// Whether a text was stored and is not there any more, or should not be, and its author was not told by its number.

@@ -71,7 +71,7 @@ fn check_peer(
     let Some((other_id, other)) = model.only_client(peer) else {
         return Ok(());
     };
-    let is_same = other.login_wished.is_some_and(|login| login < entry.since);
+    let is_same = other.entered.is_some_and(|login| login < entry.since);
     let is_certain =
         is_same && !entry.is_elsewhere && model.are_still_the_same([id, other_id], entry.since);
     if !is_certain {
