@@ -60,6 +60,7 @@ fn words(client: &Process, word: &str) -> u64 {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one story")]
 fn a_client_that_is_killed_loses_nothing_and_has_nothing_twice() {
     let kills = number_of("SIMPLECHAT_KILLS", 10);
     let mut dice = Dice::new(number_of("SIMPLECHAT_KILLS_SEED", 1));

@@ -101,6 +101,7 @@ fn a_client_that_starts_again_shows_where_it_was() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one story")]
 fn what_was_said_is_shown_found_written_and_erased() {
     let server = Server::start(&[]);
     let device = device();
@@ -249,7 +250,7 @@ fn without_a_history_nothing_is_left() {
     alice.types("history");
     alice.sees("! nothing is kept: this client was started with --no-history");
     leaves(alice);
-    assert_eq!(stores(&device), [PathBuf::new(); 0]);
+    assert_eq!(stores(&device), Vec::<PathBuf>::new());
     let alice = server.join_on(&device, "alice", &["--set", "join.store=memory"]);
     assert!(!leaves(alice).contains("one"));
 }

@@ -50,7 +50,7 @@ pub fn check(directory: &Path) -> Result<(), StoreError> {
     let path = directory.join(FILE);
     let connection = open::to_inspect(&path, &SERVER)?;
     sound(&connection)
-        .and_then(|()| load::all(&connection).map(drop))
+        .and_then(|()| load::each(&connection, drop))
         .map_err(|trouble| trouble.at(&path))
 }
 

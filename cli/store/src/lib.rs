@@ -68,13 +68,24 @@ impl Store {
         })
     }
 
-    /// A log that makes a server what all that was kept would make it.
+    /// Gives a log that makes a server what all that was kept would make it, a record at a time.
     ///
     /// # Errors
     ///
     /// When something in it makes no sense, or the disk fails.
+    pub fn load_each(&self, take: impl FnMut(Record)) -> Result<(), StoreError> {
+        load::each(&self.0.connection, take).map_err(|trouble| self.0.trouble(trouble))
+    }
+
+    /// The same log at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load_each`].
     pub fn load(&self) -> Result<Vec<Record>, StoreError> {
-        load::all(&self.0.connection).map_err(|trouble| self.0.trouble(trouble))
+        let mut records = Vec::new();
+        self.load_each(|record| records.push(record))?;
+        Ok(records)
     }
 
     /// The accounts that something is kept for.

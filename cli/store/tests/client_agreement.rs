@@ -167,6 +167,7 @@ fn any_step() -> impl Strategy<Value = Step> {
             until: WallTime(NOW.0 + rest),
         }),
         1 => (1u64..20).prop_map(|seq| Record::Delivered { seq: Seq(seq) }),
+        1 => (1u64..20).prop_map(|seq| Record::Expired { seq: Seq(seq) }),
     ];
     prop_oneof![
         4 => any_operation().prop_map(Step::Wish),

@@ -177,6 +177,7 @@ fn what_is_said_is_in_order_with_how_it_went() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one story")]
 fn a_message_says_where_it_stands() {
     let folder = folder();
     let mut store = Store::open(folder.path()).unwrap();
@@ -232,7 +233,8 @@ fn a_message_says_where_it_stands() {
     );
     let news = [
         Record::Delivered { seq: Seq(2) },
-        // What is delivered stays so.
+        // What is delivered or refused stays so.
+        Record::Expired { seq: Seq(2) },
         Record::Delivered { seq: Seq(3) },
         Record::GivenUp { to: name("carol") },
         Record::Taken {
@@ -270,8 +272,9 @@ fn found(store: &Store, words: &str, user: Option<Name>, since: Option<WallTime>
     found
         .into_iter()
         .map(|found| {
-            let text =
-                |message: Option<Message>| message.map_or("-".into(), |message| message.text);
+            let text = |message: Option<Message>| {
+                message.map_or_else(|| "-".into(), |message| message.text)
+            };
             let (before, after) = (text(found.before), text(found.after));
             format!("{before} / {} / {after}", found.message.text)
         })

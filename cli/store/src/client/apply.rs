@@ -14,7 +14,7 @@ use simplechat_core::wire::push::Audience;
 use simplechat_core::wire::request::{Operation, Outcome, Request};
 
 use super::message::{
-    self, Conversation, DELIVERED, GIVEN_UP, NOBODY, PRIVATE, Route, STORED, WAITING,
+    self, Conversation, DELIVERED, EXPIRED, GIVEN_UP, NOBODY, PRIVATE, Route, STORED, WAITING,
 };
 use super::{Kept, load};
 use crate::columns::{bound, term_number};
@@ -59,6 +59,7 @@ impl Tables<'_> {
                 [seq.0.cast_signed()],
             ),
             Record::Delivered { seq } => self.settle_own(*seq, STORED, DELIVERED),
+            Record::Expired { seq } => self.settle_own(*seq, STORED, EXPIRED),
             Record::Written { to, message } => self.written(*to, message),
             Record::Taken { by, through } => self.taken(*by, *through),
             Record::GivenUp { to } => self.given_up(*to),

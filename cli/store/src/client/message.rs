@@ -107,6 +107,7 @@ pub(super) const DELIVERED: i64 = 1;
 pub(super) const STORED: i64 = 2;
 const ANSWERED: i64 = 3;
 pub(super) const GIVEN_UP: i64 = 4;
+pub(super) const EXPIRED: i64 = 5;
 
 /// Where a message stands after the server's final word, with the word where it says more.
 pub(super) fn answered(seq: Seq, outcome: Outcome) -> (i64, Option<Vec<u8>>) {
@@ -125,6 +126,7 @@ fn state(number: i64, outcome: Option<Vec<u8>>) -> Option<MessageState> {
         (DELIVERED, None) => Some(MessageState::Delivered),
         (STORED, None) => Some(MessageState::Stored),
         (GIVEN_UP, None) => Some(MessageState::GivenUp),
+        (EXPIRED, None) => Some(MessageState::Expired),
         (ANSWERED, Some(item)) => match decode(&item) {
             Ok(Answer::Outcome { outcome, .. }) => Some(MessageState::after(outcome)),
             Ok(_) | Err(_) => None,

@@ -61,6 +61,7 @@ fn messages_look_as_they_came_and_own_ones_say_where_they_stand() {
         ),
         own(MessageState::Waiting, with, unmarked),
         own(MessageState::GivenUp, with, unmarked),
+        own(MessageState::Expired, with, Route::Server),
         own(to_all, Conversation::Everyone, Route::Broadcast),
     ]
     .map(|message| self::message(&message, &clock()));
@@ -78,6 +79,7 @@ fn messages_look_as_they_came_and_own_ones_say_where_they_stand() {
     [08:00] you > bob (refused, the mailbox is full): hi
     [08:00] you > bob privately (waiting): hi
     [08:00] you > bob privately (not delivered, and not sent any more): hi
+    [08:00] you > bob (not fetched in time, and not kept any more): hi
     [08:00] you > all: hi
     "#);
 }
