@@ -250,7 +250,7 @@ pub struct Replay {
 #[command(after_help = "\
 Without a terminal the name and password are the first two lines of the input, unless they are given.
 
-Exit codes: 0 left in order, 1 something went wrong or messages stay unsent, 2 wrong command line or settings, \
+Exit codes: 0 left in order, 1 something went wrong or, with --no-history, messages stay unsent, 2 wrong command line or settings, \
 3 login refused or locked, 4 server unreachable, 5 taken over by another login, 7 server not trusted.")]
 pub struct Join {
     /// Where the server is, and behind a # the fingerprint of its key, as the server prints it when it starts. Without a
@@ -280,10 +280,17 @@ pub struct Join {
     /// What waits for connections: a few threads, or tasks of async-std [default: std]
     #[arg(long, value_parser = TRANSPORTS)]
     pub transport: Option<String>,
-    /// Keep your keys and the servers that you trust in this directory [default: simplechat/client in your data
-    /// directory]
+    /// Keep your keys, the servers that you trust and your messages in this directory [default: simplechat/client in your
+    /// data directory]
     #[arg(long, value_name = "DIR")]
     pub data: Option<String>,
+    /// Start without the server, with the address book that is kept on this device: private messages work between peers who
+    /// find each other, and the login is made as soon as the server is back
+    #[arg(long, conflicts_with = "no_history")]
+    pub offline: bool,
+    /// Keep no messages: what was said, what waits to be sent and your address book end with this client
+    #[arg(long)]
+    pub no_history: bool,
     /// Settings.
     #[command(flatten)]
     pub common: Common,

@@ -135,7 +135,7 @@ fn a_server_that_is_gone_for_good_ends_with_a_code_of_its_own() {
 #[test]
 fn what_stays_unsent_is_counted() {
     let mut server = Server::start(&[]);
-    let mut alice = server.join("alice");
+    let mut alice = server.join_on(&common::folder(), "alice", &["--no-history"]);
     server.process.kill();
     alice.types("message bob x");
     alice.sees("! The server cannot be reached");

@@ -11,34 +11,15 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::env;
 use std::thread;
-use std::time::{Duration, Instant};
 
+use common::dice::{Dice, number_of};
 use common::{Process, Server};
 
 /// So many servers are killed side by side.
 const WORLDS: u64 = 5;
 /// Messages that each sender writes to each recipient between two kills.
 const EACH: u64 = 15;
-
-/// Numbers from a seed (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
-
-fn number_of(variable: &str, default: u64) -> u64 {
-    let given = env::var(variable).ok();
-    given.map_or(default, |text| text.parse().unwrap())
-}
 
 /// Somebody who writes to dave, who is away, and to carol, who is there.
 struct Sender {
@@ -144,10 +125,7 @@ fn world(kills: u64, mut dice: Dice) {
             let sender = &mut senders[usize::try_from(dice.below(2)).unwrap()];
             sender.is_told_of(sender.written - dice.below(EACH));
         }
-        let moment = Instant::now() + Duration::from_micros(dice.below(5_000));
-        while Instant::now() < moment {
-            thread::yield_now();
-        }
+        dice.pause();
         server.process.kill();
         let sound = simplechat_store::check(server.data());
         assert!(sound.is_ok(), "after kill {kill}: {sound:?}");
@@ -168,12 +146,12 @@ fn world(kills: u64, mut dice: Dice) {
 #[test]
 fn what_a_server_has_said_holds_whenever_it_is_killed() {
     let kills = number_of("SIMPLECHAT_KILLS", 10);
-    let mut dice = Dice(number_of("SIMPLECHAT_KILLS_SEED", 1));
+    let mut dice = Dice::new(number_of("SIMPLECHAT_KILLS_SEED", 1));
     let worlds = kills.clamp(1, WORLDS);
     thread::scope(|scope| {
         for world_number in 0..worlds {
             let kills = kills / worlds + u64::from(world_number < kills % worlds);
-            let dice = Dice(dice.below(u64::MAX));
+            let dice = Dice::new(dice.below(u64::MAX));
             scope.spawn(move || world(kills, dice));
         }
     });

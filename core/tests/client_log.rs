@@ -82,7 +82,7 @@ impl Tables {
             Record::Fulfilled { seq } => {
                 self.fulfilled.insert(*seq, copy);
             }
-            Record::Delivered { .. } => {}
+            Record::Delivered { .. } | Record::Expired { .. } => {}
             Record::Written { to, message } => {
                 self.privates.insert((*to, message.seq), copy);
                 self.next_private = message.seq.0 + 1;
@@ -153,8 +153,8 @@ impl Tables {
 /// Logs in, lets time pass, and sees to it that nothing is beyond its bounds.
 fn goes_on(mut client: Client) {
     let login = Command::Login {
-        user: "alice".parse().unwrap(),
-        password: Password::new("alice".to_owned()).unwrap(),
+        user: "alice".parse().expect("a name"),
+        password: Password::new("alice".to_owned()).expect("a password"),
     };
     client
         .handle_command(NOW, login)
@@ -174,10 +174,11 @@ fn goes_on(mut client: Client) {
     }
     let sizes = client.sizes();
     assert!(ended, "the server is not there");
-    assert!(sizes.outbox <= limits::OUTBOX_MAX);
-    assert!(sizes.peers <= limits::ADDRESS_BOOK_MAX);
-    assert!(sizes.waiting <= limits::OUTBOX_MAX);
-    assert!(sizes.ledger <= limits::LEDGER_MAX);
+    let is_bounded = sizes.outbox <= limits::OUTBOX_MAX
+        && sizes.peers <= limits::ADDRESS_BOOK_MAX
+        && sizes.waiting <= limits::OUTBOX_MAX
+        && sizes.ledger <= limits::LEDGER_MAX;
+    assert!(is_bounded, "{sizes:?}");
 }
 
 /// Something that happens to alice, whose client has a store.
@@ -309,7 +310,8 @@ proptest! {
 }
 
 fn name() -> impl Strategy<Value = Name> {
-    prop::sample::select(vec!["alice", "bob", "carol"]).prop_map(|name| name.parse().unwrap())
+    prop::sample::select(vec!["alice", "bob", "carol"])
+        .prop_map(|name| name.parse().expect("a name"))
 }
 
 fn seq() -> impl Strategy<Value = Seq> {
@@ -343,7 +345,7 @@ fn any_record() -> impl Strategy<Value = Record> {
                 instance,
                 seq,
                 sent: NOW.wall,
-                text: "hi".parse().unwrap(),
+                text: "hi".parse().expect("a text"),
             },
         }),
         (seq(), name()).prop_map(|(through, by)| Record::Taken { by, through }),

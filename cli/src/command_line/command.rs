@@ -12,6 +12,10 @@ pub enum Command {
     Broadcast,
     Private,
     Why,
+    History,
+    Search,
+    Export,
+    Forget,
     Block,
     Unblock,
     Online,
@@ -37,7 +41,7 @@ struct Entry {
     details: &'static str,
 }
 
-const TABLE: [Entry; 16] = [
+const TABLE: [Entry; 20] = [
     Entry {
         command: Command::Message,
         word: "message",
@@ -73,6 +77,44 @@ the server is away. USER has to be in your address book: see getaddress.",
 Your messages have numbers: 1 is the first one since this client was started.
 Without a number it is about the last one. You see each attempt to send it,
 which way it went, what came of that, and when it is tried again.",
+    },
+    Entry {
+        command: Command::History,
+        word: "history",
+        arguments: "[USER] [N]",
+        summary: "show the last messages again",
+        details: "\
+The last 20, or N, of all or of those to and by USER. What you wrote is there
+as you > USER, with where it stands unless it was delivered.",
+    },
+    Entry {
+        command: Command::Search,
+        word: "search",
+        arguments: "WORDS",
+        summary: "find messages with all these words",
+        details: "\
+The newest come first, each with the message before and the one after it.
+The start of a word is enough; case and accents do not matter. --user USER
+leaves only those by or to USER, --since 2027-01-31 those from that day on.",
+    },
+    Entry {
+        command: Command::Export,
+        word: "export",
+        arguments: "[USER] text|json FILE",
+        summary: "write your messages to a new file",
+        details: "\
+All messages, or those to and by USER: text is as you see it here, json has an
+object on each line. Others on this machine cannot read the file.",
+    },
+    Entry {
+        command: Command::Forget,
+        word: "forget",
+        arguments: "USER|DATE|all",
+        summary: "erase messages from this machine",
+        details: "\
+Those by and to USER, or those from before a day such as 2027-01-31, or all.
+They are gone from the file too, here and nowhere else. What waits to be sent
+stays until it is, and your address book stays too.",
     },
     Entry {
         command: Command::Block,
@@ -168,7 +210,7 @@ A slash before a command, as in /help, changes nothing.",
         command: Command::Login,
         word: "login",
         arguments: "",
-        summary: "give your password again, when the server asks for it",
+        summary: "give your password again, when asked for it",
         details: "\
 It asks after a long absence, or when your password was changed. What you have
 written meanwhile waits, and private messages go on without it.",
@@ -188,7 +230,7 @@ are told that you leave.",
 const ANSWERS: (&str, &str) = ("y, n", "say yes or no to the only question that is open");
 
 /// What people who know other programs type.
-const HABITS: [(&str, Command); 18] = [
+const HABITS: [(&str, Command); 23] = [
     ("msg", Command::Message),
     ("tell", Command::Message),
     ("say", Command::Message),
@@ -203,6 +245,11 @@ const HABITS: [(&str, Command); 18] = [
     ("users", Command::Online),
     ("list", Command::Online),
     ("contacts", Command::AddressBook),
+    ("log", Command::History),
+    ("last", Command::History),
+    ("find", Command::Search),
+    ("grep", Command::Search),
+    ("save", Command::Export),
     ("?", Command::Help),
     ("quit", Command::Logout),
     ("exit", Command::Logout),

@@ -48,6 +48,28 @@ pub enum LineError {
     /// Messages have numbers, and this is none.
     #[error("no message has the number {0}: say why 3, or why alone for the last one")]
     NoNumber(Echo),
+    /// A number of messages is expected, and this is none.
+    #[error(
+        "{0} is no number of messages: history 50 shows the last 50, history USER 50 those to and by USER"
+    )]
+    NoCount(Echo),
+    /// There is nothing to look for.
+    #[error("the words are missing: search WORDS")]
+    NoWords,
+    /// A day is expected, and this is none.
+    #[error("{0} is no day: write it as 2027-01-31")]
+    NoDay(Echo),
+    /// Nobody said how to write messages to a file.
+    #[error(
+        "say how to write them: export text FILE or export json FILE, with a user before it for only theirs"
+    )]
+    NoFormat,
+    /// Nobody said to which file.
+    #[error("the file is missing: export [USER] text|json FILE")]
+    NoFile,
+    /// Nobody said what to forget.
+    #[error("say what to forget: a user, all from before a day such as 2027-01-31, or all")]
+    NothingToForget,
     /// The text cannot be sent.
     #[error("{0}")]
     BadText(InvalidText),

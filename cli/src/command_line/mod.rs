@@ -6,6 +6,7 @@
 
 mod command;
 mod error;
+mod history;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ use simplechat_core::wire::Term;
 
 pub use command::{Command, help, help_for};
 pub use error::{Echo, LineError};
+pub use history::{Format, Part, Past};
 
 /// What follows `verify USER` when the code was compared.
 const OK: &str = "ok";
@@ -50,6 +52,8 @@ pub enum Line {
         /// Which; without a number the last one.
         message: Option<MessageNumber>,
     },
+    /// Something about messages of the past.
+    Past(Past),
     /// Hear nothing of a user and be hidden from them.
     Block {
         /// Whom.
@@ -157,6 +161,10 @@ fn read(command: Command, rest: &str) -> Result<Line, LineError> {
             let message = message_number(rest)?;
             Line::Why { message }
         }
+        Command::History => Line::Past(history::history(rest)?),
+        Command::Search => Line::Past(history::search(rest)?),
+        Command::Export => Line::Past(history::export(rest)?),
+        Command::Forget => Line::Past(history::forget(rest)?),
         Command::Block => {
             let user = user_alone(command, rest)?;
             Line::Block { user }
@@ -260,11 +268,14 @@ fn user(command: Command, rest: &str) -> Result<(Name, &str), LineError> {
     if given.is_empty() {
         return Err(LineError::NoUser(command));
     }
-    let name = given.parse().map_err(|why| LineError::BadName {
+    Ok((name(given)?, rest))
+}
+
+fn name(given: &str) -> Result<Name, LineError> {
+    given.parse().map_err(|why| LineError::BadName {
         given: Echo::new(given),
         why,
-    })?;
-    Ok((name, rest))
+    })
 }
 
 fn user_alone(command: Command, rest: &str) -> Result<Name, LineError> {
@@ -340,6 +351,7 @@ impl fmt::Display for Line {
                 let number = message.map(|number| number.to_string());
                 write_with(f, Command::Why, None, number.as_deref().unwrap_or(""))
             }
+            Self::Past(past) => past.fmt(f),
             Self::Block { user } => write_with(f, Command::Block, Some(user), ""),
             Self::Unblock { user } => write_with(f, Command::Unblock, Some(user), ""),
             Self::Online => write_with(f, Command::Online, None, ""),

@@ -1,5 +1,7 @@
 //! Tests of the grammar of what people type.
 
+use std::num::NonZero;
+
 use proptest::prelude::*;
 use simplechat_core::limits::TEXT_LEN_MAX;
 
@@ -29,6 +31,16 @@ fn every_command_is_read() {
             line("private bob hi"),
             line("why"),
             line("why 3"),
+            line("history"),
+            line("history 5"),
+            line("history bob"),
+            line("history 5 5"),
+            line("search two words --user bob --since 2027-01-31"),
+            line("export text my messages.txt"),
+            line("export bob json x"),
+            line("forget bob"),
+            line("forget 2027-01-31"),
+            line("forget all"),
             line("block bob"),
             line("unblock bob"),
             line("online"),
@@ -62,6 +74,44 @@ fn every_command_is_read() {
             Line::Why {
                 message: Some(MessageNumber(3))
             },
+            Line::Past(Past::History {
+                user: None,
+                count: None
+            }),
+            Line::Past(Past::History {
+                user: None,
+                count: NonZero::new(5)
+            }),
+            Line::Past(Past::History {
+                user: Some(user),
+                count: None
+            }),
+            Line::Past(Past::History {
+                user: Some(name("5")),
+                count: NonZero::new(5)
+            }),
+            Line::Past(Past::Search {
+                words: "two words".into(),
+                user: Some(user),
+                since: Some(jiff::civil::date(2027, 1, 31))
+            }),
+            Line::Past(Past::Export {
+                user: None,
+                format: Format::Text,
+                file: "my messages.txt".into()
+            }),
+            Line::Past(Past::Export {
+                user: Some(user),
+                format: Format::Json,
+                file: "x".into()
+            }),
+            Line::Past(Past::Forget {
+                what: Part::User(user)
+            }),
+            Line::Past(Past::Forget {
+                what: Part::Before(jiff::civil::date(2027, 1, 31))
+            }),
+            Line::Past(Past::Forget { what: Part::All }),
             Line::Block { user },
             Line::Unblock { user },
             Line::Online,
@@ -159,23 +209,27 @@ fn the_table_is_complete() {
 fn the_help_fits_a_narrow_terminal() {
     insta::assert_snapshot!(help(), @r#"
     Commands, with or without a slash before them:
-      message USER TEXT   tell USER something
-      broadcast TEXT      tell everybody online something
-      private USER TEXT   tell somebody in your address book, directly
-      why [NUMBER]        what became of your message, and why
-      block USER          hear nothing from USER, and hide from them
-      unblock USER        take a block back
-      online              list who is online
-      getaddress USER     ask USER to exchange addresses
-      removeaddress USER  leave each other's address books
-      addressbook         list who is in your address book
-      verify USER [ok]    see that nobody is between you and USER
-      accept USER         say yes to USER, who asked for your address
-      deny USER           say no to USER, who asked for your address
-      help [COMMAND]      this list, or how one command is used
-      login               give your password again, when the server asks for it
-      logout              leave the chat
-      y, n                say yes or no to the only question that is open
+      message USER TEXT             tell USER something
+      broadcast TEXT                tell everybody online something
+      private USER TEXT             tell somebody in your address book, directly
+      why [NUMBER]                  what became of your message, and why
+      history [USER] [N]            show the last messages again
+      search WORDS                  find messages with all these words
+      export [USER] text|json FILE  write your messages to a new file
+      forget USER|DATE|all          erase messages from this machine
+      block USER                    hear nothing from USER, and hide from them
+      unblock USER                  take a block back
+      online                        list who is online
+      getaddress USER [always]      ask USER to exchange addresses
+      removeaddress USER            leave each other's address books
+      addressbook                   list who is in your address book
+      verify USER [ok]              see that nobody is between you and USER
+      accept USER [always]          say yes to USER, who asked for your address
+      deny USER                     say no to USER, who asked for your address
+      help [COMMAND]                this list, or how one command is used
+      login                         give your password again, when asked for it
+      logout                        leave the chat
+      y, n                          say yes or no to the only question that is open
     "#);
     assert!(help().lines().all(|line| line.len() <= 80));
 }
@@ -200,6 +254,24 @@ fn the_help_of_each_command_fits_too() {
       Without a number it is about the last one. You see each attempt to send it,
       which way it went, what came of that, and when it is tried again.
 
+    history [USER] [N]: show the last messages again.
+      The last 20, or N, of all or of those to and by USER. What you wrote is there
+      as you > USER, with where it stands unless it was delivered.
+
+    search WORDS: find messages with all these words.
+      The newest come first, each with the message before and the one after it.
+      The start of a word is enough; case and accents do not matter. --user USER
+      leaves only those by or to USER, --since 2027-01-31 those from that day on.
+
+    export [USER] text|json FILE: write your messages to a new file.
+      All messages, or those to and by USER: text is as you see it here, json has an
+      object on each line. Others on this machine cannot read the file.
+
+    forget USER|DATE|all: erase messages from this machine.
+      Those by and to USER, or those from before a day such as 2027-01-31, or all.
+      They are gone from the file too, here and nowhere else. What waits to be sent
+      stays until it is, and your address book stays too.
+
     block USER: hear nothing from USER, and hide from them.
       Nothing that USER writes or asks reaches you, and you look offline to USER.
       You leave each other's address books. What you had not received from USER yet
@@ -211,9 +283,11 @@ fn the_help_of_each_command_fits_too() {
     online: list who is online.
       Those who have blocked you are not listed.
 
-    getaddress USER: ask USER to exchange addresses.
+    getaddress USER [always]: ask USER to exchange addresses.
       USER is asked, and if they say yes each of you enters the other's address
-      book. From then on private messages can go between you.
+      book. From then on private messages can go between you, until one of you logs
+      out. If both of you say always, you stay there until one of you removes or
+      blocks the other.
 
     removeaddress USER: leave each other's address books.
       Afterwards neither of you can send the other private messages.
@@ -226,9 +300,10 @@ fn the_help_of_each_command_fits_too() {
       name: compare them by voice or in person. If all are the same, verify USER ok
       marks USER as verified, until their key changes.
 
-    accept USER: say yes to USER, who asked for your address.
-      Each of you enters the other's address book. If only one question is open,
-      y or yes alone on the line does the same.
+    accept USER [always]: say yes to USER, who asked for your address.
+      Each of you enters the other's address book until one of you logs out, or, if
+      both of you said always, until one of you ends it. If only one question is
+      open, y or yes alone on the line says yes until a logout.
 
     deny USER: say no to USER, who asked for your address.
       USER is told so. If only one question is open, n or no alone on the line does
@@ -237,7 +312,7 @@ fn the_help_of_each_command_fits_too() {
     help [COMMAND]: this list, or how one command is used.
       A slash before a command, as in /help, changes nothing.
 
-    login: give your password again, when the server asks for it.
+    login: give your password again, when asked for it.
       It asks after a long absence, or when your password was changed. What you have
       written meanwhile waits, and private messages go on without it.
 
@@ -313,7 +388,7 @@ fn errors_say_what_would_be_right() {
     there is no command "�[2J�x": type "help" for the list of commands
     nobody is called "b�[2Job": a name is made of ASCII letters, digits, '.', '_' and '-', and '\u{1b}' is none of them
     there is no command "longlonglonglonglonglonglonglong…": type "help" for the list of commands
-    "and all of the others in this ro…" is too much: the whole command is "getaddress USER"
+    "and all of the others in this ro…" is too much: the whole command is "getaddress USER [always]"
     "#);
 }
 
@@ -336,6 +411,94 @@ fn messages_have_numbers() {
     "#);
 }
 
+#[test]
+fn what_is_typed_about_the_past_is_explained() {
+    let shown = [
+        "history 0",
+        "history bob many",
+        "history bob 5 6",
+        "history b:b",
+        "search",
+        "search --user bob",
+        "search x --user",
+        "search x --since",
+        "search x --since yesterday",
+        "search x --since 2027-02-31",
+        "export",
+        "export bob",
+        "export text",
+        "export bob json",
+        "export yaml x",
+        "forget",
+        "forget bob carol",
+        "forget 2027-01-32x:",
+        "find x",
+    ]
+    .map(|typed| parse(typed).unwrap_err().to_string());
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    "0" is no number of messages: history 50 shows the last 50, history USER 50 those to and by USER
+    "many" is no number of messages: history 50 shows the last 50, history USER 50 those to and by USER
+    "6" is too much: the whole command is "history [USER] [N]"
+    nobody is called "b:b": a name is made of ASCII letters, digits, '.', '_' and '-', and ':' is none of them
+    the words are missing: search WORDS
+    the words are missing: search WORDS
+    the user is missing: search WORDS
+    "" is no day: write it as 2027-01-31
+    "yesterday" is no day: write it as 2027-01-31
+    "2027-02-31" is no day: write it as 2027-01-31
+    say how to write them: export text FILE or export json FILE, with a user before it for only theirs
+    say how to write them: export text FILE or export json FILE, with a user before it for only theirs
+    the file is missing: export [USER] text|json FILE
+    the file is missing: export [USER] text|json FILE
+    say how to write them: export text FILE or export json FILE, with a user before it for only theirs
+    say what to forget: a user, all from before a day such as 2027-01-31, or all
+    "carol" is too much: the whole command is "forget USER|DATE|all"
+    nobody is called "2027-01-32x:": a name is made of ASCII letters, digits, '.', '_' and '-', and ':' is none of them
+    there is no command "find": did you mean "search"?
+    "#);
+}
+
+#[test]
+fn a_user_may_be_called_like_a_format() {
+    for (typed, user, format, file) in [
+        ("export text json", None, Format::Text, "json"),
+        ("export text json x", Some(name("text")), Format::Json, "x"),
+        ("export JSON x y", None, Format::Json, "x y"),
+    ] {
+        let file = file.into();
+        assert_eq!(line(typed), Line::Past(Past::Export { user, format, file }));
+    }
+}
+
+fn any_past() -> impl Strategy<Value = Past> {
+    let user = || prop::option::of("[a-z][a-z0-9._-]{0,31}".prop_map(|text| name(&text)));
+    let count = prop::option::of((1usize..).prop_map(|count| NonZero::new(count).unwrap()));
+    let day = || (1i16..9_999, 1i8..13, 1i8..29).prop_map(|(y, m, d)| jiff::civil::date(y, m, d));
+    let format = prop::sample::select(vec![Format::Text, Format::Json]);
+    let part = prop_oneof![
+        "[a-z][a-z0-9._-]{4,31}".prop_map(|text| Part::User(name(&text))),
+        day().prop_map(Part::Before),
+        Just(Part::All),
+    ];
+    prop_oneof![
+        (user(), count).prop_map(|(user, count)| Past::History { user, count }),
+        (
+            "[a-zé]{1,9}( [!-,.-~]{1,9}){0,3}",
+            user(),
+            prop::option::of(day())
+        )
+            .prop_map(|(words, user, since)| Past::Search { words, user, since }),
+        (user(), format, "[a-z/.]{1,20}( [x-z.]{1,5})?").prop_map(|(user, format, file)| {
+            Past::Export {
+                user,
+                format,
+                file: file.into(),
+            }
+        }),
+        part.prop_map(|what| Past::Forget { what }),
+    ]
+}
+
 fn any_line() -> impl Strategy<Value = Line> {
     let user = || "[a-z0-9][a-z0-9._-]{0,31}".prop_map(|text| name(&text));
     let term = || prop::sample::select(vec![Term::UntilLogout, Term::Lasting]);
@@ -352,6 +515,7 @@ fn any_line() -> impl Strategy<Value = Line> {
         prop::option::of(any::<u64>()).prop_map(|number| Line::Why {
             message: number.map(MessageNumber)
         }),
+        any_past().prop_map(Line::Past),
         user().prop_map(|user| Line::Block { user }),
         user().prop_map(|user| Line::Unblock { user }),
         Just(Line::Online),
@@ -396,7 +560,7 @@ proptest! {
 
     #[test]
     fn any_arguments_are_taken_or_explained(
-        place in 0usize..16,
+        place in 0usize..20,
         rest in "[ \t]{0,2}[a-z/:\u{1b}\u{202e}\u{301}\n]{0,40}[ ]?\\PC{0,40}",
     ) {
         let word = Command::all().nth(place).unwrap().word();

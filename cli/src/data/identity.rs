@@ -1,6 +1,7 @@
 //! Who a server and a device are: the keys that they keep.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, Mac as _};
@@ -83,11 +84,21 @@ pub fn client_key(
     key_file::load_or_make(directory, &name, Kind::Client, secrets).map(StaticKey::from_secret)
 }
 
-/// The name of its file: from it nobody learns the server or the account, and nothing in them can lead elsewhere.
+/// Where what this device keeps for an account at a server is: beside its key.
+#[must_use]
+pub fn client_store(directory: &DataDirectory, server: &PublicKey, account: Name) -> PathBuf {
+    directory.file(&client_name(server, account))
+}
+
 fn client_key_name(server: &PublicKey, account: Name) -> String {
+    format!("{}.key", client_name(server, account))
+}
+
+/// The name of what belongs to an account at a server: from it nobody learns either, and nothing in them can lead elsewhere.
+fn client_name(server: &PublicKey, account: Name) -> String {
     let digest = Sha256::new_with_prefix(b"simplechat client key")
         .chain_update(server.0)
         .chain_update(account.as_str())
         .finalize();
-    format!("client-{}.key", HEXLOWER.encode(&digest))
+    format!("client-{}", HEXLOWER.encode(&digest))
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 
 pub use error::DataError;
-pub use identity::{ServerIdentity, client_key};
+pub use identity::{ServerIdentity, client_key, client_store};
 pub use key_file::{BadKey, Kind};
 pub use known_servers::{Known, KnownServer, KnownServers};
 
@@ -118,6 +118,15 @@ impl DataDirectory {
         #[cfg(unix)]
         check_parents(path)?;
         Ok(Some(Self { path: path.into() }))
+    }
+
+    /// Puts a file there, for its owner alone, in place of one that there may be.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), DataError> {
+        self.lock()?.write(name, content)
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -1,54 +1,65 @@
 //! `simplechat join`: the client, one line at a time.
 //!
-//! Three threads besides the driver's: one reads what is typed and hands it to the machine, one waits for signals, and
-//! this one shows what happens, in the order in which the machine said it. What others wrote is reported as shown only
-//! when it was written out, so nothing is acknowledged that the user could not have seen.
+//! Four threads besides the driver's: one reads what is typed and hands it to the machine (`reader`), one waits for signals,
+//! one for another client that wants to go on with what is kept (`takeover`), and this one keeps and shows what happens
+//! (`conversation`).
 
 mod console;
+mod conversation;
 pub(crate) mod doctor;
+mod keeping;
 pub(crate) mod place;
+mod reader;
+mod recall;
+mod takeover;
 mod trust;
 mod wording;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::{fs, thread};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use simplechat_core::client::command::{Command, Consent};
-use simplechat_core::client::config::Config;
-use simplechat_core::client::event::{End, Event, Occasion, SessionEvent};
-use simplechat_core::client::{Client, Done, Effect, Trust as ServerTrust};
+use simplechat_core::client::command::Command;
+use simplechat_core::client::config::{Config, Start, StoreKind};
+use simplechat_core::client::event::Event;
+use simplechat_core::client::record::Record;
+use simplechat_core::client::{Client, Effect};
 use simplechat_core::id::EffectId;
 use simplechat_core::key::PublicKey;
 use simplechat_core::machine::Host;
 use simplechat_core::name::Name;
 use simplechat_core::text::Password;
-use simplechat_core::wire::Term;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
-use simplechat_core::wire::login::LoginRefusal;
 use simplechat_driver::{Clock, Handle, Listener, Options};
 
 use crate::args::Join;
-use crate::command_line::{self, Line};
+use crate::command_line;
 use crate::entropy::{OsSecrets, seed};
 use crate::exit::{Exit, Failure};
 use crate::settings::JoinSettings;
 use crate::signals;
 use crate::transport::Driver;
-use console::{Entered, Input, Screen};
+use console::Input;
+use conversation::{Again, Conversation, Ended};
+use keeping::{Keeping, Past};
+use takeover::Successor;
 use trust::Trust;
 
-/// Something to show.
+/// Something to show, or to keep and show.
 enum Item {
     /// What the machine says of itself.
     Event(Event),
-    /// What is to be kept: nothing, as there is no store yet.
-    Store { id: EffectId },
-    /// What others sent; it is reported back when it is shown.
-    Show { id: EffectId, events: Vec<Event> },
+    /// What is to be kept; it is reported back when it is.
+    Store { id: EffectId, records: Vec<Record> },
+    /// What others sent; it is reported back when it is kept and shown.
+    Show {
+        id: EffectId,
+        events: Vec<Event>,
+        records: Vec<Record>,
+    },
     /// Whether the server with this key at this address is who the user means.
     Judge {
         id: EffectId,
@@ -57,6 +68,10 @@ enum Item {
     },
     /// A word on what was typed.
     Text(String),
+    /// Something about messages of the past was typed.
+    Past(command_line::Past),
+    /// Another client wants to go on with what is kept.
+    Successor(Successor),
 }
 
 struct Reporter(Sender<Item>);
@@ -64,8 +79,16 @@ struct Reporter(Sender<Item>);
 impl Host<Client> for Reporter {
     fn perform(&mut self, effect: Effect) {
         let item = match effect {
-            Effect::Store { id, .. } => Item::Store { id },
-            Effect::Show { id, events, .. } => Item::Show { id, events },
+            Effect::Store { id, records } => Item::Store { id, records },
+            Effect::Show {
+                id,
+                events,
+                records,
+            } => Item::Show {
+                id,
+                events,
+                records,
+            },
             Effect::JudgeServer { id, key, address } => Item::Judge { id, key, address },
         };
         // Nobody listens any more only when the program is ending.
@@ -77,62 +100,190 @@ impl Host<Client> for Reporter {
     }
 }
 
+/// Who is told to leave when the program is.
+#[derive(Clone, Default)]
+struct Leaver(Arc<Mutex<Option<Handle<Client>>>>);
+
+impl Leaver {
+    fn set(&self, handle: Handle<Client>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+    }
+
+    fn leave(&self) {
+        let handle = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(handle) = handle {
+            leave(&handle);
+        }
+    }
+}
+
 /// Chats until the user leaves or the session ends.
 pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
-    let listen = args.listen.map(|listen| listen.to_string());
-    // Settings have words that RON can read.
-    let link = args.link.as_ref().map(|link| link.replace('-', "_"));
-    let flags = [
-        ("--listen", "join.listen", listen),
-        ("--data", "join.data", args.data.clone()),
-        ("--transport", "join.transport", args.transport.clone()),
-        ("--link", "join.link", link),
-    ];
-    let settings = args.common.settings(&flags, std::env::vars_os())?.join;
+    let settings = settings(args)?;
     let trust = Trust::new(args, &settings)?;
     let servers = place::resolve(trust.place())?;
-    let listeners = place::listen(settings.listen, &servers)
-        .map_err(|error| Failure::new(Exit::Failed, error))?;
-    let Some(listener) = listeners.first().map(Listener::local_addr) else {
-        return Err(Failure::new(Exit::Failed, "there is nowhere to listen"));
-    };
+    let listeners = listen(&settings, &servers)?;
     let (mut input, screen) = console::open()?;
     let user = name(args, &mut input)?;
     let password = password(args.password_file.as_deref(), &mut input)?;
-
-    let config = Config {
-        link: settings.link,
-        ..Config::new(servers, listener)
-    };
-    let machine = Client::new(config, seed()?, Box::new(OsSecrets), Clock.now());
-    let (sender, items) = channel();
-    let reporter = Reporter(sender.clone());
-    let (transport, options) = (settings.transport, options(&settings));
-    let driver = Driver::start(transport, machine, listeners, options, |_| reporter)
-        .map_err(|error| Failure::new(Exit::Failed, error))?;
-    let handle = driver.handle();
-    let leaving = handle.clone();
-    signals::listen(move |_| leave(&leaving)).map_err(|error| Failure::new(Exit::Failed, error))?;
-    // It can be refused only before the first one.
-    let _ = handle.command(Command::Login { user, password });
-    let conversation = Conversation {
-        handle,
-        screen,
-        sender,
-        input: Some(input),
-        trust,
-        untrusted: None,
+    let leaver = Leaver::default();
+    let signalled = leaver.clone();
+    signals::listen(move |_| signalled.leave()).map_err(failed)?;
+    let login = Login {
+        settings: &settings,
+        servers,
         user,
+        password,
         may_ask_again: args.password_file.is_none(),
-        is_closing: Arc::new(AtomicBool::new(false)),
-        refusal: None,
-        is_unseen: false,
+        start: if args.offline {
+            Start::Offline
+        } else {
+            Start::WithServer
+        },
     };
-    let exit = conversation.hold(&items);
-    driver
-        .wait()
-        .map_err(|error| Failure::new(Exit::Failed, error))?;
-    exit
+    let known = trust.known_key(user);
+    let mut again = Again {
+        server: known,
+        trust,
+        input,
+        screen,
+    };
+    let mut listeners = Some(listeners);
+    loop {
+        let listening = listeners.take();
+        let listening = listening.map_or_else(|| listen(&settings, &login.servers), Ok)?;
+        match login.chat(again, listening, &leaver)? {
+            Ok(exit) => return Ok(exit),
+            Err(other) => again = *other,
+        }
+    }
+}
+
+fn settings(args: &Join) -> Result<JoinSettings, Failure> {
+    let listen = args.listen.map(|listen| listen.to_string());
+    // Settings have words that RON can read.
+    let link = args.link.as_ref().map(|link| link.replace('-', "_"));
+    let store = args.no_history.then(|| "memory".to_owned());
+    let flags = [
+        ("--listen", "join.listen", listen),
+        ("--data", "join.data", args.data.clone()),
+        ("--no-history", "join.store", store),
+        ("--transport", "join.transport", args.transport.clone()),
+        ("--link", "join.link", link),
+    ];
+    Ok(args.common.settings(&flags, std::env::vars_os())?.join)
+}
+
+fn listen(settings: &JoinSettings, servers: &[SocketAddr]) -> Result<Vec<Listener>, Failure> {
+    place::listen(settings.listen, servers).map_err(failed)
+}
+
+fn failed(error: impl ToString) -> Failure {
+    Failure::new(Exit::Failed, error)
+}
+
+/// What a user logs in with.
+struct Login<'a> {
+    settings: &'a JoinSettings,
+    servers: Vec<SocketAddr>,
+    user: Name,
+    password: Password,
+    may_ask_again: bool,
+    start: Start,
+}
+
+impl Login<'_> {
+    /// Chats until the end, or until it turns out that there is another past to go on from.
+    fn chat(
+        &self,
+        begun: Again,
+        listeners: Vec<Listener>,
+        leaver: &Leaver,
+    ) -> Result<Result<Exit, Box<Again>>, Failure> {
+        let Some(listener) = listeners.first().map(Listener::local_addr) else {
+            return Err(failed("there is nowhere to listen"));
+        };
+        let (user, settings) = (self.user, self.settings);
+        let (sender, items) = channel();
+        let (keeping, past) = match settings.store {
+            StoreKind::None => (Keeping::nothing(settings, &sender), Past::default()),
+            StoreKind::Lasting => {
+                let directory = begun.server.map(|key| begun.trust.store(&key, user));
+                Keeping::open(directory.as_deref(), settings, &sender)?
+            }
+        };
+        let config = Config {
+            link: settings.link,
+            store: settings.store,
+            start: self.start,
+            ..Config::new(self.servers.clone(), listener)
+        };
+        let machine = Client::new(config, seed()?, Box::new(OsSecrets), Clock.now());
+        let machine = self.acquainted(machine, &begun, &past)?;
+        let machine = machine.restore(past.records);
+        let reporter = Reporter(sender.clone());
+        let (transport, options) = (settings.transport, options(settings));
+        let driver =
+            Driver::start(transport, machine, listeners, options, |_| reporter).map_err(failed)?;
+        let handle = driver.handle();
+        leaver.set(handle.clone());
+        // It can be refused only before the first one.
+        let password = self.password.clone();
+        let _ = handle.command(Command::Login { user, password });
+        let conversation = Conversation {
+            handle,
+            screen: begun.screen,
+            sender,
+            input: Some(begun.input),
+            trust: begun.trust,
+            untrusted: None,
+            other_past: None,
+            user,
+            may_ask_again: self.may_ask_again,
+            start: self.start,
+            is_closing: Arc::new(AtomicBool::new(false)),
+            refusal: None,
+            is_unseen: false,
+            keeping,
+            recent: past.recent,
+            waiting: Vec::new(),
+        };
+        conclude(conversation.hold(&items), driver)
+    }
+
+    /// A client that starts without the server has to know from before who it is to whom.
+    fn acquainted(&self, machine: Client, begun: &Again, past: &Past) -> Result<Client, Failure> {
+        match (self.start, begun.server) {
+            (Start::WithServer, _) => Ok(machine),
+            (Start::Offline, Some(server)) if !past.records.is_empty() => {
+                let own = begun.trust.own_key(&server, self.user)?;
+                Ok(machine.known_as(own).trusting(server))
+            }
+            (Start::Offline, _) => Err(failed(format!(
+                "nothing is kept here of {} at {}: join once while the server is there",
+                self.user,
+                begun.trust.place()
+            ))),
+        }
+    }
+}
+
+fn conclude(ended: Ended, driver: Driver<Client>) -> Result<Result<Exit, Box<Again>>, Failure> {
+    match ended {
+        Ended::InOrder(exit) => {
+            driver.wait().map_err(failed)?;
+            exit.map(Ok)
+        }
+        Ended::TakenOver => Ok(Ok(Exit::TakenOver)),
+        Ended::Again(again) => {
+            driver.wait().map_err(failed)?;
+            Ok(Err(again))
+        }
+    }
 }
 
 fn options(settings: &JoinSettings) -> Options {
@@ -175,270 +326,4 @@ fn password(file: Option<&Path>, input: &mut Input) -> Result<Password, Failure>
 fn leave(handle: &Handle<Client>) {
     // Leaving is never refused.
     let _ = handle.command(Command::Leave);
-}
-
-/// What the user sees, from the login to the end.
-struct Conversation {
-    handle: Handle<Client>,
-    screen: Screen,
-    sender: Sender<Item>,
-    /// Until the login has succeeded; then a thread reads from it.
-    input: Option<Input>,
-    trust: Trust,
-    /// Why the server is not trusted.
-    untrusted: Option<Failure>,
-    user: Name,
-    may_ask_again: bool,
-    is_closing: Arc<AtomicBool>,
-    refusal: Option<LoginRefusal>,
-    /// Something could not be written out, and for this it has begun to leave.
-    is_unseen: bool,
-}
-
-impl Conversation {
-    fn hold(mut self, items: &Receiver<Item>) -> Result<Exit, Failure> {
-        for item in items {
-            match item {
-                Item::Event(Event::Session(SessionEvent::Ended { end, unsent })) => {
-                    return self.end(end, unsent);
-                }
-                Item::Event(event) => {
-                    self.show(&event);
-                    self.react(&event);
-                }
-                Item::Store { id } => self.handle.effect_done(Done::Stored { id }),
-                Item::Show { id, events } => {
-                    if events.iter().all(|event| self.show(event)) {
-                        self.handle.effect_done(Done::Shown { id });
-                    }
-                }
-                Item::Judge { id, key, address } => {
-                    let trust = self.judge(&key, address);
-                    let done = Done::ServerJudged { id, trust };
-                    self.handle.effect_done(done);
-                }
-                Item::Text(text) => {
-                    self.print(&text);
-                }
-            }
-        }
-        // The machine ended without a word: it cannot, as its last event is the end.
-        Ok(Exit::Failed)
-    }
-
-    /// Whether the server is who the user means. Nobody types commands yet, so a person can be asked.
-    fn judge(&mut self, key: &PublicKey, address: SocketAddr) -> ServerTrust {
-        let person = self.input.as_mut().filter(|input| input.is_person());
-        let mut ask =
-            person.map(|input| move |question: &str, prompt: &str| input.ask(question, prompt));
-        let ask = ask.as_mut().map(|ask| -> trust::Ask<'_> { ask });
-        let settled = self.trust.settle(*key, address, ask);
-        match settled.and_then(|()| self.trust.own_key(key, self.user)) {
-            Ok(own) => ServerTrust::Trusted(own),
-            Err(failure) => {
-                self.untrusted = Some(failure);
-                ServerTrust::Refused
-            }
-        }
-    }
-
-    /// Whether it could be shown.
-    fn show(&mut self, event: &Event) -> bool {
-        match wording::say(event, &wording::Clock::now()) {
-            Some(text) => self.print(&text),
-            None => true,
-        }
-    }
-
-    fn print(&mut self, text: &str) -> bool {
-        let printed = self.screen.print(text).is_ok();
-        // Nobody can read any more: what is not acknowledged is kept for the next login. Only once, as to ask twice is
-        // to end without goodbye.
-        if !printed && !self.is_unseen {
-            self.is_unseen = true;
-            leave(&self.handle);
-        }
-        printed
-    }
-
-    fn react(&mut self, event: &Event) {
-        if let Event::Session(SessionEvent::LoggedIn { occasion, .. }) = event
-            && *occasion == Occasion::First
-        {
-            self.start_reading();
-        }
-        if let Event::Session(SessionEvent::LoginRefused { refusal }) = event {
-            // Who has been in before can type login again.
-            if self.input.is_some() {
-                self.on_refused(*refusal);
-            }
-        }
-    }
-
-    /// A person may try another password, as long as the account is not locked.
-    fn on_refused(&mut self, refusal: LoginRefusal) {
-        self.refusal = Some(refusal);
-        let may_try = matches!(
-            refusal,
-            LoginRefusal::WrongCredentials { attempts_left: 1.. }
-        );
-        let password = self
-            .input
-            .as_mut()
-            .filter(|input| may_try && self.may_ask_again && input.is_person())
-            .and_then(|input| Password::new(input.ask_password().ok()?).ok());
-        match password {
-            Some(password) => {
-                let user = self.user;
-                let _ = self.handle.command(Command::Login { user, password });
-            }
-            None => leave(&self.handle),
-        }
-    }
-
-    fn start_reading(&mut self) {
-        self.refusal = None;
-        let Some(input) = self.input.take() else {
-            return;
-        };
-        let reader = Reader {
-            input,
-            handle: self.handle.clone(),
-            user: self.user,
-            sender: self.sender.clone(),
-            is_closing: Arc::clone(&self.is_closing),
-        };
-        let started = thread::Builder::new()
-            .name("input".to_owned())
-            .spawn(move || reader.read());
-        if started.is_err() {
-            leave(&self.handle);
-        }
-    }
-
-    fn end(mut self, end: End, unsent: usize) -> Result<Exit, Failure> {
-        self.is_closing.store(true, Ordering::Relaxed);
-        self.screen.close();
-        if let Some(failure) = self.untrusted {
-            return Err(failure);
-        }
-        // Who was not let in has read why, and nobody says goodbye to them.
-        let is_told = end == End::Left && self.refusal.is_some();
-        let event = SessionEvent::Ended { end, unsent }.into();
-        if let Some(text) = wording::say(&event, &wording::Clock::now())
-            && !is_told
-        {
-            console::print_last(&text);
-        }
-        Ok(match (end, self.refusal) {
-            (End::ServerNotTrusted, _) => Exit::Untrusted,
-            (End::Left, Some(_)) | (End::LoginRefused(_) | End::Removed, _) => Exit::LoginRefused,
-            (End::TakenOver, _) => Exit::TakenOver,
-            (End::Unreachable(_), _) => Exit::Unreachable,
-            (End::Left, None) if unsent > 0 => Exit::Failed,
-            (End::Left, None) => Exit::Ok,
-        })
-    }
-}
-
-/// Reads what is typed until the user leaves.
-struct Reader {
-    input: Input,
-    handle: Handle<Client>,
-    user: Name,
-    sender: Sender<Item>,
-    is_closing: Arc<AtomicBool>,
-}
-
-impl Reader {
-    fn read(mut self) {
-        while !self.is_closing.load(Ordering::Relaxed) {
-            let line = match self.input.read_command() {
-                Entered::Line(line) => line,
-                Entered::TooLong { bytes } => {
-                    self.say(format!(
-                        "! a line of {bytes} bytes is too long, and was dropped"
-                    ));
-                    continue;
-                }
-                Entered::End if !self.input.is_person() => {
-                    let _ = self.handle.command(Command::EndOfInput);
-                    return;
-                }
-                Entered::End | Entered::Interrupt => return leave(&self.handle),
-            };
-            match command_line::parse(&line) {
-                Ok(Some(Line::Logout)) => return leave(&self.handle),
-                Ok(Some(Line::Login)) => self.log_in(),
-                Ok(Some(Line::Help { topic })) => {
-                    let help = topic.map_or_else(command_line::help, command_line::help_for);
-                    self.say(help);
-                }
-                Ok(Some(line)) => self.obey(line),
-                Ok(None) => {}
-                Err(error) => self.say(format!("! {error}")),
-            }
-        }
-    }
-
-    /// Asks for the password again.
-    fn log_in(&mut self) {
-        let given = self.input.ask_password().map_err(|failure| failure.message);
-        let password =
-            given.and_then(|given| Password::new(given).map_err(|error| error.to_string()));
-        let user = self.user;
-        let said = match password {
-            Ok(password) => self
-                .handle
-                .command(Command::Login { user, password })
-                .map_err(|rejected| rejected.to_string()),
-            Err(said) => Err(said),
-        };
-        if let Err(said) = said {
-            self.say(format!("! {said}"));
-        }
-    }
-
-    fn obey(&self, line: Line) {
-        let Some(command) = command(line) else {
-            return;
-        };
-        if let Err(rejected) = self.handle.command(command) {
-            self.say(format!("! {rejected}"));
-        }
-    }
-
-    fn say(&self, text: String) {
-        let _ = self.sender.send(Item::Text(text));
-    }
-}
-
-/// The wish that a line expresses. `None` for what the machine needs more for, or nothing.
-fn command(line: Line) -> Option<Command> {
-    let command = match line {
-        Line::Message { to, text } => Command::Message { to, text },
-        Line::Broadcast { text } => Command::Broadcast { text },
-        Line::Private { to, text } => Command::Private { to, text },
-        Line::Block { user } => Command::Block { user },
-        Line::Unblock { user } => Command::Unblock { user },
-        Line::Online => Command::Online,
-        Line::GetAddress { user, term } => Command::GetAddress { user, term },
-        Line::RemoveAddress { user } => Command::RemoveAddress { user },
-        Line::AddressBook => Command::AddressBook,
-        Line::Why { message } => Command::Why { message },
-        Line::Verify { user } => Command::Verify { user },
-        Line::MarkVerified { user } => Command::MarkVerified { user },
-        Line::Accept { user, term } => Command::Answer {
-            user,
-            consent: Consent::Yes(term),
-        },
-        Line::Deny { user } => Command::Answer {
-            user,
-            consent: Consent::No,
-        },
-        Line::Yes => Command::BareAnswer(Consent::Yes(Term::UntilLogout)),
-        Line::No => Command::BareAnswer(Consent::No),
-        Line::Help { .. } | Line::Login | Line::Logout => return None,
-    };
-    Some(command)
 }

@@ -12,7 +12,7 @@ use simplechat_core::key::{Fingerprint, PublicKey, StaticKey};
 use simplechat_core::name::Name;
 
 use crate::args::Join;
-use crate::data::{DataDirectory, DataError, Known, KnownServers, Part, client_key};
+use crate::data::{DataDirectory, DataError, Known, KnownServers, Part, client_key, client_store};
 use crate::entropy::OsSecrets;
 use crate::exit::{Exit, Failure};
 use crate::place::{Invitation, Place};
@@ -218,6 +218,21 @@ impl Trust {
     /// What this device is known by to a server that is trusted.
     pub(super) fn own_key(&self, server: &PublicKey, user: Name) -> Result<StaticKey, Failure> {
         client_key(&self.directory, server, user, &mut OsSecrets).map_err(failed)
+    }
+
+    /// The key of the server, if it was seen before, and what belongs to it is kept here: of several the first of which
+    /// something is.
+    pub(super) fn known_key(&self, user: Name) -> Option<PublicKey> {
+        // What is wrong with the file is said when the server is judged.
+        let known = self.known_servers.list().unwrap_or_default();
+        let keys = known.iter().filter(|server| server.place == self.place);
+        keys.map(|server| server.key)
+            .find(|key| self.store(key, user).exists())
+    }
+
+    /// Where what this device keeps for an account at a server is.
+    pub(super) fn store(&self, server: &PublicKey, user: Name) -> PathBuf {
+        client_store(&self.directory, server, user)
     }
 
     /// Where the server is.

@@ -4,6 +4,7 @@
 //! two blanks what came of the user's own commands. What others wrote is cleaned here, and nowhere else.
 
 mod ledger;
+pub(super) mod past;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -131,7 +132,7 @@ fn session(event: &SessionEvent) -> String {
             "! The server asks for your password again: type login. What you write meanwhile waits."
                 .into()
         }
-        SessionEvent::Ended { end, unsent } => ended(*end, *unsent),
+        SessionEvent::Ended { end, unsent } => ended(*end, *unsent, Unsent::Lost),
     }
 }
 
@@ -550,7 +551,16 @@ fn safety_code(peer: Name, code: &SafetyCode, verification: Verification) -> Str
     said
 }
 
-fn ended(end: End, unsent: usize) -> String {
+/// What becomes of messages that were not sent when a client ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unsent {
+    /// They are gone.
+    Lost,
+    /// They are kept.
+    Kept,
+}
+
+pub(super) fn ended(end: End, count: usize, unsent: Unsent) -> String {
     let mut said: String = match end {
         End::Left => "Goodbye.".into(),
         End::TakenOver => {
@@ -570,10 +580,19 @@ fn ended(end: End, unsent: usize) -> String {
         ),
         End::ServerNotTrusted => "! The server is not trusted.".into(),
     };
-    if unsent > 0 {
-        let count = u32::try_from(unsent).unwrap_or(u32::MAX);
-        let _ = write!(said, "\n! {} not sent.", messages(count));
-    }
+    let messages = messages(u32::try_from(count).unwrap_or(u32::MAX));
+    let _ = match (count, unsent) {
+        (0, _) => Ok(()),
+        (_, Unsent::Lost) => write!(said, "\n! {messages} not sent."),
+        (1, Unsent::Kept) => write!(
+            said,
+            "\n! 1 message is not sent yet: it is kept, and sent when you join again."
+        ),
+        (_, Unsent::Kept) => write!(
+            said,
+            "\n! {messages} are not sent yet: they are kept, and sent when you join again."
+        ),
+    };
     said
 }
 

@@ -13,7 +13,7 @@ use simplechat_core::wire::login::LoginCause;
 use simplechat_core::wire::push::{
     Absence, Audience, Delivery, Expired, Presence, Push, SessionEnd, Whereabouts,
 };
-use simplechat_core::wire::request::{Answer, Operation, Outcome, Reach, Request};
+use simplechat_core::wire::request::{Answer, Held, Operation, Outcome, Reach, Request};
 use simplechat_core::wire::{EndReason, Term};
 
 use crate::clean::clean_line;
@@ -146,15 +146,16 @@ pub(super) fn requests(items: &Items, texts: Texts) -> Words {
             after: Some(name), ..
         } => Words::new(format!("who is online after {name}?")),
         Request::Logout => Words::new("logs out"),
-        Request::Holds { entries } => {
-            let peers: Vec<_> = entries
-                .as_slice()
-                .iter()
-                .map(|held| held.peer.to_string())
-                .collect();
-            Words::new(format!("has in the address book: {}", peers.join(", ")))
-        }
+        Request::Holds { entries } => Words::new(address_book(entries.as_slice())),
     })
+}
+
+fn address_book(entries: &[Held]) -> String {
+    if entries.is_empty() {
+        return "has nobody in the address book".into();
+    }
+    let peers: Vec<_> = entries.iter().map(|held| held.peer.to_string()).collect();
+    format!("has in the address book: {}", peers.join(", "))
 }
 
 fn operation(operation: &Operation, texts: Texts) -> Words {

@@ -106,14 +106,13 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     let credentials = accounts.read()?;
     let entries = accounts.entries(&credentials);
     let fingerprint = identity.key.public().fingerprint();
-    let mut past = Past::open(&settings, &entries, missing(args))?;
+    let past = Past::open(&settings, &entries, missing(args))?;
     let listeners = listening::bind(&settings.listen).map_err(|error| failed(&error))?;
     let addresses: Vec<_> = listeners.iter().map(Listener::local_addr).collect();
     let count = entries.len();
     let (machine, recording) = machine(args, &settings, past.with_gone(&entries), seed)?;
-    let machine = machine
-        .known_as(Identity::new(identity.key, identity.ticket_key))
-        .restore(past.take_records());
+    let machine =
+        past.restore(machine.known_as(Identity::new(identity.key, identity.ticket_key)))?;
     let (log, logging) = log::start(settings.log).map_err(|error| failed(&error))?;
     accounts.warn_of(&credentials);
     let has_gone = past.has_gone();

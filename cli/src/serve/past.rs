@@ -1,13 +1,11 @@
 //! What earlier servers have left in the store, and the accounts among it that are gone since.
 
 use std::collections::BTreeSet;
-use std::mem;
 use std::path::Path;
 
 use simplechat_core::name::Name;
 use simplechat_core::server::config::StoreKind;
-use simplechat_core::server::record::Record;
-use simplechat_core::server::{AccountEntry, CredentialsDigest, Missing, check_missing};
+use simplechat_core::server::{AccountEntry, CredentialsDigest, Missing, Server, check_missing};
 use simplechat_store::{Store, StoreError};
 
 use crate::data::Part;
@@ -18,7 +16,6 @@ use crate::settings::ServeSettings;
 pub(super) struct Past {
     /// Where more goes; `None` if nothing is to be kept on disk.
     pub(super) store: Option<Store>,
-    records: Vec<Record>,
     /// Accounts that something is kept for and that are not in the accounts file.
     gone: Vec<Name>,
 }
@@ -45,7 +42,6 @@ impl Past {
             }
             StoreKind::Passing => Ok(Self {
                 store: None,
-                records: Vec::new(),
                 gone: Vec::new(),
             }),
         }
@@ -56,7 +52,6 @@ impl Past {
         let known = store.accounts()?;
         let present: BTreeSet<_> = entries.iter().map(|entry| entry.name).collect();
         let past = Self {
-            records: store.load()?,
             gone: known.difference(&present).copied().collect(),
             store: Some(store),
         };
@@ -88,8 +83,14 @@ impl Past {
         entries.iter().copied().chain(gone).collect()
     }
 
-    /// What was recorded, which is needed once.
-    pub(super) fn take_records(&mut self) -> Vec<Record> {
-        mem::take(&mut self.records)
+    /// The server as what was recorded makes it.
+    pub(super) fn restore(&self, mut server: Server) -> Result<Server, Failure> {
+        let Some(store) = &self.store else {
+            return Ok(server);
+        };
+        // Not all at once: what is kept for many users is in memory once.
+        let loaded = store.load_each(|record| server.restore_next(record));
+        loaded.map_err(|error| Failure::new(Exit::Failed, error))?;
+        Ok(server)
     }
 }

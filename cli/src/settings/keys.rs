@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use simplechat_core::client::config::StoreKind as ClientStoreKind;
 use simplechat_core::limits::TEXT_LEN_MAX;
 use simplechat_core::rate::Rate;
 use simplechat_core::server::MailboxLimits;
@@ -163,9 +164,22 @@ settings! {
         /// Where the client listens for the server and for peers: an address and a port, or None for any free port.
         listen: Option<SocketAddr> = "none";
 
-        /// The directory in which the client keeps its keys and the servers that it knows, made when it is missing;
-        /// None is simplechat/client in the user's data directory ($XDG_DATA_HOME, or ~/.local/share).
+        /// The directory in which the client keeps its keys, the servers that it knows and its store, made when it is
+        /// missing; None is simplechat/client in the user's data directory ($XDG_DATA_HOME, or ~/.local/share).
         data: Option<PathBuf> = "none";
+
+        /// Where the client keeps what was said, what waits to be sent, and the address book: disk is a database in that
+        /// directory for each account, memory ends with the client.
+        store: ClientStoreKind = "disk";
+
+        /// How large such a database may become, in MiB; then the oldest messages are erased.
+        history_mib: u32 = "1024" in 1..=1_048_576;
+
+        /// How many conversations the client shows again when it starts, those with the latest messages.
+        recent_conversations: usize = "10" in 0..=1_000;
+
+        /// How many messages of each of them it shows.
+        recent_messages: usize = "5" in 1..=1_000;
 
         /// How the server reaches the client: per_message is by calling it, with a connection for each exchange; held is
         /// on one connection that the client holds open; auto holds one only if the server cannot call.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
 use ron::value::RawValue;
+use simplechat_core::client::config::StoreKind as ClientStoreKind;
 use simplechat_core::server::config::StoreKind;
 use simplechat_core::server::lockout::LockoutRule;
 use simplechat_core::wire::login::LinkChoice;
@@ -328,6 +329,8 @@ word!(PlainPasswords: "loopback or anywhere",
     "loopback" = Self::Loopback, "anywhere" = Self::Anywhere);
 word!(StoreKind: "disk or memory",
     "disk" = Self::Lasting, "memory" = Self::Passing);
+word!(ClientStoreKind: "disk or memory",
+    "disk" = Self::Lasting, "memory" = Self::None);
 word!(LinkChoice: "auto, per_message or held",
     "auto" = Self::Auto, "per_message" = Self::PerMessage, "held" = Self::Held);
 word!(Transport: "std or async",

@@ -16,16 +16,11 @@ use simplechat_core::wire::item::{decode, encode, payload_of};
 use simplechat_core::wire::push::{Delivery, Expired, Push};
 use simplechat_core::wire::request::{Answer, Outcome};
 
-use crate::columns::{HIDDEN, source, state_number, subject_columns, term_number};
+use crate::columns::{HIDDEN, bound, source, state_number, subject_columns, term_number};
 
 /// Names of accounts that are no more. Each matters as long as the tickets that the account was given, a day, and as long as
 /// its messages are kept for others.
 const REMOVED_MAX: i64 = 16_384;
-
-/// A bound of the core as a number of SQL.
-fn bound(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
 
 type Applied = rusqlite::Result<()>;
 

@@ -34,6 +34,11 @@ pub(crate) fn bytes<const N: usize>(row: &Row<'_>, column: &str) -> Result<[u8; 
     get(row, column)
 }
 
+/// A bound of the core as a number of SQL.
+pub(crate) fn bound(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 pub(crate) fn source(from: IpAddr) -> String {
     Source::of(from).address().to_string()
 }

@@ -1,5 +1,6 @@
-//! What can be wrong with a store, for its operator: each error names the file.
+//! What can be wrong with a store, for its owner: each error names the file.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,14 @@ pub struct StoreError {
 /// What is wrong.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
-    /// Another server works with it.
-    #[error("another server{} uses this data directory: end that one, or name another directory with --data DIR", .0.map(|id| format!(" (process {id})")).unwrap_or_default())]
-    InUse(Option<u32>),
+    /// Another server or client works with it.
+    #[error("another {holder}{} uses this data directory: end that one, or name another directory with --data DIR", .process.map(|id| format!(" (process {id})")).unwrap_or_default())]
+    InUse {
+        /// Which of the two.
+        holder: Holder,
+        /// Its number, if it could say so.
+        process: Option<u32>,
+    },
     /// A file cannot be made, read or written.
     #[error("{0}")]
     File(#[from] io::Error),
@@ -54,6 +60,30 @@ pub(crate) enum Trouble {
     NoWal,
 }
 
+/// Whose store it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Holder {
+    Server,
+    Client,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        })
+    }
+}
+
+impl StoreError {
+    /// Whether somebody else works with the store: nothing is wrong with it.
+    #[must_use]
+    pub const fn is_in_use(&self) -> bool {
+        matches!(self.trouble, Trouble::InUse { .. })
+    }
+}
+
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
@@ -72,7 +102,7 @@ impl Trouble {
         }
     }
 
-    /// A row that no server has written.
+    /// A row that nobody of ours has written.
     pub(crate) fn nonsense(table: &str) -> Self {
         Self::Damaged(format!("a row of the table {table} makes no sense"))
     }

@@ -8,6 +8,7 @@ use simplechat_core::name::Name;
 
 use crate::columns::{name, number};
 use crate::error::{StoreError, Trouble};
+use crate::schema::SERVER;
 use crate::{FILE, copy, load, open};
 
 /// How much is kept.
@@ -47,16 +48,19 @@ pub struct UserStats {
 /// What is wrong with it first.
 pub fn check(directory: &Path) -> Result<(), StoreError> {
     let path = directory.join(FILE);
-    let connection = open::to_inspect(&path)?;
-    let check = || -> Result<(), Trouble> {
-        let found: String =
-            connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        if found != "ok" {
-            return Err(Trouble::Damaged(found));
-        }
-        load::all(&connection).map(drop)
-    };
-    check().map_err(|trouble| trouble.at(&path))
+    let connection = open::to_inspect(&path, &SERVER)?;
+    sound(&connection)
+        .and_then(|()| load::each(&connection, drop))
+        .map_err(|trouble| trouble.at(&path))
+}
+
+/// Whether every page of a database is as it should be.
+pub(crate) fn sound(connection: &Connection) -> Result<(), Trouble> {
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(Trouble::Damaged(found));
+    }
+    Ok(())
 }
 
 /// Copies a directory's store, as it is at this moment, into a new file.
@@ -66,7 +70,7 @@ pub fn check(directory: &Path) -> Result<(), StoreError> {
 /// When there is no store, there is such a file, or a disk fails.
 pub fn back_up(directory: &Path, to: &Path) -> Result<(), StoreError> {
     let path = directory.join(FILE);
-    copy::back_up(&open::to_inspect(&path)?, &path, to)
+    copy::back_up(&open::to_inspect(&path, &SERVER)?, &path, to)
 }
 
 /// How much a directory's store holds.
@@ -76,7 +80,7 @@ pub fn back_up(directory: &Path, to: &Path) -> Result<(), StoreError> {
 /// When there is no store, or it cannot be read.
 pub fn stats(directory: &Path) -> Result<Stats, StoreError> {
     let path = directory.join(FILE);
-    let connection = open::to_inspect(&path)?;
+    let connection = open::to_inspect(&path, &SERVER)?;
     count(&connection).map_err(|trouble| trouble.at(&path))
 }
 

@@ -1,17 +1,21 @@
-//! The durable store of a SimpleChat server: what its records come to, in an SQLite database.
+//! The durable stores of SimpleChat: what the records of a server come to, in an SQLite database; and those of a [`client`], with
+//! the history of its conversations.
 //!
 //! The machine decides what is recorded, and [`Record`] says what each record means; here that meaning is a change of
 //! tables. [`Store::apply`] keeps a batch, all of it or nothing, and comes back when it is on the disk. [`Store::load`]
 //! gives a short log that makes a server what the whole log would have made it. What was delivered is deleted, and
-//! overwritten in the file.
+//! overwritten in the file. A client's store has the same two.
 //!
 //! A database that is damaged, of a newer program or of another one is named and left as it is. It belongs to one server
-//! at a time, which holds a lock; [`check`], [`back_up`] and [`stats`] read it meanwhile.
+//! or client at a time, which holds a lock; [`check`], [`back_up`] and [`stats`] read it meanwhile.
 #![forbid(unsafe_code)]
+
+pub mod client;
 
 mod apply;
 mod columns;
 mod copy;
+mod database;
 mod error;
 mod inspect;
 mod load;
@@ -20,30 +24,23 @@ mod open;
 mod schema;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
 use simplechat_core::name::Name;
 use simplechat_core::server::record::Record;
 
+use database::Database;
+use error::Holder;
 pub use error::StoreError;
-use error::Trouble;
 pub use inspect::{Stats, UserStats, back_up, check, stats};
+use schema::SERVER;
 
-/// The file of the database, in the server's data directory.
+/// The file of the database, in its directory.
 pub const FILE: &str = "store.sqlite";
-
-/// Free pages that are given back to the file system in one go.
-const FREED_AT_ONCE: u32 = 4_096;
 
 /// A server's store.
 #[derive(Debug)]
-pub struct Store {
-    connection: Connection,
-    path: PathBuf,
-    _lock: File,
-}
+pub struct Store(Database);
 
 impl Store {
     /// Opens the store in a directory; the first time it is made.
@@ -52,13 +49,7 @@ impl Store {
     ///
     /// When another server works with it, or it cannot be used.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        let lock = lock::take(directory)?;
-        let path = directory.join(FILE);
-        Ok(Self {
-            connection: open::for_a_server(&path)?,
-            path,
-            _lock: lock,
-        })
+        Database::open(directory, &SERVER, Holder::Server).map(Self)
     }
 
     /// Keeps records behind those of before, all of them or none. They are on the disk when this comes back. Without any it
@@ -68,32 +59,33 @@ impl Store {
     ///
     /// When the disk is full or fails. The same records can be given again.
     pub fn apply(&mut self, records: &[Record]) -> Result<(), StoreError> {
-        let applied = self.try_apply(records);
-        applied.map_err(|error| self.trouble(error.into()))
-    }
-
-    fn try_apply(&mut self, records: &[Record]) -> rusqlite::Result<()> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tables = apply::Tables(&transaction);
-        for record in records {
-            tables.apply(record)?;
-        }
         if records.is_empty() {
-            // Nothing new, but something is written: whether it can be is what the caller wants to know.
-            schema::mark(&transaction, schema::MIGRATIONS.len())?;
+            return self.0.probe();
         }
-        transaction.commit()
+        self.0.write(|transaction| {
+            let tables = apply::Tables(transaction);
+            records.iter().try_for_each(|record| tables.apply(record))
+        })
     }
 
-    /// A log that makes a server what all that was kept would make it.
+    /// Gives a log that makes a server what all that was kept would make it, a record at a time.
     ///
     /// # Errors
     ///
     /// When something in it makes no sense, or the disk fails.
+    pub fn load_each(&self, take: impl FnMut(Record)) -> Result<(), StoreError> {
+        load::each(&self.0.connection, take).map_err(|trouble| self.0.trouble(trouble))
+    }
+
+    /// The same log at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load_each`].
     pub fn load(&self) -> Result<Vec<Record>, StoreError> {
-        load::all(&self.connection).map_err(|trouble| self.trouble(trouble))
+        let mut records = Vec::new();
+        self.load_each(|record| records.push(record))?;
+        Ok(records)
     }
 
     /// The accounts that something is kept for.
@@ -102,7 +94,7 @@ impl Store {
     ///
     /// As [`Self::load`].
     pub fn accounts(&self) -> Result<BTreeSet<Name>, StoreError> {
-        load::owners(&self.connection).map_err(|trouble| self.trouble(trouble))
+        load::owners(&self.0.connection).map_err(|trouble| self.0.trouble(trouble))
     }
 
     /// Does what can be put off until nobody waits: moves what was written to its place, forgets the log of it, and
@@ -112,20 +104,7 @@ impl Store {
     ///
     /// When the disk fails. Nothing is lost by it.
     pub fn tidy(&self) -> Result<(), StoreError> {
-        self.try_tidy().map_err(|error| self.trouble(error.into()))
-    }
-
-    fn try_tidy(&self) -> rusqlite::Result<()> {
-        for pragma in [
-            &*format!("PRAGMA incremental_vacuum({FREED_AT_ONCE})"),
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-        ] {
-            // Each row is a step of the work.
-            let mut work = self.connection.prepare(pragma)?;
-            let mut rows = work.query([])?;
-            while rows.next()?.is_some() {}
-        }
-        Ok(())
+        self.0.tidy()
     }
 
     /// Closes it in order, so that there is one file and no log beside it.
@@ -134,14 +113,6 @@ impl Store {
     ///
     /// When the disk fails. Nothing is lost by it.
     pub fn close(self) -> Result<(), StoreError> {
-        self.tidy()?;
-        let path = self.path;
-        self.connection
-            .close()
-            .map_err(|(_, error)| Trouble::from(error).at(&path))
-    }
-
-    fn trouble(&self, trouble: Trouble) -> StoreError {
-        trouble.at(&self.path)
+        self.0.close()
     }
 }

@@ -18,17 +18,17 @@ use simplechat_core::wire::request::{Answer, Outcome};
 use crate::columns::{address, bytes, get, name, number, state, subject, term};
 use crate::error::Trouble;
 
-/// Everything that is kept.
-pub(crate) fn all(connection: &Connection) -> Result<Vec<Record>, Trouble> {
-    let mut records = removed(connection)?;
+/// Gives everything that is kept, a record at a time: there may be much of it.
+pub(crate) fn each(connection: &Connection, mut take: impl FnMut(Record)) -> Result<(), Trouble> {
+    removed(connection)?.into_iter().for_each(&mut take);
     for (sql, read) in PARTS {
         let mut select = connection.prepare(sql)?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            records.push(read(row)?);
+            take(read(row)?);
         }
     }
-    Ok(records)
+    Ok(())
 }
 
 type Read = fn(&Row<'_>) -> Result<Record, Trouble>;

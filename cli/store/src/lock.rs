@@ -1,15 +1,15 @@
-//! The lock that a server holds as long as it works with a store, so that there is never a second one.
+//! The lock that a server or client holds as long as it works with a store, so that there is never a second one.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 
-use crate::error::{StoreError, Trouble};
+use crate::error::{Holder, StoreError, Trouble};
 
 const NAME: &str = "store.lock";
 
 /// Takes the lock of a directory. It ends with the file, however the process ends.
-pub(crate) fn take(directory: &Path) -> Result<File, StoreError> {
+pub(crate) fn take(directory: &Path, holder: Holder) -> Result<File, StoreError> {
     let path = directory.join(NAME);
     let trouble = |error| Trouble::File(error).at(&path);
     let mut options = OpenOptions::new();
@@ -23,7 +23,8 @@ pub(crate) fn take(directory: &Path) -> Result<File, StoreError> {
             let mut text = String::new();
             // Who has it is only a help: a lock without it holds as well.
             let _ = file.read_to_string(&mut text);
-            return Err(Trouble::InUse(text.trim().parse().ok()).at(&path));
+            let process = text.trim().parse().ok();
+            return Err(Trouble::InUse { holder, process }.at(&path));
         }
         Err(TryLockError::Error(error)) => return Err(trouble(error)),
     }

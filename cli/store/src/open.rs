@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::copy;
 use crate::error::{StoreError, Trouble};
-use crate::schema::{self, MIGRATIONS, Stage};
+use crate::schema::{self, Schema, Stage};
 
 /// How long to wait for somebody else who works with the database.
 const BUSY: Duration = Duration::from_secs(2);
@@ -18,21 +18,21 @@ const BUSY: Duration = Duration::from_secs(2);
 const CACHE: i64 = -16 * 1024;
 
 /// Opens the database to write to it; it is made if there is none.
-pub(crate) fn for_a_server(path: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn to_write(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     let trouble = |trouble: Trouble| trouble.at(path);
     if path.try_exists().map_err(|error| trouble(error.into()))? {
-        let connection = to_read(path)?;
+        let connection = to_read(path, schema)?;
         quick_check(&connection).map_err(trouble)?;
     } else {
         make(path).map_err(|error| trouble(error.into()))?;
     }
     let mut connection = set_up(path).map_err(trouble)?;
-    schema::migrate(&mut connection, path, MIGRATIONS)?;
+    schema::migrate(&mut connection, path, schema)?;
     Ok(connection)
 }
 
 /// Opens the database only to read it, whoever works with it.
-pub(crate) fn to_read(path: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn to_read(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     let trouble = |trouble: Trouble| trouble.at(path);
     if !path.try_exists().map_err(|error| trouble(error.into()))? {
         return Err(trouble(Trouble::Missing));
@@ -41,17 +41,17 @@ pub(crate) fn to_read(path: &Path) -> Result<Connection, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;
-        schema::stage(&connection, MIGRATIONS.len())?;
+        schema.stage(&connection)?;
         Ok(connection)
     };
     open().map_err(trouble)
 }
 
 /// A database without the tables of this version holds nothing that could be shown.
-pub(crate) fn to_inspect(path: &Path) -> Result<Connection, StoreError> {
-    let connection = to_read(path)?;
-    match schema::stage(&connection, MIGRATIONS.len()) {
-        Ok(Stage::Version(version)) if version == MIGRATIONS.len() => Ok(connection),
+pub(crate) fn to_inspect(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
+    let connection = to_read(path, schema)?;
+    match schema.stage(&connection) {
+        Ok(Stage::Version(version)) if version == schema.migrations.len() => Ok(connection),
         Ok(Stage::Empty | Stage::Version(_)) => Err(Trouble::Old.at(path)),
         Err(trouble) => Err(trouble.at(path)),
     }
@@ -92,4 +92,20 @@ fn set_up(path: &Path) -> Result<Connection, Trouble> {
     }
     set("synchronous", &"FULL")?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a killed process wrote the kernel keeps, so no test that kills one would miss it.
+    #[test]
+    fn every_commit_waits_for_the_disk() {
+        let path = std::env::temp_dir().join(format!("simplechat-full-{}", std::process::id()));
+        let connection = for_a_server(&path).expect("it is made");
+        let synchronous = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
+        assert_eq!(synchronous, Ok(2), "full");
+        connection.close().expect("it is closed");
+        std::fs::remove_file(path).expect("it is there");
+    }
 }

@@ -9,6 +9,8 @@
     reason = "helpers of tests are tests"
 )]
 
+pub(crate) mod dice;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -375,6 +377,22 @@ impl Server {
     pub(crate) fn join(&self, name: &str) -> Process {
         let mut client = self.try_join(name, &format!("{}-pw", &name[..1]));
         client.sees(&format!("Logged in as {name}."));
+        client
+    }
+
+    /// Logs somebody in on a device of theirs: with what they keep in this directory.
+    pub(crate) fn join_on(&self, device: &Path, name: &str, args: &[&str]) -> Process {
+        let mut client = self.begin_on(device, name, args);
+        client.sees(&format!("Logged in as {name}."));
+        client
+    }
+
+    /// The same, not yet let in.
+    pub(crate) fn begin_on(&self, device: &Path, name: &str, args: &[&str]) -> Process {
+        let device = ["--data", device.to_str().unwrap()];
+        let mut client = self.client(name, &[&device, args].concat());
+        client.types(name);
+        client.types(&format!("{}-pw", &name[..1]));
         client
     }
 

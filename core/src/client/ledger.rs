@@ -102,7 +102,8 @@ pub enum MessageState {
 
 impl MessageState {
     /// What the server's final word makes of a message.
-    const fn after(outcome: Outcome) -> Self {
+    #[must_use]
+    pub const fn after(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Stored => Self::Stored,
             Outcome::Broadcast {

@@ -238,7 +238,9 @@ impl Client {
     fn take_expired(&mut self, word: &Expired) -> Option<MessageEvent> {
         let mut count = word.others;
         let mut numbers = Vec::new();
-        for key in word.numbers.as_slice().iter().copied().map(Key::Operation) {
+        for &seq in word.numbers.as_slice() {
+            self.record(Record::Expired { seq });
+            let key = Key::Operation(seq);
             if self.ledger.expired(key, self.clock.wall) {
                 count = count.saturating_add(1);
                 numbers.extend(self.ledger.number(key));

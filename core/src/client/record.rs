@@ -59,6 +59,11 @@ pub enum Record {
         /// Which.
         seq: Seq,
     },
+    /// A message that the server had kept is kept no more: nobody has fetched it in time.
+    Expired {
+        /// Which.
+        seq: Seq,
+    },
     /// The user wrote to a peer. It is sent once this is stored. Numbers rise, over all peers together.
     Written {
         /// To whom.
@@ -153,6 +158,7 @@ impl Record {
             | Self::Answered { seq, .. }
             | Self::Fulfilled { seq }
             | Self::Delivered { seq }
+            | Self::Expired { seq }
             | Self::Taken { through: seq, .. }
             | Self::Shown { seq, .. } => seq.0 > END,
             Self::GivenUp { .. }

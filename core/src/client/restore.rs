@@ -53,7 +53,7 @@ impl Client {
             Record::Answered { seq, outcome: _ } => self.outbox.restore_answered(seq),
             Record::Fulfilled { seq } => self.outbox.fulfil(seq),
             // It is told, and waits for nothing.
-            Record::Delivered { seq: _ } => {}
+            Record::Delivered { seq: _ } | Record::Expired { seq: _ } => {}
             Record::Written { to, message } => {
                 self.next_private = self.next_private.max(message.seq.next());
                 self.book.restore_waiting(to, message);

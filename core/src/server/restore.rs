@@ -25,11 +25,16 @@ impl Server {
     #[must_use]
     pub fn restore(mut self, records: impl IntoIterator<Item = Record>) -> Self {
         for record in records {
-            self.tap.restored(&record);
-            // `None`: it is about an account that is no more.
-            let _: Option<()> = self.apply(record);
+            self.restore_next(record);
         }
         self
+    }
+
+    /// The same with one record after the other.
+    pub fn restore_next(&mut self, record: Record) {
+        self.tap.restored(&record);
+        // `None`: it is about an account that is no more.
+        let _: Option<()> = self.apply(record);
     }
 
     #[allow(clippy::too_many_lines, reason = "a row for each record")]

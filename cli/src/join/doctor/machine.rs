@@ -81,7 +81,12 @@ impl Running {
         let _ = self.handle.command(Command::Login { user, password });
         self.wait("key", |item| match item {
             Item::Judge { id, key, .. } => Some((id, key)),
-            Item::Event(_) | Item::Store { .. } | Item::Show { .. } | Item::Text(_) => None,
+            Item::Event(_)
+            | Item::Store { .. }
+            | Item::Show { .. }
+            | Item::Text(_)
+            | Item::Past(_)
+            | Item::Successor(_) => None,
         })
     }
 
@@ -97,7 +102,9 @@ impl Running {
             | Item::Store { .. }
             | Item::Show { .. }
             | Item::Judge { .. }
-            | Item::Text(_) => None,
+            | Item::Text(_)
+            | Item::Past(_)
+            | Item::Successor(_) => None,
         })
     }
 

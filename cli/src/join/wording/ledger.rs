@@ -35,7 +35,7 @@ fn addressee(to: Addressee) -> String {
     }
 }
 
-fn state(state: MessageState) -> String {
+pub(super) fn state(state: MessageState) -> String {
     match state {
         MessageState::Waiting => "waiting".into(),
         MessageState::Delivered => "delivered".into(),

@@ -56,6 +56,8 @@ pub struct Op {
     pub wished: Timestamp,
     /// Its number, once the client's store has it.
     pub kept: Option<Seq>,
+    /// Whether its final word was told, before the client started again and had not kept it.
+    pub was_told: bool,
 }
 
 /// A client, as its user sees it.
@@ -376,6 +378,7 @@ impl Model {
                 letter,
                 wished,
                 kept: None,
+                was_told: false,
             });
         }
     }

@@ -33,7 +33,7 @@ impl Watcher for Pace {
                     .clients
                     .get(client)
                     .and_then(|client| client.next_op());
-                if let Some(op) = op {
+                if let Some(op) = op.filter(|op| !op.was_told) {
                     self.done.entry(*client).or_default().push(op.wished);
                     return self.check(observed.at, *client, model);
                 }

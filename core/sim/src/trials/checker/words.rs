@@ -8,7 +8,6 @@ use simplechat_core::name::Name;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
 use super::{Check, Promise, Sight, Watcher, promise};
-use crate::trials::model::letters::Letter;
 use crate::trials::model::{Client, Model, Op};
 
 #[derive(Debug)]
@@ -105,13 +104,7 @@ fn check_given_up(user: Name, client: &Client, event: &PeerEvent) -> Check {
 
 /// Whether the ledger says of a text what its author was told, or what has come since.
 fn check_ledger(sight: &Sight<'_>, client: &Client, entry: &Entry, model: &Model) -> Check {
-    if client.has_started_again {
-        // It counts from what waited then.
-        return Ok(());
-    }
-    let written = |letter: &&Letter| letter.by == sight.client;
-    let place = usize::try_from(entry.number.0 - 1).unwrap_or(usize::MAX);
-    let letter = model.letters.iter().filter(written).nth(place);
+    let letter = model.letters.numbered(sight.client, entry.number.0);
     let agrees = letter.is_some_and(|letter| match (entry.to, letter.word) {
         (Addressee::Peer(to), _) => {
             let id = model.letters.find(&letter.text);

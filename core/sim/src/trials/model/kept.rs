@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use simplechat_core::client::record::Record;
 use simplechat_core::id::{IntroductionId, Seq};
 use simplechat_core::name::Name;
-use simplechat_core::time::Timestamp;
+use simplechat_core::time::{Timestamp, WallTime};
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
-use super::letters::LetterId;
+use super::letters::{LetterId, Route};
 use super::{Client, Entry, Life, Model, Op};
 use crate::world::ClientId;
 
@@ -16,9 +16,9 @@ use crate::world::ClientId;
 #[derive(Debug, Default)]
 pub struct Kept {
     /// Wishes whose answer is not kept, in order.
-    wishes: VecDeque<(Seq, Op)>,
+    wishes: VecDeque<(Seq, WallTime, Op)>,
     /// Private texts that wait, in order.
-    privates: BTreeMap<Name, VecDeque<(Seq, LetterId)>>,
+    privates: BTreeMap<Name, VecDeque<(Seq, WallTime, LetterId)>>,
     book: BTreeMap<Name, (IntroductionId, Entry)>,
     /// Whose key is marked.
     pub marked: BTreeSet<Name>,
@@ -38,25 +38,30 @@ impl Model {
             return;
         };
         match record {
-            Record::Wished { seq, operation, .. } => {
+            Record::Wished {
+                seq,
+                operation,
+                at: written,
+            } => {
                 let op = client.note_kept(*seq, operation).unwrap_or_else(|| Op {
                     operation: operation.clone(),
                     letter: None,
                     wished: at,
                     kept: Some(*seq),
+                    was_told: false,
                 });
-                client.kept.wishes.push_back((*seq, op));
+                client.kept.wishes.push_back((*seq, *written, op));
             }
-            Record::Answered { seq, .. } => client.kept.wishes.retain(|(wish, _)| wish != seq),
+            Record::Answered { seq, .. } => client.kept.wishes.retain(|(wish, ..)| wish != seq),
             Record::Written { to, message } => {
                 if let Some(letter) = letters.find(message.text.as_str()) {
                     let waiting = client.kept.privates.entry(*to).or_default();
-                    waiting.push_back((message.seq, letter));
+                    waiting.push_back((message.seq, message.sent, letter));
                 }
             }
             Record::Taken { by, through } => {
                 if let Some(waiting) = client.kept.privates.get_mut(by) {
-                    waiting.retain(|(seq, _)| seq > through);
+                    waiting.retain(|(seq, ..)| seq > through);
                 }
             }
             Record::GivenUp { to } => {
@@ -95,6 +100,7 @@ impl Model {
             Record::Began { .. }
             | Record::Fulfilled { .. }
             | Record::Delivered { .. }
+            | Record::Expired { .. }
             | Record::Shown { .. }
             | Record::Consented { .. } => {}
         }
@@ -123,9 +129,14 @@ impl Model {
                 self.forget_wish(at, id, user, op);
             }
         }
+        let client = &self.clients[&id];
+        let again: Vec<_> = client.open.iter().cloned().collect();
+        self.letters.renumber(id, client.kept.waiting());
         // Their answers come again.
-        let again: Vec<_> = self.clients[&id].open.iter().cloned().collect();
         for op in again {
+            if let Some(letter) = op.letter {
+                self.letters.get_mut(letter).word = None;
+            }
             if let (Some(user), Operation::Block { user: other }) = (user, &op.operation) {
                 self.blocks.wish_again(user, *other);
             }
@@ -174,6 +185,20 @@ impl Model {
     }
 }
 
+impl Kept {
+    /// The texts that wait, in the order in which they were written.
+    fn waiting(&self) -> Vec<LetterId> {
+        let wishes = self.wishes.iter();
+        let wishes =
+            wishes.filter_map(|(seq, at, op)| Some((*at, Route::Server, *seq, op.letter?)));
+        let privates = self.privates.values().flatten();
+        let privates = privates.map(|(seq, at, letter)| (*at, Route::Direct, *seq, *letter));
+        let mut waiting: Vec<_> = wishes.chain(privates).collect();
+        waiting.sort_unstable();
+        waiting.into_iter().map(|(.., letter)| letter).collect()
+    }
+}
+
 impl Client {
     /// A wish is kept: which one, with its number.
     fn note_kept(&mut self, seq: Seq, operation: &Operation) -> Option<Op> {
@@ -185,11 +210,21 @@ impl Client {
 
     /// Goes back to what is kept. Gives the wishes that are lost.
     fn start_again(&mut self) -> Vec<Op> {
-        let wishes = self.kept.wishes.iter().map(|(_, op)| op.clone()).collect();
-        let open = std::mem::replace(&mut self.open, wishes);
+        let untold = |op: &&Op| !op.was_told;
+        let untold: BTreeSet<_> = self
+            .open
+            .iter()
+            .filter(untold)
+            .filter_map(|op| op.kept)
+            .collect();
+        let wishes = self.kept.wishes.iter().map(|(seq, _, op)| Op {
+            was_told: !untold.contains(seq),
+            ..op.clone()
+        });
+        let open = std::mem::replace(&mut self.open, wishes.collect());
         let privates = self.kept.privates.iter();
         self.privates = privates
-            .map(|(to, waiting)| (*to, waiting.iter().map(|(_, letter)| *letter).collect()))
+            .map(|(to, waiting)| (*to, waiting.iter().map(|(.., letter)| *letter).collect()))
             .collect();
         let book = self.kept.book.iter();
         self.book = book.map(|(peer, (_, entry))| (*peer, *entry)).collect();

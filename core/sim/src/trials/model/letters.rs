@@ -63,6 +63,8 @@ impl Letter {
 pub struct Letters {
     all: Vec<Letter>,
     by_text: BTreeMap<String, LetterId>,
+    /// Those of each client, in the order of the numbers that it has for them.
+    by_number: BTreeMap<ClientId, Vec<LetterId>>,
 }
 
 impl Letters {
@@ -78,6 +80,7 @@ impl Letters {
     ) -> LetterId {
         let id = LetterId(self.all.len());
         self.by_text.insert(text.to_owned(), id);
+        self.by_number.entry(by).or_default().push(id);
         self.all.push(Letter {
             text: text.to_owned(),
             from,
@@ -131,7 +134,13 @@ impl Letters {
     #[must_use]
     pub fn numbered(&self, by: ClientId, number: u64) -> Option<&Letter> {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;
-        self.iter().filter(|letter| letter.by == by).nth(place)
+        let id = self.by_number.get(&by)?.get(place)?;
+        Some(self.get(*id))
+    }
+
+    /// A client that starts again has other numbers for what waits, and none for the rest.
+    pub(super) fn renumber(&mut self, by: ClientId, waiting: Vec<LetterId>) {
+        self.by_number.insert(by, waiting);
     }
 
     pub(super) fn show(&mut self, id: LetterId, client: ClientId, _at: Timestamp) {

@@ -1,0 +1,98 @@
+//! A database that somebody works with: opened under its lock, written in whole batches, closed in order.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::error::{Holder, StoreError, Trouble};
+use crate::schema::Schema;
+use crate::{FILE, lock, open};
+
+/// Free pages that are given back to the file system in one go.
+const FREED_AT_ONCE: u32 = 4_096;
+
+/// The database in a directory.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) connection: Connection,
+    path: PathBuf,
+    schema: &'static Schema,
+    _lock: File,
+}
+
+impl Database {
+    /// Takes the lock of a directory and opens its database, which is made if there is none.
+    pub(crate) fn open(
+        directory: &Path,
+        schema: &'static Schema,
+        holder: Holder,
+    ) -> Result<Self, StoreError> {
+        let lock = lock::take(directory, holder)?;
+        let path = directory.join(FILE);
+        Ok(Self {
+            connection: open::to_write(&path, schema)?,
+            path,
+            schema,
+            _lock: lock,
+        })
+    }
+
+    /// Changes something, all of it or nothing. It is on the disk when this comes back.
+    pub(crate) fn write<T>(
+        &mut self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let written = self.try_write(change);
+        written.map_err(|error| self.trouble(error))
+    }
+
+    fn try_write<T>(
+        &mut self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = change(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    /// Writes what stands there already, to find out whether the disk takes anything.
+    pub(crate) fn probe(&mut self) -> Result<(), StoreError> {
+        let schema = self.schema;
+        self.write(|transaction| schema.mark(transaction))
+    }
+
+    /// Moves what was written to its place, forgets the log of it, and gives room that was freed back to the file system.
+    pub(crate) fn tidy(&self) -> Result<(), StoreError> {
+        self.try_tidy().map_err(|error| self.trouble(error))
+    }
+
+    fn try_tidy(&self) -> rusqlite::Result<()> {
+        for pragma in [
+            &*format!("PRAGMA incremental_vacuum({FREED_AT_ONCE})"),
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ] {
+            // Each row is a step of the work.
+            let mut work = self.connection.prepare(pragma)?;
+            let mut rows = work.query([])?;
+            while rows.next()?.is_some() {}
+        }
+        Ok(())
+    }
+
+    /// Closes it in order, so that there is one file and no log beside it.
+    pub(crate) fn close(self) -> Result<(), StoreError> {
+        self.tidy()?;
+        let path = self.path;
+        self.connection
+            .close()
+            .map_err(|(_, error)| Trouble::from(error).at(&path))
+    }
+
+    pub(crate) fn trouble(&self, trouble: impl Into<Trouble>) -> StoreError {
+        trouble.into().at(&self.path)
+    }
+}
