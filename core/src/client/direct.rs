@@ -109,10 +109,14 @@ impl Client {
     /// The server says that an introduction is over.
     pub(super) fn on_introduction_ended(
         &mut self,
-        introduction: IntroductionId,
+        peer: Name,
         reason: EndReason,
+        only: Option<IntroductionId>,
     ) -> Option<PeerEvent> {
-        let peer = self.book.by_introduction(introduction)?.name;
+        let current = self.book.get(peer)?.introduction;
+        if only.is_some_and(|only| only != current) {
+            return None;
+        }
         match reason {
             EndReason::Removed | EndReason::LoggedOut => {
                 self.remove_peer(peer, GoneCause::Theirs(reason))

@@ -211,11 +211,11 @@ impl Client {
             Push::AddressDenied { by } => Some(PeerEvent::AddressDenied { by }.into()),
             Push::NoAnswer { from } => Some(PeerEvent::NoAnswer { from }.into()),
             Push::IntroductionEnded {
-                introduction,
+                peer,
                 reason,
-                ..
+                introduction,
             } => self
-                .on_introduction_ended(introduction, reason)
+                .on_introduction_ended(peer, reason, introduction)
                 .map(Event::from),
             Push::Stopping => {
                 self.on_server_stopping();

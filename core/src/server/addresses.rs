@@ -279,21 +279,21 @@ impl Server {
         peer: AccountId,
         reason: EndReason,
     ) -> bool {
-        let Some(introduction) = self.introductions.end(user, peer) else {
+        if self.introductions.end(user, peer).is_none() {
             return false;
-        };
+        }
         self.record_parted(user, peer);
-        self.tell_introduction_ended(user, peer, introduction, reason);
+        self.tell_introduction_ended(user, peer, reason);
         // They may have been introduced anew since the user wished this.
-        self.tell_introduction_ended(peer, user, introduction, reason);
+        self.tell_introduction_ended(peer, user, reason);
         true
     }
 
     /// Ends what is between a user and others for no longer than a term, and tells the others.
     pub(super) fn end_introductions(&mut self, user: AccountId, up_to: Term, reason: EndReason) {
-        for (peer, introduction) in self.introductions.end_up_to(user, up_to) {
+        for peer in self.introductions.end_up_to(user, up_to) {
             self.record_parted(user, peer);
-            self.tell_introduction_ended(user, peer, introduction, reason);
+            self.tell_introduction_ended(user, peer, reason);
         }
     }
 
@@ -303,13 +303,7 @@ impl Server {
     }
 
     /// Tells `peer` that what was between them and `user` is over.
-    fn tell_introduction_ended(
-        &mut self,
-        user: AccountId,
-        peer: AccountId,
-        introduction: IntroductionId,
-        reason: EndReason,
-    ) {
+    fn tell_introduction_ended(&mut self, user: AccountId, peer: AccountId, reason: EndReason) {
         let name = self.accounts.get(user).name;
         self.withhold_whereabouts(user, peer);
         let notice = Notice {
@@ -317,7 +311,8 @@ impl Server {
             push: Push::IntroductionEnded {
                 peer: name,
                 reason,
-                introduction,
+                // They may not have been told of this one yet, and have the one before.
+                introduction: None,
             },
         };
         self.notify(peer, notice);

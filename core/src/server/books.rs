@@ -105,7 +105,7 @@ impl Server {
         let push = Push::IntroductionEnded {
             peer: held.peer,
             reason,
-            introduction: held.introduction,
+            introduction: Some(held.introduction),
         };
         session.lane.notify(Notice { subject, push });
         self.pump(user);

@@ -328,17 +328,13 @@ impl Introductions {
     }
 
     /// Ends the introductions of a user that are for no longer than a term, and gives with whom they were.
-    pub(super) fn end_up_to(
-        &mut self,
-        account: AccountId,
-        term: Term,
-    ) -> Vec<(AccountId, IntroductionId)> {
+    pub(super) fn end_up_to(&mut self, account: AccountId, term: Term) -> Vec<AccountId> {
         let of_account = self.in_force.range(all_of(account));
         let ended: Vec<_> = of_account
             .filter(|(_, in_force)| in_force.term <= term)
-            .map(|((_, peer), in_force)| (*peer, in_force.id))
+            .map(|((_, peer), _)| *peer)
             .collect();
-        for (peer, _) in &ended {
+        for peer in &ended {
             self.end(account, *peer);
         }
         ended

@@ -75,8 +75,8 @@ pub enum Push {
         peer: Name,
         /// Why.
         reason: EndReason,
-        /// Which one: another one of the two may be in force.
-        introduction: IntroductionId,
+        /// Whether only this one is over; otherwise it is whichever the last one was.
+        introduction: Option<IntroductionId>,
     },
     /// A message that had been kept has arrived.
     Delivered {

@@ -251,7 +251,7 @@ fn push_items() {
     let ended = |reason| Push::IntroductionEnded {
         peer: user,
         reason,
-        introduction: INTRODUCTION,
+        introduction: (reason == EndReason::OtherClient).then_some(INTRODUCTION),
     };
     let over = |reason| Push::SessionEnded { reason };
     insta::assert_snapshot!(golden(&[

@@ -336,7 +336,11 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
         10 => Push::IntroductionEnded {
             peer: name(u)?,
             reason: end_reason(u)?,
-            introduction: introduction(u)?,
+            introduction: if u.arbitrary()? {
+                Some(introduction(u)?)
+            } else {
+                None
+            },
         },
         11 => Push::Delivered {
             seq: seq(u)?,

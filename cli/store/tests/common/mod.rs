@@ -166,7 +166,7 @@ fn any_push() -> impl Strategy<Value = Push> {
         any_name().prop_map(|peer| Push::IntroductionEnded {
             peer,
             reason: EndReason::LoggedOut,
-            introduction: IntroductionId([1; 16]),
+            introduction: Some(IntroductionId([1; 16])),
         }),
     ]
 }

@@ -123,7 +123,7 @@ fn introductions_end_on_both_sides() {
     assert_eq!(all.peers_of(BOB).collect::<Vec<_>>(), [ALICE]);
     assert_eq!(all.end(BOB, ALICE), Some(ID));
     assert_eq!(all.end(ALICE, BOB), None);
-    assert_eq!(all.end_up_to(ALICE, TERM), [(AccountId(3), ID)]);
+    assert_eq!(all.end_up_to(ALICE, TERM), [AccountId(3)]);
     assert_eq!(all.peers_of(AccountId(3)).count(), 0);
 }
 
@@ -185,10 +185,10 @@ fn a_lasting_one_outlives_a_logout() {
     all.introduce(ALICE, BOB, ID, Term::Lasting);
     all.introduce(ALICE, AccountId(3), ID, Term::UntilLogout);
     let ended = all.end_up_to(ALICE, Term::UntilLogout);
-    assert_eq!(ended, [(AccountId(3), ID)]);
+    assert_eq!(ended, [AccountId(3)]);
     assert_eq!(all.peers_of(BOB).collect::<Vec<_>>(), [ALICE]);
     let ended = all.end_up_to(ALICE, Term::Lasting);
-    assert_eq!(ended, [(BOB, ID)]);
+    assert_eq!(ended, [BOB]);
     assert_eq!(all.in_force(), 0);
 }
 
