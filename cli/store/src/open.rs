@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn every_commit_waits_for_the_disk() {
         let path = std::env::temp_dir().join(format!("simplechat-full-{}", std::process::id()));
-        let connection = for_a_server(&path).expect("it is made");
+        let connection = to_write(&path, &schema::SERVER).expect("it is made");
         let synchronous = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
         assert_eq!(synchronous, Ok(2), "full");
         connection.close().expect("it is closed");
