@@ -1,100 +1,300 @@
-//! What a large history costs: `cargo run --release -p simplechat-store --example large_history -- DIRECTORY [MESSAGES]` fills a
-//! client's store in an empty directory, and says how long it takes to open, search and forget.
-#![allow(clippy::print_stdout, reason = "it is what this is for")]
+//! What a long history costs, beside SQLite as it is: to write it, to search it, to start with it, and to forget some of it.
+//!
+//! `cargo run --release -p simplechat-store --example large_history -- [DIRECTORY] [MESSAGES]`: by default a million messages in a
+//! folder under the directory for temporary files, which must be on a disk to mean anything.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement")]
 
-use std::error::Error;
-use std::fs;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{env, fs};
 
+use rusqlite::Connection;
 use simplechat_core::client::event::{Event, MessageEvent};
 use simplechat_core::client::record::{Record, Route};
 use simplechat_core::id::{InstanceId, Seq};
 use simplechat_core::name::Name;
+use simplechat_core::text::Text;
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::push::Audience;
-use simplechat_store::FILE;
 use simplechat_store::client::{Forgotten, Kept, Search, Store};
 
-const MESSAGES: u64 = 1_000_000;
-const AT_ONCE: u64 = 10_000;
-const WORDS: u64 = 20_000;
+const NOW: WallTime = WallTime(1_800_000_000_000);
+/// Half a minute lies between two messages, so a million are a year.
+const APART: u64 = 30_000;
+/// Those who write to the user.
+const AUTHORS: u64 = 50;
+/// Messages in a batch, as when much was kept.
+const BATCH: u64 = 500;
+/// How often everything is measured; the median counts.
+const ROUNDS: usize = 5;
+/// What a search shows.
+const FOUND_MAX: usize = 20;
+/// Words of a message.
+const WORDS: u64 = 12;
+/// The words that there are, of which low numbers are common.
+const VOCABULARY: u64 = 20_000;
+/// One that is in about one message of ten thousand.
+const RARE: u64 = 19_500;
 
-type Done<T = ()> = Result<T, Box<dyn Error>>;
+fn author(number: u64) -> Name {
+    format!("user{}", number % AUTHORS).parse().unwrap()
+}
 
-fn main() -> Done {
-    let mut arguments = std::env::args().skip(1);
-    let directory: PathBuf = arguments.next().ok_or("name a directory")?.into();
-    let messages = arguments.next().map_or(Ok(MESSAGES), |text| text.parse())?;
-    fs::create_dir(&directory)?;
-    let mut store = Store::open(&directory)?;
-    timed("fill", || {
-        (0..messages / AT_ONCE).try_for_each(|round| fill(&mut store, round))
-    })?;
-    store.close()?;
-    let length = fs::metadata(directory.join(FILE))?.len();
-    println!("{} bytes a message", length / messages.max(1));
-    let mut store = timed("open", || Ok(Store::open(&directory)?))?;
-    timed("load and the last lines", || {
-        store.load()?;
-        Ok(drop(store.recent(10, 5)?))
-    })?;
-    for (what, words) in [
-        ("search for a word", "word17"),
-        ("search for a frequent word", "the"),
-        ("search for two words", "word17 word4711"),
+/// Numbers that look like chance and are the same in each run.
+fn scatter(number: u64) -> u64 {
+    let mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 16
+}
+
+/// A word, of three to eight letters: few begin as others do.
+fn word(number: u64) -> String {
+    let mut letters = scatter(number ^ 0x5eed);
+    let len = 3 + number % 6;
+    let mut word = String::new();
+    for _ in 0..len {
+        word.push(char::from(b'a' + letters.to_be_bytes()[7] % 26));
+        letters /= 26;
+    }
+    word
+}
+
+/// Words as people use them: a few come again and again, and most are rare.
+fn words(number: u64) -> String {
+    let chosen = |place| {
+        let chance = scatter(number * WORDS + place);
+        word((chance % VOCABULARY) % (chance / VOCABULARY % VOCABULARY + 1))
+    };
+    (0..WORDS).map(chosen).collect::<Vec<_>>().join(" ")
+}
+
+fn record(number: u64) -> Record {
+    Record::Shown {
+        route: Route::Server,
+        from: author(number),
+        instance: InstanceId([(number % AUTHORS).to_be_bytes()[7]; 16]),
+        seq: Seq(number / AUTHORS + 1),
+    }
+}
+
+fn event(number: u64) -> Event {
+    MessageEvent::Message {
+        from: author(number),
+        sent: WallTime(NOW.0 + number * APART),
+        audience: Audience::You,
+        text: Text::new(words(number)).unwrap(),
+    }
+    .into()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn timed<T>(act: impl FnOnce() -> T) -> (Duration, T) {
+    let began = Instant::now();
+    let done = act();
+    (began.elapsed(), done)
+}
+
+/// What something took, in the median, and how much it gave.
+fn say(what: &str, mut act: impl FnMut() -> usize) {
+    let mut count = 0;
+    let times = (0..ROUNDS).map(|_| {
+        let (time, found) = timed(&mut act);
+        count = found;
+        time
+    });
+    let time = median(times.collect());
+    println!("{what:<52} {:>9.2} ms  ({count} found)", millis(time));
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn folder(parent: &Path, name: &str) -> PathBuf {
+    let folder = parent.join(format!("simplechat-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn size(folder: &Path) -> u64 {
+    let files = fs::read_dir(folder).unwrap();
+    files
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum()
+}
+
+fn search(store: &Store, words: &str, user: Option<Name>, since: Option<WallTime>) -> usize {
+    let search = Search {
+        words: words.into(),
+        user,
+        since,
+    };
+    store.search(&search, FOUND_MAX).unwrap().len()
+}
+
+fn main() {
+    let mut arguments = env::args().skip(1);
+    let parent = arguments.next().map_or_else(env::temp_dir, PathBuf::from);
+    let messages: u64 = arguments
+        .next()
+        .map_or(1_000_000, |count| count.parse().unwrap());
+    println!(
+        "{messages} messages of {WORDS} words, {} bytes the first",
+        words(0).len()
+    );
+
+    let own = folder(&parent, "history");
+    write(&own, messages);
+    read(&own, messages);
+    let bare = folder(&parent, "bare");
+    compare(&bare, messages);
+    forget(&own);
+    for folder in [own, bare] {
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+fn write(folder: &Path, messages: u64) {
+    let mut store = Store::open(folder).unwrap();
+    let (time, ()) = timed(|| {
+        for first in (0..messages).step_by(usize::try_from(BATCH).unwrap()) {
+            let numbers = first..messages.min(first + BATCH);
+            let records: Vec<_> = numbers.clone().map(record).collect();
+            let shown: Vec<_> = numbers.map(event).collect();
+            let kept = Kept {
+                records: &records,
+                shown: &shown,
+            };
+            store.apply(&[kept]).unwrap();
+        }
+    });
+    println!(
+        "{:<52} {:>9.2} µs a message, {BATCH} in a batch",
+        "written",
+        time.as_secs_f64() * 1e6 / messages as f64
+    );
+    store.close().unwrap();
+    println!(
+        "{:<52} {:>9.0} bytes a message",
+        "the file",
+        size(folder) as f64 / messages as f64
+    );
+}
+
+fn read(folder: &Path, messages: u64) {
+    say("opened and loaded, as at a start", || {
+        let store = Store::open(folder).unwrap();
+        store.load().unwrap().len()
+    });
+    let store = Store::open(folder).unwrap();
+    say("the ends of ten conversations", || {
+        store.recent(10, 5).unwrap().len()
+    });
+    say("the last 100 messages", || {
+        store.history(None, 100).unwrap().len()
+    });
+    let since = WallTime(NOW.0 + messages * APART * 9 / 10);
+    let (common, other, rare) = (word(0), word(1), word(RARE));
+    for (what, words, user, since) in [
+        ("searched: a common word", &*common, None, None),
+        ("searched: a rare word", &*rare, None, None),
+        ("searched: how many words begin", "a", None, None),
+        (
+            "searched: two common words",
+            &*format!("{common} {other}"),
+            None,
+            None,
+        ),
+        (
+            "searched: a common and a rare word",
+            &*format!("{common} {rare}"),
+            None,
+            None,
+        ),
+        ("searched: a word that is not there", "nothing", None, None),
+        (
+            "searched: a rare word of one user",
+            &*rare,
+            Some(author(1)),
+            None,
+        ),
+        (
+            "searched: a rare word of the last tenth",
+            &*rare,
+            None,
+            Some(since),
+        ),
     ] {
-        let search = Search {
-            words: words.into(),
-            user: None,
-            since: None,
-        };
-        timed(what, || Ok(drop(store.search(&search, 20)?)))?;
+        say(what, || search(&store, words, user, since));
     }
-    timed("keep one more", || {
-        fill_with(&mut store, messages, messages + 1)
-    })?;
-    let user: Name = "user7".parse()?;
-    timed("forget a user", || {
-        Ok(drop(store.forget(Forgotten::User(user))?))
-    })?;
-    timed("forget all", || Ok(drop(store.forget(Forgotten::All)?)))
+    store.close().unwrap();
 }
 
-fn timed<T>(what: &str, work: impl FnOnce() -> Done<T>) -> Done<T> {
-    let start = Instant::now();
-    let done = work()?;
-    println!("{what}: {:.1?}", start.elapsed());
-    Ok(done)
+/// A table with the same messages and no index of words, as the figure beside.
+fn compare(folder: &Path, messages: u64) {
+    let mut connection = Connection::open(folder.join("bare.sqlite")).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE message (nr INTEGER PRIMARY KEY, author TEXT, at INTEGER, text TEXT)",
+        )
+        .unwrap();
+    let (time, ()) = timed(|| {
+        for first in (0..messages).step_by(usize::try_from(BATCH).unwrap()) {
+            let transaction = connection.transaction().unwrap();
+            for number in first..messages.min(first + BATCH) {
+                transaction
+                    .prepare_cached("INSERT INTO message (author, at, text) VALUES (?1, ?2, ?3)")
+                    .unwrap()
+                    .execute((
+                        author(number).as_str(),
+                        (NOW.0 + number * APART).cast_signed(),
+                        words(number),
+                    ))
+                    .unwrap();
+            }
+            transaction.commit().unwrap();
+        }
+    });
+    println!(
+        "{:<52} {:>9.2} µs a message",
+        "bare SQLite: written",
+        time.as_secs_f64() * 1e6 / messages as f64
+    );
+    let like = |word: &str| {
+        let mut select = connection
+            .prepare_cached(
+                "SELECT nr FROM message WHERE ' ' || text || ' ' LIKE ?1 ORDER BY nr DESC LIMIT ?2",
+            )
+            .unwrap();
+        let rows = select.query_map((format!("% {word} %"), FOUND_MAX.cast_signed()), |_| Ok(()));
+        rows.unwrap().count()
+    };
+    say("bare SQLite: a rare word, by LIKE", || like(&word(RARE)));
+    drop(connection);
+    println!(
+        "{:<52} {:>9.0} bytes a message",
+        "bare SQLite: the file",
+        size(folder) as f64 / messages as f64
+    );
 }
 
-fn fill(store: &mut Store, round: u64) -> Done {
-    fill_with(store, round * AT_ONCE, (round + 1) * AT_ONCE)
-}
-
-/// A dozen words each, some of them frequent, of a hundred users.
-fn fill_with(store: &mut Store, from: u64, to: u64) -> Done {
-    let (mut records, mut shown) = (Vec::new(), Vec::new());
-    for number in from..to {
-        let author: Name = format!("user{}", number % 100).parse()?;
-        let word = |place: u64| (number * 7_919 + place * 104_729) % (WORDS >> (place % 4 * 3));
-        let words: Vec<_> = (0..9).map(|place| format!("word{}", word(place))).collect();
-        records.push(Record::Shown {
-            route: Route::Server,
-            from: author,
-            instance: InstanceId([1; 16]),
-            seq: Seq(number + 1),
-        });
-        shown.push(Event::Message(MessageEvent::Message {
-            from: author,
-            sent: WallTime(1_800_000_000_000 + number * 1_000),
-            audience: Audience::You,
-            text: format!("so the answer is {}", words.join(" ")).parse()?,
-        }));
+fn forget(folder: &Path) {
+    let mut store = Store::open(folder).unwrap();
+    for (what, which) in [
+        (
+            "forgotten: one of fifty conversations",
+            Forgotten::User(author(1)),
+        ),
+        ("forgotten: all", Forgotten::All),
+    ] {
+        let (time, count) = timed(|| store.forget(which).unwrap());
+        println!("{what:<52} {:>9.2} ms  ({count} forgotten)", millis(time));
     }
-    store.apply(&[Kept {
-        records: &records,
-        shown: &shown,
-    }])?;
-    Ok(())
+    store.close().unwrap();
+    println!("{:<52} {:>9} bytes", "the file then", size(folder));
 }
