@@ -4,6 +4,8 @@
 //! from another client; that a client has one is known when it says so. What it has and the server does not know of is a claim
 //! (see `claims`), which the client of the other side decides.
 
+use alloc::vec::Vec;
+
 use super::lane::Notice;
 use super::record::Subject;
 use super::{AccountId, Server};
@@ -23,6 +25,13 @@ impl Server {
         }
         for held in entries {
             self.on_held(user, *held);
+        }
+        // Where another client of the user's is expected, it is known now that this is not it.
+        let peers: Vec<_> = self.introductions.peers_of(user).collect();
+        for peer in peers {
+            if !self.introductions.is_held(user, peer) {
+                self.tell_if_absent(user, peer);
+            }
         }
         // Whoever says that they have what this client has not learns that it is over.
         for (other, claim) in self.claims.about(user) {

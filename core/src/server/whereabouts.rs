@@ -86,6 +86,13 @@ impl Server {
         }
     }
 
+    /// Tells `viewer` that they do not find `subject`, if so.
+    pub(super) fn tell_if_absent(&mut self, subject: AccountId, viewer: AccountId) {
+        if let Some(absence) = self.absence(subject, viewer) {
+            self.tell_absence(subject, viewer, absence);
+        }
+    }
+
     fn tell_absence(&mut self, subject: AccountId, viewer: AccountId, absence: Absence) {
         let peer = self.accounts.get(subject).name;
         self.tell_of(subject, viewer, Push::Absent { peer, absence });

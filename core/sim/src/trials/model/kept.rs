@@ -32,6 +32,7 @@ impl Model {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "a row for each record")]
     fn keep_one(&mut self, at: Timestamp, id: ClientId, record: &Record) {
         let letters = &mut self.letters;
         let Some(client) = self.clients.get_mut(&id) else {
