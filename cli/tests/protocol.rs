@@ -178,6 +178,9 @@ fn a_client_written_from_the_document_is_understood() {
     write_to_alice(&mut bob, &mut alice, "with a ticket");
 }
 
+/// The term of an introduction that outlives a logout.
+const LASTING: u8 = 1;
+
 /// What an introduction says.
 struct Introduction {
     id: [u8; 16],
@@ -232,17 +235,22 @@ fn a_client_written_from_the_document_has_peers() {
     let server = Server::start(&[]);
     let mut alice = server.join("alice");
     let mut bob = Client::log_in(&server, "bob", "b-pw");
-    alice.types("getaddress bob");
+    alice.types("getaddress bob always");
     let asked = batch_item(&mut bob, 6);
     assert!(asked.starts_with(&[&[6][..], &counted("alice")].concat()));
+    assert!(asked.ends_with(&[LASTING]), "for how long");
 
-    // Accept (5). Its outcome is done (4).
-    let (number, items) = bob.operation(&[vec![5], counted("alice")].concat());
+    // Accept (5), for as long. Its outcome is done (4).
+    let (number, items) = bob.operation(&[vec![5], counted("alice"), vec![LASTING]].concat());
     let conn = bob.start_request(&items);
     let outcome = [vec![1], varint(number), vec![4]].concat();
     assert_eq!(bob.finish_request(conn), [outcome], "done");
 
     let introduction = meet_alice(&mut bob);
+    let (id, key) = (introduction.id, introduction.key);
+    let held = [&counted("alice")[..], &id, &key, &[LASTING]].concat();
+    let holds = bob.start_request(&[[vec![5, 1], held].concat()]);
+    assert!(bob.finish_request(holds).is_empty(), "nothing to say to it");
     alice.types("private bob psst");
     let psst = loop {
         if let Call::Private(message) = bob.take_call() {

@@ -22,6 +22,8 @@ const MIB: u64 = 1024 * 1024;
 const RETRY: Duration = Duration::from_secs(1);
 /// After so long without anything new nobody minds if the disk is busy for a moment.
 const QUIET_FOR: Duration = Duration::from_secs(2);
+/// After so many times that something was kept it is not put off any more, else a history had no bound while others write on.
+const PUT_OFF_MAX: u32 = 1_000;
 
 /// Where things are kept.
 pub(super) struct Keeping {
@@ -30,6 +32,8 @@ pub(super) struct Keeping {
     sender: Sender<Item>,
     bytes_max: u64,
     state: State,
+    /// How often something was kept since the store was tidied.
+    put_off: u32,
 }
 
 enum Place {
@@ -121,6 +125,7 @@ impl Keeping {
             sender: sender.clone(),
             bytes_max: u64::from(settings.history_mib) * MIB,
             state: State::Tidy,
+            put_off: 0,
         }
     }
 
@@ -170,11 +175,11 @@ impl Keeping {
         }
         match (self.try_keep(kept), &self.state) {
             (Ok(()), State::Failing(_)) => {
-                self.state = State::Untidy;
+                self.has_kept();
                 Outcome::KeptAgain
             }
             (Ok(()), State::Tidy | State::Untidy) => {
-                self.state = State::Untidy;
+                self.has_kept();
                 Outcome::Kept
             }
             (Err(why), State::Failing(before)) if why == *before => Outcome::StillFailing,
@@ -182,6 +187,14 @@ impl Keeping {
                 self.state = State::Failing(why.clone());
                 Outcome::Failed(why)
             }
+        }
+    }
+
+    fn has_kept(&mut self) {
+        self.state = State::Untidy;
+        self.put_off += 1;
+        if self.put_off >= PUT_OFF_MAX {
+            self.tidy();
         }
     }
 
@@ -218,11 +231,15 @@ impl Keeping {
 
     /// Nothing has happened for a while.
     pub(super) fn use_pause(&mut self) {
-        let bytes_max = self.bytes_max;
-        if self.state != State::Untidy {
-            return;
+        if self.state == State::Untidy {
+            self.tidy();
         }
+    }
+
+    fn tidy(&mut self) {
+        let bytes_max = self.bytes_max;
         self.state = State::Tidy;
+        self.put_off = 0;
         if let Some(store) = self.store() {
             // Nothing is lost by it, and what is to be kept next says what is wrong.
             let _ = store.tidy(bytes_max);

@@ -67,12 +67,22 @@ impl Database {
 
     /// Moves what was written to its place, forgets the log of it, and gives room that was freed back to the file system.
     pub(crate) fn tidy(&self) -> Result<(), StoreError> {
-        self.try_tidy().map_err(|error| self.trouble(error))
+        let tidied = self.give_back(FREED_AT_ONCE);
+        tidied.map_err(|error| self.trouble(error))
     }
 
-    fn try_tidy(&self) -> rusqlite::Result<()> {
+    /// The same, with all room that was freed, however long it takes.
+    pub(crate) fn tidy_all(&self) -> Result<(), StoreError> {
+        let free = self
+            .connection
+            .pragma_query_value(None, "freelist_count", |row| row.get(0));
+        let tidied = free.and_then(|pages| self.give_back(pages));
+        tidied.map_err(|error| self.trouble(error))
+    }
+
+    fn give_back(&self, pages: u32) -> rusqlite::Result<()> {
         for pragma in [
-            &*format!("PRAGMA incremental_vacuum({FREED_AT_ONCE})"),
+            &*format!("PRAGMA incremental_vacuum({pages})"),
             "PRAGMA wal_checkpoint(TRUNCATE)",
         ] {
             // Each row is a step of the work.

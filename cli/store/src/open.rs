@@ -97,12 +97,13 @@ fn set_up(path: &Path) -> Result<Connection, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::SERVER;
 
     /// What a killed process wrote the kernel keeps, so no test that kills one would miss it.
     #[test]
     fn every_commit_waits_for_the_disk() {
         let path = std::env::temp_dir().join(format!("simplechat-full-{}", std::process::id()));
-        let connection = for_a_server(&path).expect("it is made");
+        let connection = to_write(&path, &SERVER).expect("it is made");
         let synchronous = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
         assert_eq!(synchronous, Ok(2), "full");
         connection.close().expect("it is closed");

@@ -144,6 +144,21 @@ fn one_of_an_older_program_is_taken_over_with_all_that_is_in_it() {
 }
 
 #[test]
+fn of_very_many_removed_accounts_the_first_are_forgotten() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    let removed = |number: usize| Record::Removed {
+        user: name(&format!("user{number}")),
+    };
+    store
+        .apply(&(0..20_000).map(removed).collect::<Vec<_>>())
+        .unwrap();
+    let known = store.load().unwrap();
+    assert_eq!(known.len(), 16_384);
+    assert_eq!(known.last(), Some(&removed(19_999)));
+}
+
+#[test]
 fn what_is_not_there_can_neither_be_checked_nor_copied() {
     let folder = folder();
     assert!(wrong(check(folder.path())).contains("there is none"));

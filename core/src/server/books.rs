@@ -26,12 +26,10 @@ impl Server {
         for held in entries {
             self.on_held(user, *held);
         }
-        // Where another client of the user's is expected, it is known now that this is not it.
+        // It is another client than the one that has the others.
         let peers: Vec<_> = self.introductions.peers_of(user).collect();
         for peer in peers {
-            if !self.introductions.is_held(user, peer) {
-                self.tell_if_absent(user, peer);
-            }
+            self.tell_if_absent(user, peer);
         }
         // Whoever says that they have what this client has not learns that it is over.
         for (other, claim) in self.claims.about(user) {

@@ -33,6 +33,17 @@ pub(super) struct Notice {
     pub(super) push: Push,
 }
 
+impl Notice {
+    /// Who is introduced by it.
+    pub(super) const fn introduced(&self) -> Option<Name> {
+        if let Push::Introduced(introduction) = &self.push {
+            Some(introduction.peer)
+        } else {
+            None
+        }
+    }
+}
+
 /// What came of composing.
 #[derive(Debug)]
 pub(super) enum Next<'a> {

@@ -184,7 +184,12 @@ impl Server {
                 let owner = self.accounts.get_mut(to);
                 let is_latest = |latest: LatestLogin| latest.instance == client;
                 if owner.latest_login.is_some_and(is_latest) {
+                    let introduced = notice.introduced();
                     owner.notify(notice);
+                    // They may have gone before the store had it.
+                    if let Some(peer) = introduced.and_then(|peer| self.accounts.find(peer)) {
+                        self.tell_if_absent(peer, to);
+                    }
                     self.pump(to);
                 }
             }

@@ -58,8 +58,8 @@ impl Server {
 
     /// Tells `viewer` where `subject` may be reached, if both are online. Who comes later, or is being looked for, is told of then.
     fn tell_whereabouts_of(&mut self, subject: AccountId, viewer: AccountId) {
-        if let Some(absence) = self.absence(subject, viewer) {
-            return self.tell_absence(subject, viewer, absence);
+        if self.tell_if_absent(subject, viewer) {
+            return;
         }
         let owner = self.accounts.get_mut(subject);
         if owner.session.as_ref().and_then(Session::reach).is_none() {
@@ -69,6 +69,15 @@ impl Server {
         let peer = owner.name;
         let whereabouts = self.whereabouts(subject, viewer);
         self.tell_of(subject, viewer, Push::Addresses { peer, whereabouts });
+    }
+
+    /// Tells `viewer` if `subject` is not there: whether it is so.
+    pub(super) fn tell_if_absent(&mut self, subject: AccountId, viewer: AccountId) -> bool {
+        let absence = self.absence(subject, viewer);
+        if let Some(absence) = absence {
+            self.tell_absence(subject, viewer, absence);
+        }
+        absence.is_some()
     }
 
     /// Why `viewer` does not find `subject`, to whom there is a lasting introduction. Who says nothing of their address book is not
@@ -83,13 +92,6 @@ impl Server {
             None => (!self.is_young()).then_some(Absence::Away),
             Some(_) if self.introductions.is_held(subject, viewer) => None,
             Some(session) => session.has_said_book.then_some(Absence::Elsewhere),
-        }
-    }
-
-    /// Tells `viewer` that they do not find `subject`, if so.
-    pub(super) fn tell_if_absent(&mut self, subject: AccountId, viewer: AccountId) {
-        if let Some(absence) = self.absence(subject, viewer) {
-            self.tell_absence(subject, viewer, absence);
         }
     }
 

@@ -35,7 +35,7 @@ impl Store {
             .database
             .write(|transaction| forget(transaction, what))?;
         // What was written before is in the log of it until that is put in its place.
-        self.database.tidy()?;
+        self.database.tidy_all()?;
         Ok(count)
     }
 
