@@ -454,3 +454,20 @@ fn more_than_the_window_is_sent_though_answers_are_stored_slowly() {
     let written: Vec<_> = (0..200).map(|number| format!("alice: {number}")).collect();
     assert_eq!(seen, written);
 }
+
+#[test]
+fn whoever_comes_back_learns_that_a_lasting_peer_is_at_another_client() {
+    let mut w = World::new(24);
+    let (alice, bob) = (w.join_keeping("alice"), w.join("bob"));
+    w.types(alice, "getaddress bob always");
+    w.settle();
+    w.types(bob, "accept alice always");
+    w.settle();
+    w.types(alice, "logout");
+    w.settle();
+    let other = w.join("bob");
+    w.look_away();
+    come_back(&mut w, alice, "alice");
+    assert_eq!(saw_of(&mut w, alice, "elsewhere"), ["bob is elsewhere"]);
+    assert!(!w.has_ended(other), "bob is there");
+}
