@@ -338,6 +338,34 @@ fn a_client_that_starts_without_the_server_finds_its_peers() {
     bob.sees("alice: four");
 }
 
+#[test]
+fn peers_who_all_start_without_the_server_find_each_other_where_they_were() {
+    let mut server = Server::start(&["heartbeat_interval=100ms", "timeout=60s"]);
+    let devices = [device(), device()];
+    let mut bob = server.join_on(&devices[1], "bob", &[]);
+    let mut alice = server.join_on(&devices[0], "alice", &[]);
+    alice.types("getaddress bob always");
+    bob.sees("alice asks to exchange addresses");
+    bob.types("accept alice always");
+    alice.sees("* bob is in your address book, and stays there");
+    alice.types("private bob one");
+    bob.sees("alice privately: one");
+    alice.sees("  delivered to bob, privately");
+    bob.types("private alice two");
+    bob.sees("  delivered to alice, privately");
+    leaves(bob);
+    leaves(alice);
+    server.process.kill();
+    let mut bob = server.begin_on(&devices[1], "bob", &["--offline"]);
+    bob.sees("The server cannot be reached");
+    let mut alice = server.begin_on(&devices[0], "alice", &["--offline"]);
+    alice.sees("The server cannot be reached");
+    alice.types("private bob three");
+    bob.sees("alice privately: three");
+    bob.types("private alice four");
+    alice.sees("bob privately: four");
+}
+
 /// Run by `.ci/full-disk`, which makes such a file system.
 #[test]
 fn a_client_on_a_full_disk_waits_and_goes_on_when_it_is_emptied() {

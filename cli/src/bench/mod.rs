@@ -273,7 +273,7 @@ fn listeners(called: Called, users: usize, server: SocketAddr) -> Result<Vec<Lis
     match called {
         Called::ByNobody => Ok(Vec::new()),
         Called::BySomebody => {
-            let listen = || place::listen(None, &[server]);
+            let listen = || place::listen(None, None, &[server]);
             let listeners = (0..users).map(|_| listen());
             let listeners: Result<Vec<_>, _> = listeners.collect();
             let listeners = listeners.map_err(|error| Failure::new(Exit::Failed, error))?;

@@ -126,9 +126,10 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
     let settings = settings(args)?;
     let trust = Trust::new(args, &settings)?;
     let servers = place::resolve(trust.place())?;
-    let listeners = listen(&settings, &servers)?;
     let (mut input, screen) = console::open()?;
     let user = name(args, &mut input)?;
+    let known = trust.known_key(user);
+    let listeners = listen(&settings, &servers, &trust, known, user)?;
     let password = password(args.password_file.as_deref(), &mut input)?;
     let leaver = Leaver::default();
     let signalled = leaver.clone();
@@ -145,7 +146,6 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
             Start::WithServer
         },
     };
-    let known = trust.known_key(user);
     let mut again = Again {
         server: known,
         trust,
@@ -155,7 +155,10 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
     let mut listeners = Some(listeners);
     loop {
         let listening = listeners.take();
-        let listening = listening.map_or_else(|| listen(&settings, &login.servers), Ok)?;
+        let listening = listening.map_or_else(
+            || listen(&settings, &login.servers, &again.trust, again.server, user),
+            Ok,
+        )?;
         match login.chat(again, listening, &leaver)? {
             Ok(exit) => return Ok(exit),
             Err(other) => again = *other,
@@ -178,8 +181,15 @@ fn settings(args: &Join) -> Result<JoinSettings, Failure> {
     Ok(args.common.settings(&flags, std::env::vars_os())?.join)
 }
 
-fn listen(settings: &JoinSettings, servers: &[SocketAddr]) -> Result<Vec<Listener>, Failure> {
-    place::listen(settings.listen, servers).map_err(failed)
+fn listen(
+    settings: &JoinSettings,
+    servers: &[SocketAddr],
+    trust: &Trust,
+    known: Option<PublicKey>,
+    user: Name,
+) -> Result<Vec<Listener>, Failure> {
+    let last = known.and_then(|server| keeping::last_port(&trust.store(&server, user)));
+    place::listen(settings.listen, last, servers).map_err(failed)
 }
 
 fn failed(error: impl ToString) -> Failure {
@@ -210,10 +220,13 @@ impl Login<'_> {
         let (user, settings) = (self.user, self.settings);
         let (sender, items) = channel();
         let (keeping, past) = match settings.store {
-            StoreKind::None => (Keeping::nothing(settings, &sender), Past::default()),
+            StoreKind::None => (
+                Keeping::nothing(settings, &sender, listener.port()),
+                Past::default(),
+            ),
             StoreKind::Lasting => {
                 let directory = begun.server.map(|key| begun.trust.store(&key, user));
-                Keeping::open(directory.as_deref(), settings, &sender)?
+                Keeping::open(directory.as_deref(), settings, &sender, listener.port())?
             }
         };
         let config = Config {

@@ -46,20 +46,24 @@ fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// Listens where the user said, or else where the server can reach this client: at any free port; with the server on
-/// this machine only for this machine, else for all.
+/// Listens where the user said, or else where the server can reach this client: at the port of the last time, where peers look
+/// for it, or at any that is free; with the server on this machine only for this machine, else for all.
 pub(crate) fn listen(
     wish: Option<SocketAddr>,
+    last: Option<u16>,
     servers: &[SocketAddr],
 ) -> Result<Vec<Listener>, BindError> {
     if let Some(address) = wish {
         return Ok(vec![Listener::bind(address)?]);
     }
     let hosts = hosts_to_listen_on(servers);
+    if let Some(listeners) = last.and_then(|port| listen_on_one_port(&hosts, port).ok()) {
+        return Ok(listeners);
+    }
     let mut tries = 0;
     loop {
         tries += 1;
-        match listen_on_one_port(&hosts) {
+        match listen_on_one_port(&hosts, 0) {
             // The port that one host has free may be taken on the other.
             Err(BindError::InUse { .. }) if tries < BIND_TRIES => {}
             other => return other,
@@ -67,12 +71,13 @@ pub(crate) fn listen(
     }
 }
 
-fn listen_on_one_port(hosts: &[IpAddr]) -> Result<Vec<Listener>, BindError> {
+/// At this port, or with 0 at any that is free.
+fn listen_on_one_port(hosts: &[IpAddr], port: u16) -> Result<Vec<Listener>, BindError> {
     let mut listeners: Vec<Listener> = Vec::new();
     for host in hosts {
         let port = listeners
             .first()
-            .map_or(0, |first| first.local_addr().port());
+            .map_or(port, |first| first.local_addr().port());
         match Listener::bind(SocketAddr::new(*host, port)) {
             Ok(listener) => listeners.push(listener),
             // A name such as localhost may have an address of a kind that this machine does not have.
@@ -179,12 +184,24 @@ mod tests {
     #[test]
     fn listeners_for_one_client_share_a_port() {
         let servers = ["[::1]:1".parse().unwrap(), "127.0.0.1:1".parse().unwrap()];
-        let listeners = listen(None, &servers).unwrap();
+        let listeners = listen(None, None, &servers).unwrap();
         let port = listeners[0].local_addr().port();
         assert!(
             listeners
                 .iter()
                 .all(|listener| listener.local_addr().port() == port)
         );
+    }
+
+    #[test]
+    fn a_client_listens_where_it_did_unless_somebody_else_does() {
+        let servers = ["127.0.0.1:1".parse().unwrap()];
+        let port_of = |listeners: &[Listener]| listeners[0].local_addr().port();
+        let first = listen(None, None, &servers).unwrap();
+        let port = port_of(&first);
+        let other = listen(None, Some(port), &servers).unwrap();
+        assert_ne!(port_of(&other), port);
+        drop(first);
+        assert_eq!(port_of(&listen(None, Some(port), &servers).unwrap()), port);
     }
 }

@@ -97,7 +97,7 @@ impl Examination {
     }
 
     fn start(&self, servers: Vec<SocketAddr>) -> Result<Running, Failure> {
-        let listeners = place::listen(self.settings.listen, &servers)
+        let listeners = place::listen(self.settings.listen, None, &servers)
             .map_err(|error| Failure::new(Exit::Failed, error))?;
         let Some(listener) = listeners.first().map(Listener::local_addr) else {
             return Err(Failure::new(Exit::Failed, "there is nowhere to listen"));
