@@ -8,7 +8,7 @@ use simplechat_sim::trials::faults::Fault;
 use simplechat_sim::trials::{generate, trial};
 
 /// Worlds in which a fault must be seen.
-const WORLDS: u64 = 1_000;
+const WORLDS: u64 = 3_000;
 
 fn is_caught(fault: Fault, as_one_of: &[Promise]) {
     let (plan, violation) = (0..WORLDS)
