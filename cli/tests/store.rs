@@ -223,21 +223,24 @@ fn limit_files(process: &Process, most: Option<u64>) {
     prlimit(pid, Resource::Fsize, limit).unwrap();
 }
 
-#[test]
-#[cfg(target_os = "linux")]
-fn a_disk_that_fails_refuses_and_goes_on_when_it_is_mended() {
-    let mut server = Server::start(&[]);
+/// A server whose disk fails says so, refuses what it cannot keep, goes on with the rest, and keeps things again once the disk does.
+fn fails_and_is_mended(
+    mut server: Server,
+    complaint: &str,
+    fail: impl FnOnce(&Server),
+    mend: impl FnOnce(&Server),
+) {
     let (mut alice, mut carol) = (server.join("alice"), server.join("carol"));
     alice.types("message bob one");
     alice.sees("  kept for bob");
-    limit_files(&server.process, Some(0));
+    fail(&server);
     alice.types("message bob two");
-    server.process.sees("disk I/O error");
+    server.process.sees(complaint);
     alice.sees("  not sent to bob: the server cannot keep anything now");
     // What needs no store goes on.
     alice.types("message carol hi");
     carol.sees("alice: hi");
-    limit_files(&server.process, None);
+    mend(&server);
     server
         .process
         .sees("the store keeps what it is given again");
@@ -250,6 +253,17 @@ fn a_disk_that_fails_refuses_and_goes_on_when_it_is_mended() {
     bob.sees("alice: one");
     bob.sees("alice: three");
     assert!(!bob.has_seen("alice: two"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_fails_refuses_and_goes_on_when_it_is_mended() {
+    fails_and_is_mended(
+        Server::start(&[]),
+        "disk I/O error",
+        |server| limit_files(&server.process, Some(0)),
+        |server| limit_files(&server.process, None),
+    );
 }
 
 /// Run by `.ci/full-disk`, which makes such a file system, and takes writing to it away.
@@ -288,31 +302,14 @@ fn a_full_disk_refuses_and_an_emptied_one_goes_on() {
         return;
     };
     let disk = PathBuf::from(disk);
-    let mut server = Server::start_in(disk.join("data"));
-    let (mut alice, mut carol) = (server.join("alice"), server.join("carol"));
-    alice.types("message bob one");
-    alice.sees("  kept for bob");
     let filler = disk.join("filler");
-    let mut file = fs::File::create(&filler).unwrap();
-    while file.write_all(&[0; 512]).is_ok() {}
-    drop(file);
-    alice.types("message bob two");
-    server.process.sees("database or disk is full");
-    alice.sees("  not sent to bob: the server cannot keep anything now");
-    // What needs no store goes on.
-    alice.types("message carol hi");
-    carol.sees("alice: hi");
-    fs::remove_file(filler).unwrap();
-    server
-        .process
-        .sees("the store keeps what it is given again");
-    alice.types("message bob three");
-    alice.sees("  kept for bob");
-    server.process.kill();
-    simplechat_store::check(server.data()).unwrap();
-    server.start_again();
-    let mut bob = server.join("bob");
-    bob.sees("alice: one");
-    bob.sees("alice: three");
-    assert!(!bob.has_seen("alice: two"));
+    fails_and_is_mended(
+        Server::start_in(disk.join("data")),
+        "database or disk is full",
+        |_| {
+            let mut file = fs::File::create(&filler).unwrap();
+            while file.write_all(&[0; 512]).is_ok() {}
+        },
+        |_| fs::remove_file(&filler).unwrap(),
+    );
 }

@@ -96,9 +96,14 @@ pub(super) fn listen(
     thread::Builder::new()
         .name("takeover".to_owned())
         .spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if says(&stream, &word).is_ok_and(|is_right| is_right) {
-                    return hand_over(Successor(stream));
+            for stream in listener.incoming() {
+                match stream {
+                    Ok(stream) if says(&stream, &word).is_ok_and(|is_right| is_right) => {
+                        return hand_over(Successor(stream));
+                    }
+                    Ok(_) => {}
+                    // Without descriptors nobody can be taken, and the next try would fail at once.
+                    Err(_) => thread::sleep(PAUSE),
                 }
             }
         })?;
