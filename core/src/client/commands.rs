@@ -249,6 +249,7 @@ impl Client {
         if tell {
             self.tell_waiting(to);
         }
+        self.try_mail_again(to);
         self.pump_peer(to);
         Ok(())
     }

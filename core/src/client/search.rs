@@ -130,6 +130,7 @@ impl Client {
         if tell {
             self.tell_waiting(name);
         }
+        self.post_mail(name);
     }
 
     /// Tells the user that what they write to a peer waits, and who of the two cannot be called.

@@ -513,7 +513,7 @@ impl Model {
             Operation::Deny { user: other } => {
                 self.consents.said_no(at, user, other, op.wished, outcome);
             }
-            Operation::RemoveAddress { .. } | Operation::Skip => {}
+            Operation::RemoveAddress { .. } | Operation::Mail { .. } | Operation::Skip => {}
         }
     }
 }

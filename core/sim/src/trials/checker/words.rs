@@ -287,7 +287,7 @@ const fn is_unblock(operation: &Operation) -> bool {
 
 const fn other(operation: &Operation) -> Option<Name> {
     match operation {
-        Operation::Message { to, .. } => Some(*to),
+        Operation::Message { to, .. } | Operation::Mail { to, .. } => Some(*to),
         Operation::Block { user }
         | Operation::Unblock { user }
         | Operation::GetAddress { user, .. }
