@@ -85,6 +85,8 @@ pub struct Client {
     pub open: VecDeque<Op>,
     /// Private texts that have not arrived, in order, for each peer.
     pub privates: BTreeMap<Name, VecDeque<LetterId>>,
+    /// Private texts that may be in a mail at the server, too.
+    pub mailed: BTreeSet<LetterId>,
     /// Who asks for the user's address.
     pub questions: BTreeSet<Name>,
     /// Who is in the address book.
@@ -423,6 +425,10 @@ impl Model {
                     self.letters.get_mut(letter).delivered = true;
                 }
             }
+            Event::Message(MessageEvent::PrivateStored { to }) => {
+                let waiting = client.privates.get(to).into_iter().flatten();
+                client.mailed.extend(waiting.copied());
+            }
             Event::Peer(event) => self.apply_peer_event(at, id, event),
             Event::Outcome { outcome, .. } => self.apply_outcome(at, id, *outcome),
             Event::Online { .. } => client.online_asked = None,
@@ -532,6 +538,7 @@ impl Client {
             was_logged_in: false,
             open: VecDeque::new(),
             privates: BTreeMap::new(),
+            mailed: BTreeSet::new(),
             questions: BTreeSet::new(),
             book: BTreeMap::new(),
             online_asked: None,

@@ -61,7 +61,10 @@ impl Watcher for Words {
                     .iter()
                     .filter(|op| !matches!(op.operation, Operation::RemoveAddress { .. }))
                     .count();
-                let private: usize = client.privates.values().map(|waiting| waiting.len()).sum();
+                let waiting = client.privates.values().flatten();
+                let private = waiting
+                    .filter(|letter| !client.mailed.contains(letter))
+                    .count();
                 promise!(
                     *unsent >= open + private,
                     OneFinalWord,
@@ -110,8 +113,8 @@ fn check_ledger(sight: &Sight<'_>, client: &Client, entry: &Entry, model: &Model
             let id = model.letters.find(&letter.text);
             let waiting = client.privates.get(&to);
             let waits = waiting.is_some_and(|waiting| id.is_some_and(|id| waiting.contains(&id)));
-            waits == (entry.state == MessageState::Waiting)
-                && (letter.delivered || entry.state != MessageState::Delivered)
+            let is_waiting = matches!(entry.state, MessageState::Waiting | MessageState::Stored);
+            waits == is_waiting && (letter.delivered || entry.state != MessageState::Delivered)
         }
         (_, Some((_, outcome))) => agrees_with_word(entry.state, outcome),
         (_, None) => true,
