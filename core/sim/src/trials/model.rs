@@ -176,10 +176,11 @@ impl Model {
         self.clients.get(&client)?.user
     }
 
-    /// Whether another server may have done a text before the one that gave its final word, and gone without a word.
+    /// Whether a text may have been done before it got its final word: by another server, which went without a word, or by this one
+    /// for an account that is no more, whose client goes on in a later one of the name.
     #[must_use]
     pub fn was_done_before(&self, letter: &Letter) -> bool {
-        self.server_went >= letter.wished
+        self.server_went >= letter.wished || self.was_changed_since(letter.from, letter.wished)
     }
 
     /// Whether nothing of `other` may be shown at a client.

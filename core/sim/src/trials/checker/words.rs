@@ -304,9 +304,18 @@ const fn other(operation: &Operation) -> Option<Name> {
 /// Whether so much was written to somebody, and not delivered as far as anybody was told, that their mailbox may be full.
 fn is_full(user: Option<Name>, model: &Model) -> bool {
     let for_user = |to: Option<Name>| to.is_none() || to == user;
-    let waiting = model.letters.iter().filter(|letter| for_user(letter.to));
-    let (count, bytes) = waiting.fold((0, 0), |(count, bytes), letter| {
-        (count + 1, bytes + letter.text.len() + 100)
-    });
+    let (mut count, mut bytes) = (0, 0);
+    for letter in model.letters.iter() {
+        // A private text may be there in a mail, and in another one after that was lost; and so may the answer to one.
+        let is_mailed = letter.is_private() && (for_user(letter.to) || Some(letter.from) == user);
+        let is_twice = model.was_done_before(letter);
+        let times = match (is_mailed, for_user(letter.to)) {
+            (false, false) => 0,
+            (false, true) => 1 + usize::from(is_twice),
+            (true, _) => 2,
+        };
+        count += times;
+        bytes += times * (letter.text.len() + 300);
+    }
     count > model.settings.mailbox_messages || bytes > model.settings.mailbox_bytes
 }
