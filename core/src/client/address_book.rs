@@ -319,12 +319,16 @@ impl Peer {
         (payload, through)
     }
 
-    /// What waits for them and is in no mail, as far as a mail has room for it, and the number of the last message, if they are known
-    /// for good and cannot be met.
-    pub(super) fn mail(&self) -> Option<Draft> {
+    /// Whether what waits for them may be left at the server: they are known for good, and cannot be met.
+    pub(super) fn gets_mail(&self) -> bool {
         let cannot_be_met =
             self.absence.is_some() || self.backoff.failures() >= FAILURES_UNTIL_SEARCH;
-        if self.term != Term::Lasting || !cannot_be_met || self.mails.is_put_off() {
+        self.term == Term::Lasting && cannot_be_met && !self.mails.is_put_off()
+    }
+
+    /// What waits for them and is in no mail, as far as a mail has room for it.
+    pub(super) fn mail(&self) -> Option<Draft> {
+        if !self.gets_mail() {
             return None;
         }
         let mailed = self

@@ -7,6 +7,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::address_book::Peer;
 use super::direct::Author;
 use super::event::{Event, MessageEvent};
 use super::inbox::MailReceipt;
@@ -95,12 +96,22 @@ impl Client {
         }
     }
 
+    /// Whether the server would take mail now, as far as this client knows.
+    fn can_leave_mail(&self) -> bool {
+        self.is_ready()
+            && !matches!(self.phase, Phase::SaidGoodbye { .. } | Phase::Ended)
+            && self.outbox.len() < OUTBOX_ROOM
+    }
+
+    /// Whether what waits for a peer is about to be left at the server: then the user hears what comes of that, and not that it waits.
+    pub(super) fn is_about_to_leave_mail(&self, name: Name) -> bool {
+        let gets_mail = self.book.get(name).is_some_and(Peer::gets_mail);
+        gets_mail && self.can_leave_mail()
+    }
+
     /// Leaves a mail for a peer who cannot be met with what waits for them and is in none yet, if the server takes one now.
     fn leave_mail(&mut self, name: Name) {
-        let may_post = self.is_ready()
-            && !matches!(self.phase, Phase::SaidGoodbye { .. } | Phase::Ended)
-            && self.outbox.len() < OUTBOX_ROOM;
-        let Some(peer) = self.book.get(name).filter(|_| may_post) else {
+        let Some(peer) = self.book.get(name).filter(|_| self.can_leave_mail()) else {
             return;
         };
         let is_under_way = |wish| self.outbox.is_unanswered(wish);
@@ -177,6 +188,7 @@ impl Client {
             peer.mails.refused(wish);
             self.timers
                 .set(TimerKind::Mail(to), self.clock.at + REFUSED_REST);
+            self.tell_waiting_once(to);
             let state = MessageState::Refused(refusal);
             self.ledger.mailed(to, after, through, wall, state);
         } else {
