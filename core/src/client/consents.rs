@@ -14,8 +14,8 @@ use crate::lru::LruMap;
 use crate::name::Name;
 use crate::time::Timestamp;
 
-/// How long an introduction may take to come.
-const GOOD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long an introduction may take to come: who asks and goes on holiday may be answered meanwhile.
+const GOOD_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[derive(Debug)]
 struct Consent {
@@ -113,7 +113,7 @@ mod tests {
         "bob".parse().unwrap()
     }
 
-    const DAY: u64 = 24 * 60 * 60;
+    const END: u64 = 30 * 24 * 60 * 60;
 
     #[test]
     fn a_yes_is_good_for_one_introduction() {
@@ -142,16 +142,16 @@ mod tests {
     }
 
     #[test]
-    fn a_yes_is_forgotten_after_a_day() {
+    fn a_yes_is_forgotten_in_the_end() {
         let mut consents = Consents::new();
         consents.give(Timestamp::from_secs(0), bob());
-        assert!(!consents.take(Timestamp::from_secs(DAY), bob()));
+        assert!(!consents.take(Timestamp::from_secs(END), bob()));
         consents.give(Timestamp::from_secs(0), bob());
-        assert!(consents.take(Timestamp::from_secs(DAY - 1), bob()));
+        assert!(consents.take(Timestamp::from_secs(END - 1), bob()));
         consents.give(Timestamp::from_secs(0), bob());
-        consents.give(Timestamp::from_secs(DAY), bob());
-        assert!(consents.take(Timestamp::from_secs(DAY), bob()));
-        assert!(!consents.take(Timestamp::from_secs(DAY), bob()));
+        consents.give(Timestamp::from_secs(END), bob());
+        assert!(consents.take(Timestamp::from_secs(END), bob()));
+        assert!(!consents.take(Timestamp::from_secs(END), bob()));
     }
 
     #[test]

@@ -41,9 +41,11 @@ impl Client {
             return Vec::new();
         }
         if !self.has_consented(peer) {
+            self.due.declined.insert(peer);
             return [PeerEvent::IntroducedUnasked { peer }.into()].into();
         }
         if self.book.is_full() && self.book.get(peer).is_none() {
+            self.due.declined.insert(peer);
             return Vec::new();
         }
         self.forget_question(peer);

@@ -18,15 +18,11 @@ use super::{Client, TimerKind};
 use crate::channel::mail;
 use crate::id::{InstanceId, IntroductionId, Seq};
 use crate::key::PublicKey;
-use crate::limits::OUTBOX_MAX;
 use crate::name::Name;
 use crate::wire::item::{Items, Payload, decode};
 use crate::wire::mail::{Mail, MailItem, Sealed};
 use crate::wire::peer::PrivateMessage;
 use crate::wire::request::{Operation, Outcome};
-
-/// Mails do not take the room in the outbox that the user's own wishes need.
-const OUTBOX_ROOM: usize = OUTBOX_MAX / 2;
 
 /// When the server has refused a mail, and nothing else has happened, the next try is so long after.
 const REFUSED_REST: Duration = Duration::from_secs(10 * 60);
@@ -83,24 +79,16 @@ impl Opened {
 }
 
 impl Client {
-    /// Looks, when all that happens now is done, whether a mail is to be left for a peer. What is to be sent has to be stored on its own:
-    /// not with something that waits until it is shown.
+    /// A mail may have to be left for a peer, when all that happens now is dealt with.
     pub(super) fn post_mail(&mut self, name: Name) {
-        self.mail_due.insert(name);
-    }
-
-    /// Called after everything that happens.
-    pub(super) fn post_due_mail(&mut self) {
-        while let Some(name) = self.mail_due.pop_first() {
-            self.leave_mail(name);
-        }
+        self.due.mail.insert(name);
     }
 
     /// Whether the server would take mail now, as far as this client knows.
     fn can_leave_mail(&self) -> bool {
         self.is_ready()
             && !matches!(self.phase, Phase::SaidGoodbye { .. } | Phase::Ended)
-            && self.outbox.len() < OUTBOX_ROOM
+            && self.has_room_for_due()
     }
 
     /// Whether what waits for a peer is about to be left at the server: then the user hears what comes of that, and not that it waits.
@@ -110,7 +98,7 @@ impl Client {
     }
 
     /// Leaves a mail for a peer who cannot be met with what waits for them and is in none yet, if the server takes one now.
-    fn leave_mail(&mut self, name: Name) {
+    pub(super) fn leave_mail(&mut self, name: Name) {
         let Some(peer) = self.book.get(name).filter(|_| self.can_leave_mail()) else {
             return;
         };
@@ -133,7 +121,6 @@ impl Client {
             through,
             wish,
         });
-        self.flush();
     }
 
     /// There is a session: what could not be left before may be now.
@@ -162,16 +149,12 @@ impl Client {
         let (protection, payload) = (&*self.protection, payload.as_bytes());
         let sealed = mail::seal(protection, &self.key, key, &mut *self.secrets, payload).ok()?;
         let sealed = Sealed::new(sealed).ok()?;
-        let operation = Operation::Mail {
+        self.wish_due(Operation::Mail {
             to,
             key,
             messages,
             sealed,
-        };
-        let seq = self.outbox.push(operation.clone()).ok()?;
-        let at = self.clock.wall;
-        self.record(Record::Wished { seq, operation, at });
-        Some(seq)
+        })
     }
 
     /// The server has given its word on a mail for a peer.
@@ -275,11 +258,7 @@ impl Client {
     /// Tells a peer in a mail what was shown of theirs. If that cannot be left, they send it again when the two meet.
     pub(super) fn answer_mail(&mut self, mail: MailReceipt) {
         let MailReceipt { from, instance, of } = mail;
-        let Some(peer) = self
-            .book
-            .get(from)
-            .filter(|_| self.outbox.len() < OUTBOX_ROOM)
-        else {
+        let Some(peer) = self.book.get(from).filter(|_| self.has_room_for_due()) else {
             return;
         };
         let (introduction, key, after) = (peer.introduction, peer.key, Seq(0));
@@ -293,7 +272,6 @@ impl Client {
             of,
         });
         self.submit_mail(from, key, 0, &payload);
-        self.flush();
     }
 
     /// A peer says what they have of what was in a mail.

@@ -21,6 +21,7 @@
 //!          ├ mismatch ─ who has another key than the peer in whose place they are
 //!          ├ verifying ─ comparing a peer's key, and what is known of it (`peer_keys`)
 //!          └ parking ─ calls that overtook the word of who calls
+//! due ── what the client wishes of its own accord
 //! leaving ── how it ends
 //! storing ── what a store keeps of all this (`record`), and what waits until it does
 //! restore ── the client as the records of its earlier life make it
@@ -40,6 +41,7 @@ mod commands;
 mod connection;
 mod consents;
 mod direct;
+mod due;
 mod exchange;
 mod former;
 mod greeting;
@@ -68,7 +70,7 @@ mod verifying;
 mod why;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
@@ -93,6 +95,7 @@ use command::{Command, Rejected};
 use config::Config;
 use connection::Connection;
 use consents::Consents;
+use due::Due;
 use event::Event;
 use exchange::OnlineQuery;
 use former::FormerPeers;
@@ -264,8 +267,7 @@ pub struct Client {
     former: FormerPeers,
     peer_keys: PeerKeys,
     peer_sessions: PeerSessions,
-    /// For whom a mail may have to be left.
-    mail_due: BTreeSet<Name>,
+    due: Due,
     /// The number of the next private message, whomever it is for.
     next_private: Seq,
     strangers: LruMap<IpAddr, ()>,
@@ -315,7 +317,7 @@ impl Client {
             former: FormerPeers::new(),
             peer_keys: PeerKeys::new(),
             peer_sessions: PeerSessions::default(),
-            mail_due: BTreeSet::new(),
+            due: Due::default(),
             next_private: Seq::FIRST,
             strangers: LruMap::new(STRANGERS_MAX),
             callers: Callers::new(),
@@ -472,7 +474,7 @@ impl Machine for Client {
             | Input::Closed { .. }
             | Input::EffectDone(_) => self.take(input),
         }
-        self.post_due_mail();
+        self.do_due();
         self.proceed_leaving();
         self.flush_records();
     }
@@ -480,7 +482,7 @@ impl Machine for Client {
     fn handle_command(&mut self, now: Moment, command: Command) -> Result<(), Rejected> {
         self.tick(now);
         let result = self.obey(command);
-        self.post_due_mail();
+        self.do_due();
         self.proceed_leaving();
         self.flush_records();
         result

@@ -22,6 +22,7 @@ use crate::wire::frame::{Frame, RefusalCode};
 use crate::wire::item::{Bounded, Payload};
 use crate::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use crate::wire::push::{Introduction, Presence, Whereabouts};
+use crate::wire::request::Operation;
 
 const NOW: Moment = Moment {
     at: Timestamp::ZERO,
@@ -293,6 +294,11 @@ fn an_introduction_that_nobody_agreed_to_changes_nothing() {
     }
     assert!(client.book.has(INTRODUCTION) && !client.book.has(next));
     assert_eq!(client.book.get(name("bob")).unwrap().key, bobs.public());
+    // Carol does not go on with somebody who has not her; what is between bob and this client stays.
+    client.do_due();
+    let wishes: Vec<_> = client.outbox.unanswered().map(|(_, wish)| wish).collect();
+    let user = name("carol");
+    assert_eq!(wishes, [&Operation::RemoveAddress { user }]);
 
     let ask = Command::GetAddress {
         user: name("carol"),

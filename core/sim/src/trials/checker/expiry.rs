@@ -106,10 +106,10 @@ fn check_word(
     Ok(())
 }
 
-/// Whether a user has another account than at that time. Of the last moment nobody knows which of the two was told.
+/// Whether a user surely has another account than at that time. Of the last moment nobody knows which of the two was told.
 fn was_replaced(user: Name, since: Timestamp, now: Timestamp, model: &Model) -> bool {
-    let changed = model.changed.get(&user);
-    changed.is_some_and(|changed| *changed >= since && now.since(*changed) > LATE)
+    let removed = model.surely_removed(user);
+    removed.is_some_and(|removed| removed >= since && now.since(removed) > LATE)
 }
 
 /// Whether a text was stored and is not there any more, or should not be, and its author was not told by its number.
