@@ -17,7 +17,7 @@ use simplechat_core::wire::login::{
     Cookie, LinkChoice, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket,
     Welcome,
 };
-use simplechat_core::wire::mail::{Mail, Sealed};
+use simplechat_core::wire::mail::{Mail, MailItem, Sealed};
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::push::{
     Absence, Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd,
@@ -70,7 +70,7 @@ pub(crate) fn instance(u: &mut Unstructured<'_>) -> Result<InstanceId> {
     Ok(InstanceId([u.int_in_range(0..=15)?; 16]))
 }
 
-fn seq(u: &mut Unstructured<'_>) -> Result<Seq> {
+pub(crate) fn seq(u: &mut Unstructured<'_>) -> Result<Seq> {
     number(u).map(Seq)
 }
 
@@ -434,12 +434,28 @@ pub(crate) fn peer_push(u: &mut Unstructured<'_>) -> Result<PeerPush> {
             introduction: introduction(u)?,
             reason: end_reason(u)?,
         },
-        _ => PeerPush::Private(PrivateMessage {
+        _ => PeerPush::Private(private_message(u)?),
+    })
+}
+
+fn private_message(u: &mut Unstructured<'_>) -> Result<PrivateMessage> {
+    Ok(PrivateMessage {
+        instance: instance(u)?,
+        seq: seq(u)?,
+        sent: WallTime(number(u)?),
+        text: text(u)?,
+    })
+}
+
+/// Any item of a mail but its opening.
+pub(crate) fn mail_item(u: &mut Unstructured<'_>) -> Result<MailItem> {
+    Ok(match u.int_in_range(0..=3)? {
+        0 => MailItem::Taken {
             instance: instance(u)?,
-            seq: seq(u)?,
-            sent: WallTime(number(u)?),
-            text: text(u)?,
-        }),
+            through: seq(u)?,
+            of: seq(u)?,
+        },
+        _ => MailItem::Private(private_message(u)?),
     })
 }
 

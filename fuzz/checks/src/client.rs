@@ -1,5 +1,7 @@
 //! A client alone with a server and peers that the fuzzer makes up, with genuine keys and without.
 
+mod genuine;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -270,9 +272,7 @@ impl Party {
         }
         for _ in 0..=u.int_in_range(0..=3)? {
             let mut push = any::push(u)?;
-            if let Push::Introduced(Introduction { id, key, .. }) = &mut push {
-                *key = self.introduce_by_key(*id);
-            }
+            self.make_genuine(u, &mut push)?;
             payload.extend(payload_of(&push));
         }
         self.call_sealed(u, Other::Server, &payload)
@@ -303,9 +303,9 @@ impl Party {
         self.call_sealed(u, Other::Server, &payload)
     }
 
-    /// The key of the peer to whom an introduction leads: always the same.
+    /// The key of the peer to whom an introduction leads.
     fn introduce_by_key(&mut self, id: IntroductionId) -> PublicKey {
-        let key = self.peers[usize::from(id.0[0]) % self.peers.len()].public();
+        let key = self.peer(id).public();
         self.introduced.insert((id, key));
         key
     }

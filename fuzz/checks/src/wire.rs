@@ -8,6 +8,7 @@ use simplechat_core::wire::deframer::Deframer;
 use simplechat_core::wire::frame::{Frame, FrameError};
 use simplechat_core::wire::item::{Item, ItemError, Items, decode, encode, payload_of};
 use simplechat_core::wire::login::{LoginAnswer, LoginRequest};
+use simplechat_core::wire::mail::MailItem;
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush};
 use simplechat_core::wire::push::{Push, PushAnswer};
 use simplechat_core::wire::request::{Answer, Request};
@@ -113,6 +114,7 @@ fn reads_back_every_family(bytes: &[u8]) {
     reads_back::<PushAnswer>(bytes);
     reads_back::<PeerPush>(bytes);
     reads_back::<PeerAnswer>(bytes);
+    reads_back::<MailItem>(bytes);
 }
 
 fn reads_back<T: Item + PartialEq + Debug>(bytes: &[u8]) {
@@ -159,7 +161,7 @@ pub fn round_trip(data: &[u8]) {
 }
 
 fn one_round_trip(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
-    match u.int_in_range(0..=7)? {
+    match u.int_in_range(0..=8)? {
         0 => comes_out_as_it_went_in(&any::login_request(u)?),
         1 => comes_out_as_it_went_in(&any::login_answer(u)?),
         2 => comes_out_as_it_went_in(&any::request(u)?),
@@ -167,6 +169,7 @@ fn one_round_trip(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         4 => comes_out_as_it_went_in(&any::push(u)?),
         5 => comes_out_as_it_went_in(&any::push_answer(u)?),
         6 => comes_out_as_it_went_in(&any::peer_push(u)?),
+        7 => comes_out_as_it_went_in(&any::mail_item(u)?),
         _ => comes_out_as_it_went_in(&any::peer_answer(u)?),
     }
     Ok(())
