@@ -338,16 +338,55 @@ fn a_client_that_starts_without_the_server_finds_its_peers() {
     bob.sees("alice: four");
 }
 
-#[test]
-fn peers_who_all_start_without_the_server_find_each_other_where_they_were() {
-    let mut server = Server::start(&["heartbeat_interval=100ms", "timeout=60s"]);
-    let devices = [device(), device()];
+/// Two on devices of their own, who are in each other's address books for good.
+fn lasting_pair(server: &Server, devices: &[PathBuf; 2]) -> (Process, Process) {
     let mut bob = server.join_on(&devices[1], "bob", &[]);
     let mut alice = server.join_on(&devices[0], "alice", &[]);
     alice.types("getaddress bob always");
     bob.sees("alice asks to exchange addresses");
     bob.types("accept alice always");
     alice.sees("* bob is in your address book, and stays there");
+    bob.sees("* alice is in your address book, and stays there");
+    (alice, bob)
+}
+
+#[test]
+fn two_who_are_never_there_together_write_to_each_other_privately() {
+    let server = Server::start(&["heartbeat_interval=100ms", "timeout=60s"]);
+    let devices = [device(), device()];
+    let (mut alice, bob) = lasting_pair(&server, &devices);
+    leaves(bob);
+    alice.sees("* bob has left");
+    alice.types("private bob one");
+    alice.sees("  kept for bob at the server, sealed: only bob can read it");
+    alice.types("private bob two");
+    alice.sees("  kept for bob at the server, sealed");
+    alice.types("why");
+    alice.sees("message 2 to bob, privately: kept by the server");
+    alice.sees(" sealed, by the server: not delivered yet, kept there");
+    alice.sees("    next try when they are back");
+    leaves(alice);
+    let mut bob = server.join_on(&devices[1], "bob", &[]);
+    bob.sees("--- 2 messages while you were away ---");
+    bob.sees("alice privately: one");
+    bob.sees("alice privately: two");
+    bob.types("history alice");
+    bob.sees("alice privately: two");
+    leaves(bob);
+    let mut alice = server.join_on(&devices[0], "alice", &[]);
+    alice.sees("you > bob privately (kept by the server): two");
+    alice.sees("No messages while you were away.");
+    alice.sees("  delivered to bob, privately");
+    alice.sees("  delivered to bob, privately");
+    alice.types("history bob");
+    alice.sees("you > bob privately: two");
+}
+
+#[test]
+fn peers_who_all_start_without_the_server_find_each_other_where_they_were() {
+    let mut server = Server::start(&["heartbeat_interval=100ms", "timeout=60s"]);
+    let devices = [device(), device()];
+    let (mut alice, mut bob) = lasting_pair(&server, &devices);
     alice.types("private bob one");
     bob.sees("alice privately: one");
     alice.sees("  delivered to bob, privately");

@@ -127,6 +127,24 @@ fn another_implementation_comes_to_the_same_vectors() {
     );
 }
 
+#[test]
+fn another_implementation_seals_the_same_mail_and_opens_it() {
+    let (keys, mail) = (
+        Vectors::under(KEYS),
+        Vectors::under("### A mail in bytes\n"),
+    );
+    let secret = |what: &str| keys.key(&format!("{what} secret"));
+    let to = keys.key("called static public");
+    let (own, ephemeral) = (secret("caller static"), secret("caller ephemeral"));
+    let mut sender = Handshake::new(&Part::MailSender(to), own, ephemeral);
+    let (payload, sealed) = (mail.hex("mail payload"), mail.hex("mail sealed"));
+    assert_eq!(sender.seal(&payload), sealed);
+    let (own, ephemeral) = (secret("called static"), secret("called ephemeral"));
+    let mut recipient = Handshake::new(&Part::MailRecipient, own, ephemeral);
+    assert_eq!(recipient.unseal(&sealed), payload);
+    assert_eq!(recipient.remote(), keys.key("caller static public"));
+}
+
 fn message_to_alice(text: &str) -> Vec<u8> {
     [vec![0], counted("alice"), counted(text)].concat()
 }

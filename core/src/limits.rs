@@ -27,6 +27,8 @@ pub const COOKIE_LEN: usize = 48;
 pub const TICKET_LEN_MAX: usize = 256;
 /// The longest text that any setting may allow, in bytes: with its sender and numbers it fits one frame.
 pub const TEXT_LEN_MAX: usize = 60 * 1024;
+/// The longest sealed mail: one with the longest text in it fits, and so does the frame that it is in.
+pub const MAIL_LEN_MAX: usize = TEXT_LEN_MAX + 1024;
 /// Names in one page of the list of who is online.
 pub const ONLINE_PAGE_MAX: usize = 1_000;
 /// Addresses in an introduction.
@@ -50,7 +52,7 @@ pub const QUESTIONS_MAX: usize = 32;
 /// Introductions of one user in force.
 pub const INTRODUCTIONS_MAX: usize = 500;
 /// Notices (questions, introductions) that wait for one user.
-pub const NOTICES_MAX: usize = 2 * QUESTIONS_MAX + 3 * INTRODUCTIONS_MAX;
+pub const NOTICES_MAX: usize = 2 * QUESTIONS_MAX + 4 * INTRODUCTIONS_MAX;
 /// Recipients of expired messages of whom one user is still to be told; of more than that nothing is told.
 pub const EXPIRED_RECIPIENTS_MAX: usize = 1_000;
 /// Expired messages to one recipient that a user is told the numbers of; more are counted.

@@ -23,7 +23,7 @@ use simplechat_core::rng::SeededSecrets;
 use simplechat_core::text::Password;
 use simplechat_core::time::{Moment, Timestamp, WallTime};
 use simplechat_core::wire::Term;
-use simplechat_core::wire::request::Operation;
+use simplechat_core::wire::request::{Operation, Outcome};
 use simplechat_sim::{ClientId, World, script};
 
 const NOW: Moment = Moment {
@@ -56,6 +56,7 @@ struct Tables {
     elsewhere: BTreeMap<Name, Record>,
     keys: BTreeMap<Name, Record>,
     consents: BTreeMap<Name, Record>,
+    mails: BTreeMap<(Name, Seq), Record>,
 }
 
 impl Tables {
@@ -75,10 +76,17 @@ impl Tables {
                 self.wishes.insert(*seq, copy);
                 self.next_wish = seq.0 + 1;
             }
-            Record::Answered { seq, .. } => {
+            Record::Answered { seq, outcome } => {
                 self.wishes.remove(seq);
                 self.fulfilled.remove(seq);
+                if let Outcome::Refused(_) = outcome {
+                    self.mails.retain(|(_, wish), _| wish != seq);
+                }
             }
+            Record::Posted { to, wish, .. } => {
+                self.mails.insert((*to, *wish), copy);
+            }
+            Record::MailLost { to } => self.lose_mails(*to, Seq(u64::MAX)),
             Record::Fulfilled { seq } => {
                 self.fulfilled.insert(*seq, copy);
             }
@@ -90,8 +98,12 @@ impl Tables {
             Record::Taken { by, through } => {
                 self.privates
                     .retain(|(to, seq), _| to != by || seq > through);
+                self.lose_mails(*by, *through);
             }
-            Record::GivenUp { to } => self.privates.retain(|(whom, _), _| whom != to),
+            Record::GivenUp { to } => {
+                self.privates.retain(|(whom, _), _| whom != to);
+                self.lose_mails(*to, Seq(u64::MAX));
+            }
             Record::Shown {
                 route,
                 from,
@@ -106,6 +118,7 @@ impl Tables {
                 let before = self.peers.insert(*peer, (*introduction, copy));
                 if before.is_none_or(|(before, _)| before != *introduction) {
                     self.elsewhere.remove(peer);
+                    self.lose_mails(*peer, Seq(u64::MAX));
                 }
             }
             Record::Elsewhere { peer } => {
@@ -114,6 +127,7 @@ impl Tables {
             Record::PeerGone { peer } => {
                 self.peers.remove(peer);
                 self.elsewhere.remove(peer);
+                self.lose_mails(*peer, Seq(u64::MAX));
             }
             Record::Met { peer, .. } | Record::Verified { peer, .. } => {
                 self.keys.insert(*peer, copy);
@@ -122,6 +136,13 @@ impl Tables {
                 self.consents.insert(*to, copy);
             }
         }
+    }
+
+    /// The mails for a peer that hold nothing above a number.
+    fn lose_mails(&mut self, peer: Name, end: Seq) {
+        self.mails.retain(|(to, _), mail| {
+            *to != peer || matches!(mail, Record::Posted { through, .. } if *through > end)
+        });
     }
 
     fn records(&self) -> Vec<Record> {
@@ -144,6 +165,7 @@ impl Tables {
         records.extend(self.peers.values().map(|(_, peer)| peer.clone()));
         records.extend(self.elsewhere.values().cloned());
         records.extend(self.privates.values().cloned());
+        records.extend(self.mails.values().cloned());
         records.extend(self.keys.values().cloned());
         records.extend(self.consents.values().cloned());
         records
@@ -336,7 +358,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         }),
         seq().prop_map(|seq| Record::Answered {
             seq,
-            outcome: simplechat_core::wire::request::Outcome::Done,
+            outcome: Outcome::Done,
         }),
         seq().prop_map(|seq| Record::Fulfilled { seq }),
         (seq(), name()).prop_map(move |(seq, to)| Record::Written {
@@ -350,6 +372,8 @@ fn any_record() -> impl Strategy<Value = Record> {
         }),
         (seq(), name()).prop_map(|(through, by)| Record::Taken { by, through }),
         name().prop_map(|to| Record::GivenUp { to }),
+        name().prop_map(|to| Record::MailLost { to }),
+        (seq(), seq(), name()).prop_map(|(through, wish, to)| Record::Posted { to, through, wish }),
         (seq(), name()).prop_map(move |(seq, from)| Record::Shown {
             route: Route::Server,
             from,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use simplechat_core::key::{KEY_LEN, PublicKey};
 use simplechat_core::server::event::Event;
 use simplechat_core::server::record::Record;
 use simplechat_sim::World;
@@ -336,6 +337,7 @@ fn a_place_at_the_end_of_the_numbers_is_ignored() {
     w.settle();
     let damaged = Record::Taken {
         to: "bob".parse().expect("a name"),
+        key: PublicKey([0; KEY_LEN]),
         through: u64::MAX,
     };
     w.store.keep(vec![damaged]).expect("it works");

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use data_encoding::HEXLOWER;
-use simplechat_core::channel::{Called, Calling, Channel, Noise, Part};
+use simplechat_core::channel::{Called, Calling, Channel, Noise, Part, mail};
 use simplechat_core::id::{InstanceId, IntroductionId, LoginNumber, Seq};
 use simplechat_core::key::{KEY_LEN, StaticKey};
 use simplechat_core::rng::SecretSource;
@@ -17,6 +17,7 @@ use simplechat_core::wire::item::{Bounded, encode, payload_of};
 use simplechat_core::wire::login::{
     Cookie, LinkChoice, Login, LoginAnswer, LoginCause, LoginRequest, Proof, Ticket, Welcome,
 };
+use simplechat_core::wire::mail::MailItem;
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::request::{Answer, Held, Reach, Request};
 use zeroize::Zeroizing;
@@ -151,13 +152,28 @@ fn holds() -> Request {
     }
 }
 
-fn private() -> PeerPush {
-    PeerPush::Private(PrivateMessage {
+fn message() -> PrivateMessage {
+    PrivateMessage {
         instance: InstanceId([0xaa; 16]),
         seq: Seq(1),
         sent: WallTime(1_700_000_000_000),
         text: "hello".parse().unwrap(),
-    })
+    }
+}
+
+fn mail_vectors() -> String {
+    let mut payload = payload_of(&MailItem::Opening {
+        introduction: IntroductionId([0xbb; 16]),
+        after: Seq(0),
+    });
+    payload.extend(payload_of(&MailItem::Private(message())));
+    let (alice, bob) = (static_key(ALICE), static_key(BOB));
+    let mut secrets = Fixed(COUNTING_FROM_0);
+    let sealed = mail::seal(&Noise, &alice, bob.public(), &mut secrets, &payload).unwrap();
+    let mut vectors = Vectors::default();
+    vectors.hex("mail payload", &payload);
+    vectors.hex("mail sealed", &sealed);
+    vectors.0
 }
 
 fn keys() -> String {
@@ -202,7 +218,11 @@ fn peer_vectors() -> String {
         reach: Reach::Reachable,
     };
     vectors.answer("checked", &mut bob, &payload_of(&checked));
-    vectors.call("private", &mut alice, &payload_of(&private()));
+    vectors.call(
+        "private",
+        &mut alice,
+        &payload_of(&PeerPush::Private(message())),
+    );
     let taken = payload_of(&PeerAnswer::Taken { seq: Seq(1) });
     vectors.answer("taken", &mut bob, &taken);
     vectors.0
@@ -211,7 +231,7 @@ fn peer_vectors() -> String {
 #[test]
 fn the_vectors_of_the_document_are_what_the_code_makes() {
     let document = include_str!("../../docs/PROTOCOL.md");
-    let missing: Vec<_> = [keys(), login_vectors(), peer_vectors()]
+    let missing: Vec<_> = [keys(), login_vectors(), peer_vectors(), mail_vectors()]
         .map(|vectors| format!("```\n{vectors}```\n"))
         .into_iter()
         .filter(|block| !document.contains(block))

@@ -10,6 +10,7 @@ use simplechat_core::text::Text;
 use simplechat_core::wire::frame::RefusalCode;
 use simplechat_core::wire::item::{Item, ItemError};
 use simplechat_core::wire::login::LoginCause;
+use simplechat_core::wire::mail::{Mail, Sealed};
 use simplechat_core::wire::push::{
     Absence, Audience, Delivery, Expired, Presence, Push, SessionEnd, Whereabouts,
 };
@@ -173,6 +174,9 @@ fn operation(operation: &Operation, texts: Texts) -> Words {
         Operation::Accept { user, term } => about(user, "accept").and(self::term(*term)),
         Operation::Deny { user } => about(user, "deny"),
         Operation::RemoveAddress { user } => about(user, "removeaddress"),
+        Operation::Mail { to, sealed, .. } => {
+            about(to, "mail").and(&format!(": {}", bytes(sealed)))
+        }
         Operation::Skip => Words::new("skip"),
     }
 }
@@ -286,6 +290,10 @@ fn push(push: &Push, texts: Texts) -> Words {
             },
         ),
         Push::Expired(word) => expired(word),
+        Push::Mail(mail) => self::mail(mail),
+        Push::MailExpired { to, seq } => {
+            Words::about(*to, format!("mail #{} to {to} expired", seq.0))
+        }
         Push::Addresses { peer, whereabouts } => {
             let at = addresses(whereabouts);
             Words::about(*peer, format!("{peer} is at {at}"))
@@ -303,6 +311,16 @@ fn expired(word: &Expired) -> Words {
     )
 }
 
+fn mail(mail: &Mail) -> Words {
+    let (from, number) = (mail.from, mail.seq.0);
+    let length = bytes(&mail.sealed);
+    Words::about(from, format!("mail #{number} of {from}: {length}"))
+}
+
+fn bytes(sealed: &Sealed) -> String {
+    format!("{} sealed bytes", sealed.as_bytes().len())
+}
+
 fn addresses(whereabouts: &Whereabouts) -> String {
     let all = whereabouts.candidates.as_slice().iter();
     all.map(ToString::to_string).collect::<Vec<_>>().join(" ")
@@ -316,6 +334,10 @@ pub(super) fn record(verb: &str, record: &Record, texts: Texts) -> Words {
         Record::Kept { to, message, .. } => {
             let said = self::message(message, texts).text;
             two(to, &message.from, format!("for {to}, {said}"))
+        }
+        Record::KeptMail { to, mail, .. } => {
+            let said = self::mail(mail).text;
+            two(to, &mail.from, format!("for {to}, {said}"))
         }
         Record::Taken { to, .. } => one(to, format!("{to} has the messages so far")),
         Record::Expired { to, untold, .. } => {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use simplechat_core::id::{InstanceId, Seq};
+use simplechat_core::key::PublicKey;
 use simplechat_core::limits::{
     EXPIRED_RECIPIENTS_MAX, INSTANCES_PER_ACCOUNT, KNOWN_KEYS_MAX, KNOWN_SOURCES_MAX,
     LOCKOUT_ENTRIES_MAX, NOTICES_MAX,
@@ -13,6 +14,7 @@ use simplechat_core::name::Name;
 use simplechat_core::server::record::{Record, Subject};
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::item::{decode, encode, payload_of};
+use simplechat_core::wire::mail::Mail;
 use simplechat_core::wire::push::{Delivery, Expired, Push};
 use simplechat_core::wire::request::{Answer, Outcome};
 
@@ -31,7 +33,13 @@ impl Tables<'_> {
     pub(crate) fn apply(&self, record: &Record) -> Applied {
         match record {
             Record::Kept { to, place, message } => self.kept(*to, *place, message),
-            Record::Taken { to, through } => self.taken(*to, *through),
+            Record::KeptMail {
+                to,
+                key,
+                place,
+                mail,
+            } => self.kept_mail(*to, *key, *place, mail),
+            Record::Taken { to, key, through } => self.taken(*to, *key, *through),
             Record::Expired {
                 to,
                 through,
@@ -102,19 +110,33 @@ impl Tables<'_> {
         )
     }
 
-    fn taken(&self, to: Name, through: u64) -> Applied {
+    fn kept_mail(&self, to: Name, key: PublicKey, place: u64, mail: &Mail) -> Applied {
+        let Ok(place) = i64::try_from(place) else {
+            return Ok(());
+        };
+        let item = encode(&Push::Mail(mail.clone()));
+        self.run(
+            "INSERT OR REPLACE INTO mailbox (owner, place, sender, message, key) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![to.as_str(), place, mail.from.as_str(), item, key.0],
+        )
+    }
+
+    fn taken(&self, to: Name, key: PublicKey, through: u64) -> Applied {
         let Ok(through) = i64::try_from(through) else {
             return Ok(());
         };
         self.run(
-            "DELETE FROM mailbox WHERE owner = ?1 AND place <= ?2",
-            params![to.as_str(), through],
+            "DELETE FROM mailbox WHERE owner = ?1 AND place <= ?2 AND (key IS NULL OR key = ?3)",
+            params![to.as_str(), through, key.0],
         )
     }
 
     fn expired(&self, to: Name, through: Option<u64>, untold: &[(Name, Expired)]) -> Applied {
-        if let Some(through) = through {
-            self.taken(to, through)?;
+        if let Some(through) = through.and_then(|through| i64::try_from(through).ok()) {
+            self.run(
+                "DELETE FROM mailbox WHERE owner = ?1 AND place <= ?2",
+                params![to.as_str(), through],
+            )?;
         }
         for (author, more) in untold {
             match self.word(*author, more.to)? {

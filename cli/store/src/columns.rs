@@ -85,6 +85,7 @@ pub(crate) fn subject_columns(subject: &Subject) -> (i64, &str) {
         Subject::Introduction(name) => (2, name.as_str()),
         Subject::Server => (3, ""),
         Subject::Addresses(name) => (4, name.as_str()),
+        Subject::Mail(name) => (5, name.as_str()),
     }
 }
 
@@ -95,6 +96,7 @@ pub(crate) fn subject(number: i64, about: &str) -> Option<Subject> {
         2 => Some(Subject::Introduction(about.parse().ok()?)),
         3 => Some(Subject::Server),
         4 => Some(Subject::Addresses(about.parse().ok()?)),
+        5 => Some(Subject::Mail(about.parse().ok()?)),
         _ => None,
     }
 }

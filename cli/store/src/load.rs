@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Row};
 use simplechat_core::id::{InstanceId, IntroductionId, LoginNumber, Seq};
-use simplechat_core::key::PublicKey;
+use simplechat_core::key::{KEY_LEN, PublicKey};
 use simplechat_core::name::Name;
 use simplechat_core::server::record::Record;
 use simplechat_core::time::WallTime;
@@ -188,12 +188,16 @@ fn expired(row: &Row<'_>) -> Result<Record, Trouble> {
 fn kept(row: &Row<'_>) -> Result<Record, Trouble> {
     const TABLE: &str = "mailbox";
     let item: Vec<u8> = get(row, "message")?;
-    let Ok(Push::Message(message)) = decode(&item) else {
-        return Err(Trouble::nonsense(TABLE));
-    };
-    Ok(Record::Kept {
-        to: name(row, "owner", TABLE)?,
-        place: number(row, "place")?,
-        message,
-    })
+    let (to, place) = (name(row, "owner", TABLE)?, number(row, "place")?);
+    let key = get::<Option<[u8; KEY_LEN]>>(row, "key")?;
+    match (decode(&item), key) {
+        (Ok(Push::Message(message)), None) => Ok(Record::Kept { to, place, message }),
+        (Ok(Push::Mail(mail)), Some(key)) => Ok(Record::KeptMail {
+            to,
+            key: PublicKey(key),
+            place,
+            mail,
+        }),
+        _ => Err(Trouble::nonsense(TABLE)),
+    }
 }

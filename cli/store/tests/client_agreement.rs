@@ -48,6 +48,7 @@ enum Step {
     Fulfil,
     Write(Name, Text),
     Take(Name, u64),
+    Mail(Name),
     /// It does not depend on what was before.
     Any(Record),
 }
@@ -62,7 +63,7 @@ fn log(steps: Vec<Step>) -> Vec<Record> {
     let (mut next, mut answered, mut written) = (1, 1, 1);
     let mut records = vec![began];
     for step in steps {
-        records.push(match step {
+        let record = match step {
             Step::Wish(operation) => {
                 next += 1;
                 let (seq, at) = (Seq(next - 1), NOW);
@@ -89,8 +90,20 @@ fn log(steps: Vec<Step>) -> Vec<Record> {
                 let through = Seq(u64::saturating_sub(written, back));
                 Record::Taken { by, through }
             }
+            Step::Mail(to) => {
+                next += 1;
+                let (wish, through) = (Seq(next - 1), Seq(written - 1));
+                let operation = Operation::Skip;
+                records.push(Record::Wished {
+                    seq: wish,
+                    operation,
+                    at: NOW,
+                });
+                Record::Posted { to, through, wish }
+            }
             Step::Any(record) => record,
-        });
+        };
+        records.push(record);
     }
     records
 }
@@ -175,6 +188,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Fulfil),
         3 => (any_name(), any_text()).prop_map(|(to, text)| Step::Write(to, text)),
         2 => (any_name(), 0u64..5).prop_map(|(by, back)| Step::Take(by, back)),
+        2 => any_name().prop_map(Step::Mail),
+        1 => any_name().prop_map(|to| Step::Any(Record::MailLost { to })),
         9 => any.prop_map(Step::Any),
     ]
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use simplechat_core::id::IntroductionId;
+use simplechat_core::key::PublicKey;
 use simplechat_core::server::record::Record;
 use simplechat_core::wire::Term;
 use simplechat_core::wire::item::encode;
@@ -245,6 +246,7 @@ fn what_was_delivered_is_in_no_file_any_more() {
     store
         .apply(&[Record::Taken {
             to: name("bob"),
+            key: PublicKey([0; 32]),
             through: 0,
         }])
         .unwrap();
@@ -264,6 +266,7 @@ fn a_file_that_was_large_becomes_small_again() {
     store
         .apply(&[Record::Taken {
             to: name("bob"),
+            key: PublicKey([0; 32]),
             through: 999,
         }])
         .unwrap();

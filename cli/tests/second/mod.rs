@@ -12,7 +12,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use data_encoding::BASE32_NOPAD;
-use noise_protocol::patterns::{noise_xk, noise_xx};
+use noise_protocol::patterns::{noise_x, noise_xk, noise_xx};
 use noise_protocol::{CipherState, DH as _, HandshakeState, U8Array as _};
 use noise_rust_crypto::sensitive::Sensitive;
 use noise_rust_crypto::{Blake2s, ChaCha20Poly1305, X25519};
@@ -151,6 +151,8 @@ pub(crate) enum Part {
     LoginCalled,
     PeerCaller(Key),
     PeerCalled,
+    MailSender(Key),
+    MailRecipient,
 }
 
 /// One side of a handshake.
@@ -165,11 +167,17 @@ impl Handshake {
             Part::PeerCaller(_) | Part::PeerCalled => {
                 (noise_xk(), b"SimpleChat\x01peer".as_slice())
             }
+            Part::MailSender(_) | Part::MailRecipient => {
+                (noise_x(), b"SimpleChat\x01mail".as_slice())
+            }
         };
-        let calls = matches!(part, Part::LoginCaller | Part::PeerCaller(_));
+        let calls = matches!(
+            part,
+            Part::LoginCaller | Part::PeerCaller(_) | Part::MailSender(_)
+        );
         let remote = match part {
-            Part::PeerCaller(remote) => Some(*remote),
-            Part::LoginCaller | Part::LoginCalled | Part::PeerCalled => None,
+            Part::PeerCaller(remote) | Part::MailSender(remote) => Some(*remote),
+            Part::LoginCaller | Part::LoginCalled | Part::PeerCalled | Part::MailRecipient => None,
         };
         let [own, ephemeral] = [own, ephemeral].map(|key| Sensitive::from_slice(&key));
         Self(HandshakeState::new(
@@ -192,6 +200,15 @@ impl Handshake {
     pub(crate) fn read(&mut self, (kind, body): &Frame) -> Vec<u8> {
         assert_eq!(*kind, HANDSHAKE);
         self.0.read_message_vec(body).unwrap()
+    }
+
+    /// Seals a mail, which is the one message of its handshake.
+    pub(crate) fn seal(&mut self, payload: &[u8]) -> Vec<u8> {
+        self.0.write_message_vec(payload).unwrap()
+    }
+
+    pub(crate) fn unseal(&mut self, sealed: &[u8]) -> Vec<u8> {
+        self.0.read_message_vec(sealed).unwrap()
     }
 
     pub(crate) fn remote(&self) -> Key {

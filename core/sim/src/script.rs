@@ -164,6 +164,7 @@ fn show_ledger(entry: &Entry) -> String {
             Route::HeldLink => "held link",
             Route::Direct => "direct",
             Route::PeerLink => "link with peer",
+            Route::Mail => "mail",
         };
         shown += &format!("; {route}: {}", show_result(attempt.result));
     }
@@ -263,6 +264,8 @@ fn show_message(event: &MessageEvent) -> String {
         MessageEvent::PrivateWaiting { to, uncallable } => {
             format!("private to {to}: waiting{}", show_uncallable(*uncallable))
         }
+        MessageEvent::PrivateStored { to } => format!("private to {to}: kept sealed"),
+        MessageEvent::MailUnreadable { from } => format!("a mail of {from} cannot be read"),
         MessageEvent::Delivered { to, .. } => format!("delivered later to {to}"),
         MessageEvent::Expired { to, count, .. } => format!("expired to {to}: {count}"),
         MessageEvent::Undelivered { to, count } => format!("undelivered to {to}: {count}"),
@@ -328,6 +331,7 @@ fn show_operation(operation: &Operation) -> String {
         Operation::Accept { user, term } => format!("accept {user}{}", show_term(*term)),
         Operation::Deny { user } => format!("deny {user}"),
         Operation::RemoveAddress { user } => format!("removeaddress {user}"),
+        Operation::Mail { to, .. } => format!("mail {to}"),
         Operation::Skip => "skip".into(),
     }
 }

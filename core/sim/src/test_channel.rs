@@ -21,6 +21,7 @@ const SECOND: u8 = 2;
 const THIRD: u8 = 3;
 const NAME: u8 = 4;
 const FRAMES: u8 = 5;
+const MAIL: u8 = 6;
 
 /// What a bad channel lets through, to see that it would be noticed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,7 +119,10 @@ impl TestHandshake {
         let meant = match self.part {
             Part::PeerInitiator(peer) => peer,
             Part::PeerResponder => self.own,
-            Part::LoginInitiator | Part::LoginResponder => return None,
+            Part::LoginInitiator
+            | Part::LoginResponder
+            | Part::MailSender(_)
+            | Part::MailRecipient => return None,
         };
         let mut mixer = self.mixer(FIRST);
         mixer.absorb(fresh);
@@ -144,7 +148,25 @@ impl TestHandshake {
         Some(payload.to_vec())
     }
 
+    /// What a mail is sealed for, if it is one.
+    fn meant_for_mail(&self) -> Option<PublicKey> {
+        match self.part {
+            Part::MailSender(peer) => Some(peer),
+            Part::MailRecipient => Some(self.own),
+            Part::LoginInitiator
+            | Part::LoginResponder
+            | Part::PeerInitiator(_)
+            | Part::PeerResponder => None,
+        }
+    }
+
     fn opened(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+        if let Some(meant) = self.meant_for_mail() {
+            let (fresh, sealed) = message.split_first_chunk::<FRESH_LEN>()?;
+            self.transcript.absorb(fresh);
+            self.transcript.absorb(&meant.0);
+            return self.open_with_key(MAIL, sealed);
+        }
         match self.messages {
             0 => {
                 let (fresh, rest) = message.split_first_chunk::<FRESH_LEN>()?;
@@ -162,7 +184,9 @@ impl TestHandshake {
                     Part::LoginInitiator
                     | Part::LoginResponder
                     | Part::PeerInitiator(_)
-                    | Part::PeerResponder => Some(payload),
+                    | Part::PeerResponder
+                    | Part::MailSender(_)
+                    | Part::MailRecipient => Some(payload),
                 }
             }
             _ => self.open_with_key(THIRD, message),
@@ -173,6 +197,13 @@ impl TestHandshake {
 impl Handshake for TestHandshake {
     fn write(&mut self, payload: &[u8]) -> Result<Vec<u8>, OpenError> {
         let mut message = Vec::new();
+        if let Some(meant) = self.meant_for_mail() {
+            message.extend(self.fresh);
+            self.transcript.absorb(&self.fresh);
+            self.transcript.absorb(&meant.0);
+            message.extend(self.sealed_with_key(MAIL, payload));
+            return Ok(message);
+        }
         match self.messages {
             0 => {
                 message.extend(self.fresh);

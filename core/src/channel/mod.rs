@@ -5,6 +5,7 @@
 //! connections race. The cryptography is behind the seam of [`Protection`], and is [`Noise`].
 
 mod handshake;
+pub mod mail;
 mod noise;
 mod protection;
 mod replay;

@@ -5,7 +5,9 @@
 //! - Peers use `Noise_XK_25519_ChaChaPoly_BLAKE2s`: the caller knows the key from the introduction, and who does not know it gets
 //!   no answer. (The pattern of Lightning's BOLT 8.)
 //!
-//! In both the third message answers to fresh keys of the other side, so one that was recorded opens nothing later. The
+//! - A mail is one message of `Noise_X_25519_ChaChaPoly_BLAKE2s`: its sender knows the recipient's key, and shows their own.
+//!
+//! In the first two the third message answers to fresh keys of the other side, so one that was recorded opens nothing later. The
 //! prologue names the protocol, its version and the kind of handshake: who was made to believe in another version fails.
 //!
 //! A session's frames are sealed under the two keys of `Split()`, with the frame's counter as the nonce; the last byte of the plaintext
@@ -36,6 +38,8 @@ use crate::wire::frame::VERSION;
 
 const LOGIN: &str = "Noise_XX_25519_ChaChaPoly_BLAKE2s";
 const PEER: &str = "Noise_XK_25519_ChaChaPoly_BLAKE2s";
+
+const MAIL: &str = "Noise_X_25519_ChaChaPoly_BLAKE2s";
 
 const TAG_LEN: usize = 16;
 
@@ -68,6 +72,7 @@ fn start(
     let (pattern, kind) = match part {
         Part::LoginInitiator | Part::LoginResponder => (LOGIN, &b"login"[..]),
         Part::PeerInitiator(_) | Part::PeerResponder => (PEER, &b"peer"[..]),
+        Part::MailSender(_) | Part::MailRecipient => (MAIL, &b"mail"[..]),
     };
     let prologue = [b"SimpleChat", &[VERSION][..], kind].concat();
     let params: NoiseParams = pattern.parse()?;
@@ -77,8 +82,12 @@ fn start(
         .local_private_key(own.secret())?;
     match part {
         Part::LoginInitiator => builder.build_initiator(),
-        Part::PeerInitiator(peer) => builder.remote_public_key(&peer.0)?.build_initiator(),
-        Part::LoginResponder | Part::PeerResponder => builder.build_responder(),
+        Part::PeerInitiator(peer) | Part::MailSender(peer) => {
+            builder.remote_public_key(&peer.0)?.build_initiator()
+        }
+        Part::LoginResponder | Part::PeerResponder | Part::MailRecipient => {
+            builder.build_responder()
+        }
     }
 }
 

@@ -37,10 +37,15 @@ pub enum Part {
     PeerInitiator(PublicKey),
     /// The peer that is called, which says nothing to callers who do not know its key.
     PeerResponder,
+    /// A client that seals a mail for a peer, whose key it knows. The first message is the only one.
+    MailSender(PublicKey),
+    /// The peer who opens it.
+    MailRecipient,
 }
 
 /// A handshake of three messages, written in turns: the caller's, the answer, and the caller's again. When the second was
-/// read, the one who answered is known; when the third was, the caller is, and what it says is fresh.
+/// read, the one who answered is known; when the third was, the caller is, and what it says is fresh. A mail is a single message,
+/// and whoever has read it knows its sender, but not that it is fresh.
 pub trait Handshake: fmt::Debug + Send {
     /// The next message, which carries a payload. The first one's can be read by everybody.
     ///

@@ -45,6 +45,7 @@ fn shake(
     let answering = match part {
         Part::LoginInitiator | Part::LoginResponder => Part::LoginResponder,
         Part::PeerInitiator(_) | Part::PeerResponder => Part::PeerResponder,
+        Part::MailSender(_) | Part::MailRecipient => panic!("a mail is no handshake of two"),
     };
     let (calling, first) = Calling::start(&Noise, part, caller, &mut secrets, b"for all")?;
     let (answer, second) = answer_call(&Noise, answering, called, &mut secrets, body(&first))?;

@@ -24,6 +24,7 @@ impl Client {
         if !may_return {
             self.record(Record::Elsewhere { peer: name });
         }
+        self.post_mail(name);
         match absence {
             Absence::Away => was_there.then_some(PeerEvent::PeerAway { peer: name }),
             Absence::Elsewhere => {

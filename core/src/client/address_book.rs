@@ -6,17 +6,21 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::event::{BookEntry, KeyMismatch, PeerReach, Uncallable};
+use super::mails::Mails;
 use super::peer_keys::PeerKeys;
 use super::peer_link::{PeerLinks, Word};
 use crate::backoff::Backoff;
 use crate::id::{IntroductionId, Seq};
-use crate::key::PublicKey;
-use crate::limits::{ADDRESS_BOOK_MAX, CANDIDATES_MAX, OUTBOX_MAX};
+use crate::key::{KEY_LEN, PublicKey};
+use crate::limits::{
+    ADDRESS_BOOK_MAX, CANDIDATES_MAX, HANDSHAKE_SEAL_LEN_MAX, MAIL_LEN_MAX, OUTBOX_MAX,
+};
 use crate::machine::ConnId;
 use crate::name::Name;
 use crate::time::Timestamp;
 use crate::wire::Term;
 use crate::wire::item::{Payload, encode};
+use crate::wire::mail::MailItem;
 use crate::wire::peer::{PeerPush, PrivateMessage};
 use crate::wire::push::{Absence, Introduction, Whereabouts};
 use crate::wire::request::Reach;
@@ -25,6 +29,10 @@ const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 /// After so many failures in a row all addresses of the introduction are tried again.
 const FAILURES_UNTIL_SEARCH: u32 = 3;
+/// What fits into a mail, before it is sealed.
+const MAIL_PAYLOAD_MAX: usize = MAIL_LEN_MAX - KEY_LEN - HANDSHAKE_SEAL_LEN_MAX - LEN_LEN_MAX;
+/// Bytes of the length in front of an item.
+const LEN_LEN_MAX: usize = 3;
 /// Where a peer says or is said to be is looked at no more often than this: whoever can say so has nobody dial without end.
 const MOVE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -35,6 +43,16 @@ pub(super) enum Way {
     Address(SocketAddr),
     /// By a stream of the link that one of the two holds.
     Link(ConnId),
+}
+
+/// What goes into a mail.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) payload: Payload,
+    /// How many messages it has.
+    pub(super) messages: u16,
+    /// The last one.
+    pub(super) through: Seq,
 }
 
 /// A peer.
@@ -82,6 +100,8 @@ pub(super) struct Peer {
     /// Whether the user knows that messages wait.
     pub(super) told_waiting: bool,
     waiting: VecDeque<PrivateMessage>,
+    /// Which of them are in mails, too.
+    pub(super) mails: Mails,
     /// Up to this number they may be sent: these are stored, or need not be.
     stored_through: Seq,
     /// The connection that messages are on.
@@ -115,6 +135,7 @@ impl Peer {
             is_resting: false,
             told_waiting: false,
             waiting: VecDeque::new(),
+            mails: Mails::default(),
             stored_through: Seq(0),
             on: None,
         }
@@ -267,6 +288,12 @@ impl Peer {
         self.waiting.len()
     }
 
+    fn unmailed(&self) -> usize {
+        let mailed = self.mails.through();
+        let messages = self.waiting.iter();
+        messages.filter(|message| message.seq > mailed).count()
+    }
+
     /// Takes a message to be sent. Gives it back if too many wait.
     pub(super) fn push(&mut self, message: PrivateMessage) -> Result<(), PrivateMessage> {
         if self.waiting.len() >= OUTBOX_MAX {
@@ -292,18 +319,62 @@ impl Peer {
         (payload, through)
     }
 
+    /// Whether what waits for them may be left at the server: they are known for good, and cannot be met.
+    pub(super) fn gets_mail(&self) -> bool {
+        let cannot_be_met =
+            self.absence.is_some() || self.backoff.failures() >= FAILURES_UNTIL_SEARCH;
+        self.term == Term::Lasting && cannot_be_met && !self.mails.is_put_off()
+    }
+
+    /// What waits for them and is in no mail, as far as a mail has room for it.
+    pub(super) fn mail(&self) -> Option<Draft> {
+        if !self.gets_mail() {
+            return None;
+        }
+        let mailed = self
+            .waiting
+            .partition_point(|message| message.seq <= self.mails.through());
+        let before = mailed
+            .checked_sub(1)
+            .and_then(|last| self.waiting.get(last));
+        let mut payload = Payload::of(&MailItem::Opening {
+            introduction: self.introduction,
+            after: before.map_or(Seq(0), |message| message.seq),
+        });
+        let (mut messages, mut through) = (0, None);
+        let may_be_sent = |message: &&PrivateMessage| message.seq <= self.stored_through;
+        for message in self.waiting.iter().skip(mailed).take_while(may_be_sent) {
+            let item = encode(&MailItem::Private(message.clone()));
+            if payload.len() + item.len() > MAIL_PAYLOAD_MAX {
+                break;
+            }
+            payload.push_encoded(&item);
+            (messages, through) = (messages + 1, Some(message.seq));
+        }
+        through.map(|through| Draft {
+            payload,
+            messages,
+            through,
+        })
+    }
+
     pub(super) fn sending(&mut self, conn: ConnId) {
         self.on = Some(conn);
     }
 
-    /// The peer has all messages up to a number: how many of them are news.
-    pub(super) fn delivered(&mut self, through: Seq) -> usize {
-        let before = self.waiting.len();
-        self.waiting.retain(|message| message.seq > through);
+    /// The peer has what was sent to them.
+    pub(super) fn delivered(&mut self) {
         self.on = None;
         self.is_resting = false;
         self.told_waiting = false;
         self.backoff.reset();
+    }
+
+    /// The peer has all messages up to a number: how many of them are news.
+    pub(super) fn taken(&mut self, through: Seq) -> usize {
+        let before = self.waiting.len();
+        self.waiting.retain(|message| message.seq > through);
+        self.mails.taken(through);
         before - self.waiting.len()
     }
 
@@ -421,14 +492,24 @@ impl AddressBook {
     /// Somebody took the messages up to a number, in an earlier life of this client.
     pub(super) fn restore_taken(&mut self, name: Name, through: Seq) {
         if let Some(peer) = self.peers.get_mut(&name) {
-            peer.delivered(through);
+            peer.taken(through);
+        }
+    }
+
+    /// The server did not take a mail.
+    pub(super) fn mail_refused(&mut self, wish: Seq) {
+        for peer in self.peers.values_mut() {
+            peer.mails.refused(wish);
         }
     }
 
     /// Gives up what waits for somebody: how many messages they were.
     pub(super) fn give_up(&mut self, name: Name) -> usize {
         let peer = self.peers.get_mut(&name);
-        let waiting = peer.map(|peer| core::mem::take(&mut peer.waiting));
+        let waiting = peer.map(|peer| {
+            peer.mails.lose();
+            core::mem::take(&mut peer.waiting)
+        });
         let left = self.left.remove(&name);
         waiting.into_iter().chain(left).map(|some| some.len()).sum()
     }
@@ -445,6 +526,13 @@ impl AddressBook {
         peers
             .chain(left)
             .flat_map(|(name, waiting)| waiting.iter().map(move |message| (name, message)))
+    }
+
+    /// How many messages wait that are in no mail.
+    pub(super) fn unmailed(&self) -> usize {
+        let left = self.left.values().map(VecDeque::len);
+        let peers = self.peers.values();
+        peers.map(Peer::unmailed).chain(left).sum()
     }
 
     /// The messages up to a number are stored: for whom some may be sent now.
@@ -501,95 +589,4 @@ impl AddressBook {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::InstanceId;
-    use crate::key::KEY_LEN;
-    use crate::time::WallTime;
-    use crate::wire::item::Bounded;
-
-    fn bob() -> Name {
-        "bob".parse().unwrap()
-    }
-
-    fn introduction(number: u8) -> Introduction {
-        Introduction {
-            peer: bob(),
-            id: IntroductionId([number; 16]),
-            key: PublicKey([number; KEY_LEN]),
-            whereabouts: Whereabouts {
-                reach: Reach::Reachable,
-                candidates: Bounded::first_of([]),
-            },
-            term: Term::UntilLogout,
-        }
-    }
-
-    fn private(seq: u64) -> PrivateMessage {
-        PrivateMessage {
-            instance: InstanceId([0; 16]),
-            seq: Seq(seq),
-            sent: WallTime(0),
-            text: "x".parse().unwrap(),
-        }
-    }
-
-    #[test]
-    fn a_new_introduction_replaces_the_key_and_keeps_what_waits() {
-        let mut book = AddressBook::default();
-        let (first, second) = (introduction(1), introduction(2));
-        let (old, new) = (first.id, second.id);
-        book.introduce(first);
-        book.get_mut(bob()).unwrap().push(private(1)).unwrap();
-        book.introduce(second);
-        assert!(!book.has(old));
-        let peer = book.by_introduction(new).unwrap();
-        assert_eq!((peer.waiting(), peer.key), (1, PublicKey([2; KEY_LEN])));
-        assert_eq!(book.len(), 1);
-    }
-
-    #[test]
-    fn what_waits_is_bounded() {
-        let mut peer = Peer::new(introduction(1));
-        for seq in 0..u64::try_from(OUTBOX_MAX).unwrap() {
-            peer.push(private(seq)).unwrap();
-        }
-        assert!(peer.push(private(9_999)).is_err());
-    }
-
-    #[test]
-    fn a_late_receipt_counts_nothing_twice() {
-        let mut peer = Peer::new(introduction(1));
-        peer.push(private(1)).unwrap();
-        peer.push(private(2)).unwrap();
-        assert_eq!(peer.delivered(Seq(1)), 1);
-        assert_eq!(peer.delivered(Seq(1)), 0);
-        assert_eq!(peer.waiting(), 1);
-    }
-
-    #[test]
-    fn nobody_knows_whether_a_peer_is_reachable_while_they_are_looked_for() {
-        let mut peer = Peer::new(introduction(1));
-        let reach = |peer: &Peer| peer.reach(Some(Reach::Held));
-        assert_eq!(reach(&peer), PeerReach::Unreachable(Uncallable::Us));
-        peer.greetings = 1;
-        assert_eq!(reach(&peer), PeerReach::Unknown);
-    }
-
-    #[test]
-    fn a_peer_who_moves_is_where_they_were_until_they_are_found_elsewhere() {
-        let at = Timestamp::from_secs;
-        let [old, new, other] = [1, 2, 3].map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
-        let mut peer = Peer::new(introduction(1));
-        peer.found(at(1), Way::Address(old));
-        peer.found(at(1), Way::Address(other));
-        assert_eq!(peer.address, Some(old), "the first one is as good");
-        assert_eq!(peer.may_be_at(at(20), [old, new]), [old, new]);
-        assert_eq!(peer.address, Some(old));
-        assert_eq!(peer.may_be_at(at(21), [other]), [], "not again so soon");
-        assert!(!peer.is_surely_at(at(20), old), "that was long ago");
-        peer.found(at(22), Way::Address(new));
-        assert_eq!(peer.address, Some(new));
-        assert!(peer.is_surely_at(at(22), new));
-    }
-}
+mod tests;

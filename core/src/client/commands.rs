@@ -240,14 +240,14 @@ impl Client {
         let (key, to_peer) = (Key::Private(seq), Addressee::Peer(to));
         self.ledger.written(key, to_peer, self.clock.wall);
         self.next_private = seq.next();
-        let tell = (peer.is_resting || peer.absence.is_some())
-            && !core::mem::replace(&mut peer.told_waiting, true);
+        let waits = peer.is_resting || peer.absence.is_some();
         self.record(Record::Written {
             to,
             message: written,
         });
-        if tell {
-            self.tell_waiting(to);
+        self.try_mail_again(to);
+        if waits {
+            self.tell_waiting_once(to);
         }
         self.pump_peer(to);
         Ok(())

@@ -21,15 +21,15 @@ use crate::name::Name;
 use crate::wire::deframer::Deframer;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
-use crate::wire::peer::{PeerAnswer, PeerPush};
+use crate::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use crate::wire::push::{Absence, Introduction};
 use crate::wire::{EndReason, Term};
 
 /// Whose private messages come, and whether the key that they come under is marked.
 #[derive(Clone, Copy)]
-struct Author {
-    name: Name,
-    verification: Verification,
+pub(super) struct Author {
+    pub(super) name: Name,
+    pub(super) verification: Verification,
 }
 
 impl Client {
@@ -132,6 +132,7 @@ impl Client {
         if let Some(removed) = &removed {
             self.record(Record::PeerGone { peer });
             self.timers.cancel(TimerKind::Peer(peer));
+            self.timers.cancel(TimerKind::Mail(peer));
             self.part(removed, cause);
             self.release_peer_links(peer, removed);
         }
@@ -144,6 +145,7 @@ impl Client {
 
     /// Sends a peer what waits for them, if they are to be reached.
     pub(super) fn pump_peer(&mut self, name: Name) {
+        self.post_mail(name);
         let now = self.clock.at;
         let Some(peer) = self.book.get_mut(name) else {
             return;
@@ -247,16 +249,25 @@ impl Client {
             return;
         };
         let to = peer.name;
-        self.ledger.taken(to, through, self.clock.wall);
-        let delivered = peer.delivered(through);
-        if delivered > 0 {
-            self.record(Record::Taken { by: to, through });
-        }
-        for _ in 0..delivered {
-            self.event(MessageEvent::PrivateDelivered { to });
-        }
+        peer.delivered();
+        self.on_private_taken(to, through);
         self.timers.cancel(TimerKind::Peer(to));
         self.pump_peer(to);
+    }
+
+    /// A peer has all messages up to a number, as they have said directly or in a mail.
+    pub(super) fn on_private_taken(&mut self, by: Name, through: Seq) {
+        let Some(peer) = self.book.get_mut(by) else {
+            return;
+        };
+        let taken = peer.taken(through);
+        self.ledger.taken(by, through, self.clock.wall);
+        if taken > 0 {
+            self.record(Record::Taken { by, through });
+        }
+        for _ in 0..taken {
+            self.event(MessageEvent::PrivateDelivered { to: by });
+        }
     }
 
     /// A peer has taken us out of their book, or leaves and keeps us there.
@@ -371,22 +382,7 @@ impl Client {
             match item.and_then(decode) {
                 Ok(PeerPush::Private(message)) => {
                     through = through.max(message.seq);
-                    let (instance, seq) = (message.instance, message.seq);
-                    if self.inbox.is_new(Route::Direct, from, instance, seq) {
-                        let event = MessageEvent::Private {
-                            from,
-                            sent: message.sent,
-                            verification: author.verification,
-                            text: message.text,
-                        };
-                        events.push(event.into());
-                        self.record(Record::Shown {
-                            route: Route::Direct,
-                            from,
-                            instance,
-                            seq,
-                        });
-                    }
+                    events.extend(self.take_private(author, message));
                 }
                 Ok(PeerPush::Hello { .. } | PeerPush::Bye { .. } | PeerPush::Probe { .. })
                 | Err(ItemError::Unsupported(_)) => {}
@@ -402,8 +398,34 @@ impl Client {
             conn,
             receipt,
             asked_by: Vec::new(),
+            mails: Vec::new(),
         };
         self.show(events, bookmark, showing);
+    }
+
+    /// A private message is shown once, whichever way it comes.
+    pub(super) fn take_private(
+        &mut self,
+        author: Author,
+        message: PrivateMessage,
+    ) -> Option<Event> {
+        let (from, instance, seq) = (author.name, message.instance, message.seq);
+        if !self.inbox.is_new(Route::Direct, from, instance, seq) {
+            return None;
+        }
+        self.record(Record::Shown {
+            route: Route::Direct,
+            from,
+            instance,
+            seq,
+        });
+        let event = MessageEvent::Private {
+            from,
+            sent: message.sent,
+            verification: author.verification,
+            text: message.text,
+        };
+        Some(event.into())
     }
 
     pub(super) fn acknowledge_private(&mut self, conn: ConnId, session: SessionId, through: Seq) {

@@ -161,6 +161,16 @@ pub enum MessageEvent {
         /// Who of the two cannot be called.
         uncallable: Uncallable,
     },
+    /// The server keeps sealed what waits for a peer who cannot be met. It waits here too, until the peer has it.
+    PrivateStored {
+        /// For whom.
+        to: Name,
+    },
+    /// Somebody has left a mail that this client cannot open, or make sense of.
+    MailUnreadable {
+        /// Who, as the server says.
+        from: Name,
+    },
     /// A message that the server had kept has arrived.
     Delivered {
         /// Where.

@@ -283,6 +283,10 @@ impl Client {
                 ) if !self.outbox.will_block(*user) => {
                     self.inbox.unblock(*user, answer.frame);
                 }
+                (Operation::Mail { to, .. }, outcome) => {
+                    self.on_mail_answered(*to, done.seq, outcome);
+                    continue;
+                }
                 // The address book has no such entry any more, and the user knows.
                 (Operation::RemoveAddress { .. }, _) => continue,
                 _ => {}

@@ -21,6 +21,26 @@ pub(super) struct Showing {
     pub(super) receipt: Receipt,
     /// Who asks for the user's address in it.
     pub(super) asked_by: Vec<Name>,
+    /// The mails in it that are answered.
+    pub(super) mails: Vec<MailReceipt>,
+}
+
+/// What a peer is told of in a mail when their own was shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct MailReceipt {
+    pub(super) from: Name,
+    /// Of which of their outboxes the messages in it were.
+    pub(super) instance: InstanceId,
+    /// The last of them.
+    pub(super) of: Seq,
+}
+
+impl Showing {
+    /// Whether there is something of a sender's in it.
+    fn is_of(&self, sender: Sender) -> bool {
+        let is_mailed = |peer| self.mails.iter().any(|mail| mail.from == peer);
+        self.receipt.sender() == sender || matches!(sender, Sender::Peer(peer) if is_mailed(peer))
+    }
 }
 
 /// What is acknowledged.
@@ -112,6 +132,12 @@ impl Inbox {
         is_new
     }
 
+    /// The highest number shown of a client, or 0.
+    pub(super) fn last_shown(&self, route: Route, from: Name, instance: InstanceId) -> Seq {
+        let shown = self.shown.peek(&(route, from, instance));
+        shown.copied().unwrap_or(Seq(0))
+    }
+
     /// What was shown of each client, by route.
     pub(super) fn shown_through(&self) -> impl Iterator<Item = (&(Route, Name, InstanceId), &Seq)> {
         self.shown.iter()
@@ -126,10 +152,7 @@ impl Inbox {
     /// an earlier session too), which keeps the order and the receipts right, and not while the screen is far behind.
     pub(super) fn may_show(&self, sender: Sender) -> bool {
         self.showing.len() < SHOWING_MAX
-            && !self
-                .showing
-                .values()
-                .any(|showing| showing.receipt.sender() == sender)
+            && !self.showing.values().any(|showing| showing.is_of(sender))
     }
 
     /// Whether anything is on its way to the screen.
@@ -236,6 +259,7 @@ mod tests {
             conn: ConnId::Accepted(1),
             receipt,
             asked_by: Vec::new(),
+            mails: Vec::new(),
         };
         inbox.show(EffectId(1), showing.clone());
         assert!(!inbox.may_show(Sender::Server));

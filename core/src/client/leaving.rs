@@ -185,8 +185,16 @@ impl Client {
         self.end(End::Left);
     }
 
+    /// How many wishes and private messages nobody else has. What is in a mail counts as long as the mail is here.
     fn count_unsent(&self) -> usize {
-        self.outbox.len() + self.book.all_waiting().count()
+        let wishes = self.outbox.unanswered().map(|(_, wish)| {
+            if let Operation::Mail { messages, .. } = wish {
+                usize::from(*messages)
+            } else {
+                1
+            }
+        });
+        wishes.sum::<usize>() + self.book.unmailed()
     }
 
     /// The client ends.

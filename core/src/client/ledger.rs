@@ -50,6 +50,7 @@ impl Addressee {
             | Operation::Accept { .. }
             | Operation::Deny { .. }
             | Operation::RemoveAddress { .. }
+            | Operation::Mail { .. }
             | Operation::Skip => None,
         }
     }
@@ -143,6 +144,8 @@ pub enum Route {
     Direct,
     /// Straight to the peer, on the link that one of the two holds.
     PeerLink,
+    /// Sealed, in a mail that the server keeps for the peer.
+    Mail,
 }
 
 /// What came of an attempt.
@@ -227,6 +230,11 @@ impl Record {
         self.state == MessageState::Waiting
     }
 
+    /// Whether a private message may have to be sent. What is in a mail waits for the peer all the same.
+    fn is_undelivered(&self) -> bool {
+        matches!(self.state, MessageState::Waiting | MessageState::Stored)
+    }
+
     fn is_private_to(&self, peer: Name) -> bool {
         self.to == Addressee::Peer(peer)
     }
@@ -237,6 +245,13 @@ impl Record {
             self.earlier = self.earlier.saturating_add(1);
         }
         self.attempts.push_back(Attempt { at, route, result });
+    }
+
+    /// What happened besides an attempt that may be under way, which stays the last one.
+    fn note_aside(&mut self, at: WallTime, route: Route, result: AttemptResult) {
+        let under_way = self.on.and_then(|_| self.attempts.pop_back());
+        self.note(at, route, result);
+        self.attempts.extend(under_way);
     }
 
     fn begin(&mut self, at: WallTime, route: Route, conn: ConnId) {
@@ -421,6 +436,28 @@ impl Ledger {
         }
     }
 
+    /// The server takes a mail with the private messages for a peer after a number up to another, or does not: for how many that is
+    /// news. They go on waiting.
+    pub(super) fn mailed(
+        &mut self,
+        peer: Name,
+        after: Seq,
+        through: Seq,
+        at: WallTime,
+        state: MessageState,
+    ) -> usize {
+        let mut news = 0;
+        let mailed = self.waiting_for(peer, through);
+        for record in mailed.filter(|record| record.key > Key::Private(after)) {
+            record.note_aside(at, Route::Mail, AttemptResult::Settled(state));
+            if state == MessageState::Stored {
+                news += usize::from(record.state != state);
+                record.state = state;
+            }
+        }
+        news
+    }
+
     /// A peer has all private messages up to a number.
     pub(super) fn taken(&mut self, peer: Name, through: Seq, at: WallTime) {
         for record in self.waiting_for(peer, through) {
@@ -456,7 +493,9 @@ impl Ledger {
 
     fn waiting_for(&mut self, peer: Name, through: Seq) -> impl Iterator<Item = &mut Record> {
         self.records.iter_mut().filter(move |record| {
-            record.is_waiting() && record.is_private_to(peer) && record.key <= Key::Private(through)
+            record.is_undelivered()
+                && record.is_private_to(peer)
+                && record.key <= Key::Private(through)
         })
     }
 

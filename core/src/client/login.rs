@@ -258,6 +258,7 @@ impl Client {
             // Those that an earlier life of this client knew.
             self.seek_peers();
         }
+        self.post_all_mail();
         self.unpark();
         self.flush();
     }

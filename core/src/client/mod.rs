@@ -13,6 +13,7 @@
 //! listener ─ pushes ── what the server says by dialling us
 //!          ├ greeting ─ handshakes with peers, which begin their sessions (`peer_sessions`), and how often (`callers`)
 //!          ├ direct ── private messages from and to peers, and who is a peer no more (`former`)
+//!          ├ mailing ── sealed mail for peers who cannot be met (`mails`)
 //!          ├ search ─── where peers are
 //!          ├ peer_link  how peers reach each other, and the held links of those who cannot be called
 //!          ├ absence ── who is away, or at another client
@@ -47,6 +48,8 @@ mod inbox;
 mod leaving;
 mod link;
 mod login;
+mod mailing;
+mod mails;
 mod mismatch;
 mod outbox;
 mod parking;
@@ -65,7 +68,7 @@ mod verifying;
 mod why;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
@@ -191,6 +194,8 @@ enum TimerKind {
     PeerCheck(Name),
     /// The link with this peer is to be used.
     PeerLink(Name),
+    /// The server may take mail for this peer again.
+    Mail(Name),
     /// The other side of this ended introduction may be told again.
     Former(IntroductionId),
     /// Sessions with peers are too old.
@@ -218,6 +223,7 @@ impl TimerKind {
             Self::Peer(_) => "try a peer again",
             Self::PeerCheck(_) => "tell a peer of their listener",
             Self::PeerLink(_) => "look after the link with a peer",
+            Self::Mail(_) => "leave mail for a peer",
             Self::Former(_) => "tell a former peer",
             Self::PeerSessions => "forget old keys",
             Self::Renewal => "renew keys",
@@ -258,6 +264,8 @@ pub struct Client {
     former: FormerPeers,
     peer_keys: PeerKeys,
     peer_sessions: PeerSessions,
+    /// For whom a mail may have to be left.
+    mail_due: BTreeSet<Name>,
     /// The number of the next private message, whomever it is for.
     next_private: Seq,
     strangers: LruMap<IpAddr, ()>,
@@ -307,6 +315,7 @@ impl Client {
             former: FormerPeers::new(),
             peer_keys: PeerKeys::new(),
             peer_sessions: PeerSessions::default(),
+            mail_due: BTreeSet::new(),
             next_private: Seq::FIRST,
             strangers: LruMap::new(STRANGERS_MAX),
             callers: Callers::new(),
@@ -418,6 +427,7 @@ impl Client {
                 TimerKind::Peer(peer) => self.wake_peer(peer),
                 TimerKind::PeerCheck(peer) => self.conclude_check(peer, Reach::Unreachable),
                 TimerKind::PeerLink(peer) => self.keep_peer_link(peer),
+                TimerKind::Mail(peer) => self.try_mail_again(peer),
                 TimerKind::Former(introduction) => self.tell_former_peer(introduction),
                 TimerKind::PeerSessions => self.expire_peer_sessions(),
                 TimerKind::Renewal => self.renew(),
@@ -462,6 +472,7 @@ impl Machine for Client {
             | Input::Closed { .. }
             | Input::EffectDone(_) => self.take(input),
         }
+        self.post_due_mail();
         self.proceed_leaving();
         self.flush_records();
     }
@@ -469,6 +480,7 @@ impl Machine for Client {
     fn handle_command(&mut self, now: Moment, command: Command) -> Result<(), Rejected> {
         self.tick(now);
         let result = self.obey(command);
+        self.post_due_mail();
         self.proceed_leaving();
         self.flush_records();
         result

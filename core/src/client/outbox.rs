@@ -152,6 +152,11 @@ impl Outbox {
         unanswered.map(|(seq, outgoing)| (*seq, &outgoing.operation))
     }
 
+    /// Whether a wish has no answer that was given out.
+    pub(super) fn is_unanswered(&self, seq: Seq) -> bool {
+        (self.given_below..self.next).contains(&seq)
+    }
+
     /// Whether a wish waits until it is stored.
     pub(super) fn awaits_store(&self, seq: Seq) -> bool {
         seq >= self.stored_below

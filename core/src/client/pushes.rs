@@ -5,18 +5,20 @@ use core::time::Duration;
 
 use super::connection::Connection;
 use super::event::{End, Event, MessageEvent, PeerEvent, SessionEvent};
-use super::inbox::{Receipt, Sender, Showing};
+use super::inbox::{MailReceipt, Receipt, Sender, Showing};
 use super::ledger::Key;
 use super::record::{Record, Route};
 use super::storing::Bookmark;
 use super::{Client, Effect, Output, TimerKind};
 use crate::channel::Counter;
-use crate::id::{BatchNumber, EffectId, SessionId};
+use crate::id::{BatchNumber, EffectId, Seq, SessionId};
 use crate::machine::ConnId;
 use crate::name::Name;
 use crate::time::whole_secs_up;
+use crate::wire::Term;
 use crate::wire::frame::{RefusalCode, SealedFrame};
 use crate::wire::item::{ItemError, Items, Payload, decode};
+use crate::wire::mail::Mail;
 use crate::wire::push::{Delivery, Expired, Push, PushAnswer, SessionEnd};
 
 /// What is to be shown of a batch.
@@ -24,6 +26,7 @@ use crate::wire::push::{Delivery, Expired, Push, PushAnswer, SessionEnd};
 struct Show {
     events: Vec<Event>,
     asked_by: Vec<Name>,
+    mails: Vec<MailReceipt>,
     /// Whether somebody new may call.
     has_introduced: bool,
 }
@@ -80,7 +83,7 @@ impl Client {
         if self.inbox.has_taken(number) {
             return self.answer_push(conn, &PushAnswer::Taken { number });
         }
-        if !self.inbox.may_show(Sender::Server) {
+        if !self.inbox.may_show(Sender::Server) || self.overtakes(items.clone()) {
             // Not now: it comes again.
             return self.close(conn);
         }
@@ -98,11 +101,21 @@ impl Client {
             conn,
             receipt: Receipt::Batch { session, number },
             asked_by: show.asked_by,
+            mails: show.mails,
         };
         self.show(show.events, bookmark, showing);
         if show.has_introduced {
             self.unpark();
         }
+    }
+
+    /// Whether a batch brings mail of somebody of whom something is on its way to the screen.
+    fn overtakes(&self, mut items: Items<'_>) -> bool {
+        let is_too_soon = |mail: &Mail| !self.inbox.may_show(Sender::Peer(mail.from));
+        self.inbox.is_showing()
+            && items.any(
+                |item| matches!(item.and_then(decode), Ok(Push::Mail(mail)) if is_too_soon(&mail)),
+            )
     }
 
     /// Shows what came, with what was recorded for it since then, and acknowledges it when that is done.
@@ -131,6 +144,9 @@ impl Client {
     fn acknowledge(&mut self, showing: Showing) {
         for by in showing.asked_by {
             self.questions.shown(self.clock.at, by);
+        }
+        for mail in showing.mails {
+            self.answer_mail(mail);
         }
         match showing.receipt {
             Receipt::Batch { session, number } => {
@@ -171,14 +187,19 @@ impl Client {
                 self.timers.cancel(TimerKind::Kept);
                 Some(MessageEvent::KeptEnd.into())
             }
-            Push::Delivered { seq, to } => {
-                let key = Key::Operation(seq);
-                self.record(Record::Delivered { seq });
-                self.ledger.arrived(key, self.clock.wall);
-                let number = self.ledger.number(key);
-                Some(MessageEvent::Delivered { to, number }.into())
-            }
+            Push::Delivered { seq, to } => Some(self.take_delivered(seq, to).into()),
             Push::Expired(word) => self.take_expired(&word).map(Event::from),
+            Push::MailExpired { to, seq } => {
+                self.on_mail_expired(to, seq);
+                None
+            }
+            Push::Mail(mail) if self.inbox.hides(mail.from, frame) => None,
+            Push::Mail(mail) => {
+                let taken = self.take_mail(&mail);
+                show.events.extend(taken.events);
+                show.mails.extend(taken.receipt);
+                None
+            }
             Push::Undelivered { to, count } => Some(MessageEvent::Undelivered { to, count }.into()),
             Push::Presence { user, presence } => Some(Event::Presence { user, presence }),
             Push::AddressAsked {
@@ -188,24 +209,17 @@ impl Client {
             } => {
                 let expires_in = Duration::from_millis(expires_in_ms.into());
                 let is_news = !self.inbox.hides(by, frame) && self.open_question(by, expires_in);
-                let expires_in_secs = whole_secs_up(expires_in);
                 show.asked_by.extend(is_news.then_some(by));
-                let asked = PeerEvent::AddressAsked {
-                    by,
-                    expires_in_secs,
-                    term,
-                };
-                is_news.then(|| asked.into())
+                is_news.then(|| asked(by, expires_in, term).into())
             }
             Push::QuestionClosed { by } => {
                 let was_open = self.forget_question(by);
                 was_open.then(|| PeerEvent::QuestionClosed { by }.into())
             }
+            Push::Introduced(introduction) if self.inbox.hides(introduction.peer, frame) => None,
             Push::Introduced(introduction) => {
-                if !self.inbox.hides(introduction.peer, frame) {
-                    show.has_introduced = true;
-                    show.events.extend(self.on_introduced(introduction));
-                }
+                show.has_introduced = true;
+                show.events.extend(self.on_introduced(introduction));
                 None
             }
             Push::AddressDenied { by } => Some(PeerEvent::AddressDenied { by }.into()),
@@ -221,10 +235,9 @@ impl Client {
                 self.on_server_stopping();
                 None
             }
+            Push::Addresses { peer, .. } if self.inbox.hides(peer, frame) => None,
             Push::Addresses { peer, whereabouts } => {
-                if !self.inbox.hides(peer, frame) {
-                    self.on_whereabouts(peer, whereabouts);
-                }
+                self.on_whereabouts(peer, whereabouts);
                 None
             }
             Push::Absent { peer, absence } => self.on_peer_absent(peer, absence).map(Event::from),
@@ -232,6 +245,14 @@ impl Client {
             Push::Probe { .. } | Push::Batch { .. } | Push::SessionEnded { .. } => None,
         };
         show.events.extend(event);
+    }
+
+    fn take_delivered(&mut self, seq: Seq, to: Name) -> MessageEvent {
+        let key = Key::Operation(seq);
+        self.record(Record::Delivered { seq });
+        self.ledger.arrived(key, self.clock.wall);
+        let number = self.ledger.number(key);
+        MessageEvent::Delivered { to, number }
     }
 
     /// A server that crashed may say again what it had said.
@@ -293,5 +314,13 @@ impl Client {
         if self.forget_question(by) {
             self.event(PeerEvent::QuestionClosed { by });
         }
+    }
+}
+
+fn asked(by: Name, expires_in: Duration, term: Term) -> PeerEvent {
+    PeerEvent::AddressAsked {
+        by,
+        expires_in_secs: whole_secs_up(expires_in),
+        term,
     }
 }

@@ -78,6 +78,20 @@ pub enum Record {
         /// The last one.
         through: Seq,
     },
+    /// Those of the private messages that wait for a peer and are in no mail yet, up to a number, are in one.
+    Posted {
+        /// For whom.
+        to: Name,
+        /// The last one in it.
+        through: Seq,
+        /// The number of the wish that the mail is.
+        wish: Seq,
+    },
+    /// The mails for a peer are lost: what waits for them is in none any more.
+    MailLost {
+        /// For whom.
+        to: Name,
+    },
     /// The private messages that wait for somebody will not be sent.
     GivenUp {
         /// Whom they were for.
@@ -161,7 +175,9 @@ impl Record {
             | Self::Expired { seq }
             | Self::Taken { through: seq, .. }
             | Self::Shown { seq, .. } => seq.0 > END,
+            Self::Posted { through, wish, .. } => through.0 > END || wish.0 > END,
             Self::GivenUp { .. }
+            | Self::MailLost { .. }
             | Self::Peer { .. }
             | Self::Elsewhere { .. }
             | Self::PeerGone { .. }

@@ -46,9 +46,9 @@ impl Client {
         let peer = self.book.get(name)?;
         let (introduction, key) = (peer.introduction, peer.key);
         let (term, elsewhere) = (peer.term, peer.is_elsewhere());
-        let places = peer.places();
+        let (places, mails) = (peer.places(), peer.mails.iter().collect::<Vec<_>>());
         Some(format!(
-            "{name} by {introduction:?} with {key:?}, {term:?}, elsewhere {elsewhere}, at {places:?}"
+            "{name} by {introduction:?} with {key:?}, {term:?}, elsewhere {elsewhere}, at {places:?}, mails {mails:?}"
         ))
     }
 }

@@ -10,7 +10,7 @@ use crate::id::Seq;
 use crate::time::WallTime;
 use crate::wire::item::Bounded;
 use crate::wire::push::{Absence, Introduction, Whereabouts};
-use crate::wire::request::{Operation, Reach};
+use crate::wire::request::{Operation, Outcome, Reach};
 
 impl Client {
     /// The client as the records of its earlier life make it, which waits for a login as a new one does. To be called before
@@ -50,7 +50,22 @@ impl Client {
                 operation,
                 at: _,
             } => self.outbox.restore(seq, operation),
-            Record::Answered { seq, outcome: _ } => self.outbox.restore_answered(seq),
+            Record::Answered { seq, outcome } => {
+                self.outbox.restore_answered(seq);
+                if let Outcome::Refused(_) = outcome {
+                    self.book.mail_refused(seq);
+                }
+            }
+            Record::Posted { to, through, wish } => {
+                if let Some(peer) = self.book.get_mut(to) {
+                    peer.mails.post(wish, through);
+                }
+            }
+            Record::MailLost { to } => {
+                if let Some(peer) = self.book.get_mut(to) {
+                    peer.mails.lose();
+                }
+            }
             Record::Fulfilled { seq } => self.outbox.fulfil(seq),
             // It is told, and waits for nothing.
             Record::Delivered { seq: _ } | Record::Expired { seq: _ } => {}

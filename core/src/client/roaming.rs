@@ -56,6 +56,7 @@ impl Client {
         if peer.places() != before {
             self.record_peer(name);
         }
+        self.try_mail_again(name);
         let Some(peer) = self.book.get_mut(name) else {
             return;
         };

@@ -124,18 +124,21 @@ impl Client {
             return;
         }
         peer.is_resting = true;
-        let tell = waits && !core::mem::replace(&mut peer.told_waiting, true);
         let rested = self.clock.at + rest.max(SEARCH_INTERVAL / 10);
         self.timers.set(TimerKind::Peer(name), rested);
-        if tell {
-            self.tell_waiting(name);
+        if waits {
+            self.tell_waiting_once(name);
         }
+        self.post_mail(name);
     }
 
-    /// Tells the user that what they write to a peer waits, and who of the two cannot be called.
-    pub(super) fn tell_waiting(&mut self, to: Name) {
-        let ours = self.own_reach();
-        if let Some(peer) = self.book.get(to) {
+    /// Tells the user that what they write to a peer waits, and who of the two cannot be called, unless they know or hear more soon.
+    pub(super) fn tell_waiting_once(&mut self, to: Name) {
+        let (ours, is_about_to_hear) = (self.own_reach(), self.is_about_to_leave_mail(to));
+        if let Some(peer) = self.book.get_mut(to)
+            && !is_about_to_hear
+            && !core::mem::replace(&mut peer.told_waiting, true)
+        {
             let uncallable = peer.uncallable(ours);
             self.event(MessageEvent::PrivateWaiting { to, uncallable });
         }

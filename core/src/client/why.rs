@@ -14,9 +14,11 @@ impl Client {
         let (key, mut entry) = self.ledger.look_up(message)?;
         entry.next = match (key, entry.to, entry.state) {
             (Key::Operation(seq), _, MessageState::Waiting) => self.next_submission(seq),
-            (Key::Private(seq), Addressee::Peer(peer), MessageState::Waiting) => {
-                self.next_delivery(peer, seq)
-            }
+            (
+                Key::Private(seq),
+                Addressee::Peer(peer),
+                MessageState::Waiting | MessageState::Stored,
+            ) => self.next_delivery(peer, seq),
             _ => None,
         };
         self.event(Event::Ledger(entry));

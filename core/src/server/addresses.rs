@@ -324,7 +324,7 @@ impl Server {
 
     /// Tells a user's client, once the store has it and so also after a restart of the server; if it is away, when it is
     /// back.
-    fn notify(&mut self, user: AccountId, notice: Notice) {
+    pub(super) fn notify(&mut self, user: AccountId, notice: Notice) {
         let owner = self.accounts.get(user);
         // Without a client there is nobody who would want to know.
         let Some(client) = owner.latest_login.map(|latest| latest.instance) else {

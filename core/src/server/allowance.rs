@@ -54,6 +54,7 @@ impl Allowance {
                 self.operations.take(now, &config.operations)
             }
             Operation::Message { .. }
+            | Operation::Mail { .. }
             | Operation::Block { .. }
             | Operation::Unblock { .. }
             | Operation::GetAddress { .. }

@@ -94,9 +94,10 @@ impl Server {
         let Some(taken) = session.lane.taken(number) else {
             return;
         };
+        let key = session.key;
         let delivered = taken
             .through
-            .map(|through| owner.mailbox.take_up_to(through))
+            .map(|through| owner.mailbox.take_up_to(through, key))
             .unwrap_or_default();
         let to = owner.name;
         for word in &taken.expired {
@@ -116,10 +117,12 @@ impl Server {
                 .any(|entry| entry.keeping != Keeping::Passing)
         {
             let through = through.0;
-            self.record(Record::Taken { to, through });
+            self.record(Record::Taken { to, key, through });
         }
         for entry in delivered {
-            if entry.keeping == Keeping::Stored && entry.audience == Audience::You {
+            // The author of a mail learns from its recipient that it was read.
+            let is_message = entry.key.is_none() && entry.audience == Audience::You;
+            if entry.keeping == Keeping::Stored && is_message {
                 self.tell_delivered(entry.origin, to);
             }
             self.resolve_copy(entry.origin, Fate::Delivered);

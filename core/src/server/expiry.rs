@@ -8,8 +8,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::lane::Notice;
 use super::mailbox::{Entry, Origin};
-use super::record::Record;
+use super::record::{Record, Subject};
 use super::record_queue::Waiting;
 use super::{AccountId, Server, TimerKind};
 use crate::limits::{EXPIRED_NUMBERS_MAX, EXPIRED_RECIPIENTS_MAX, RECORDS_MAX};
@@ -138,7 +139,9 @@ impl Server {
         let mut untold: BTreeMap<AccountId, Expired> = BTreeMap::new();
         for entry in &expired {
             let author = entry.origin.account;
-            if self.is_author(author, entry) {
+            if entry.key.is_some() {
+                self.tell_mail_expired(to, entry);
+            } else if self.is_author(author, entry) {
                 let word = Expired::one(to, self.known_at_client(entry.origin));
                 let words = untold.entry(author);
                 words.and_modify(|known| known.add(&word)).or_insert(word);
@@ -164,12 +167,25 @@ impl Server {
         }
     }
 
+    /// Tells the client that left a mail, and has the messages in it still. For another one it means nothing.
+    fn tell_mail_expired(&mut self, to: Name, mail: &Entry) {
+        let author = mail.origin.account;
+        if self.is_author(author, mail)
+            && let Some(Origin { seq, .. }) = self.known_at_client(mail.origin)
+        {
+            let (subject, push) = (Subject::Mail(to), Push::MailExpired { to, seq });
+            self.notify(author, Notice { subject, push });
+        }
+    }
+
     /// Whether an account wrote that, and not an earlier one of its name.
     fn is_author(&self, account: AccountId, entry: &Entry) -> bool {
-        let Ok(Push::Message(message)) = decode(&entry.item) else {
-            return false;
+        let sent = match decode(&entry.item) {
+            Ok(Push::Message(message)) => message.sent,
+            Ok(Push::Mail(mail)) => mail.sent,
+            Ok(_) | Err(_) => return false,
         };
-        self.accounts.is_current(account) && self.accounts.get(account).tickets_from <= message.sent
+        self.accounts.is_current(account) && self.accounts.get(account).tickets_from <= sent
     }
 
     /// An operation, if the client that its author uses now knows its number.

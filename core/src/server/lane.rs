@@ -15,6 +15,7 @@ use super::mailbox::{Mailbox, Place};
 use super::record::Subject;
 use crate::backoff::Backoff;
 use crate::id::{BatchNumber, Seq};
+use crate::key::PublicKey;
 use crate::limits::{NOTICES_MAX, RECEIPTS_MAX};
 use crate::machine::ConnId;
 use crate::name::Name;
@@ -95,6 +96,8 @@ enum State {
 /// What waits for one session.
 #[derive(Debug)]
 pub(super) struct Lane {
+    /// What the client is known by.
+    client: PublicKey,
     lazy_interval: Duration,
     lazy_from: Timestamp,
     notices: VecDeque<Notice>,
@@ -109,16 +112,16 @@ pub(super) struct Lane {
 
 impl Lane {
     /// The lane of a session that starts with what is in its mailbox.
-    pub(super) fn new(lazy_interval: Duration, mailbox: &Mailbox) -> Self {
+    pub(super) fn new(client: PublicKey, lazy_interval: Duration, mailbox: &Mailbox) -> Self {
+        let last = mailbox.of_client(client).next_back();
         Self {
+            client,
             lazy_interval,
             lazy_from: Timestamp::ZERO,
             notices: VecDeque::new(),
             presence: BTreeMap::new(),
             receipts: VecDeque::new(),
-            kept: mailbox
-                .last()
-                .map_or(Kept::Nothing, |through| Kept::Announce { through }),
+            kept: last.map_or(Kept::Nothing, |(through, _)| Kept::Announce { through }),
             last_number: BatchNumber(0),
             batch: None,
             state: State::Idle,
@@ -251,7 +254,8 @@ impl Lane {
 
     /// Whether the client has everything that must not get lost.
     pub(super) fn is_drained(&self, mailbox: &Mailbox) -> bool {
-        self.batch.is_none() && self.notices.is_empty() && mailbox.is_empty()
+        let mut messages = mailbox.of_client(self.client);
+        self.batch.is_none() && self.notices.is_empty() && messages.next().is_none()
     }
 
     /// Takes out the notices that the client may not have, for the session that follows.
@@ -301,17 +305,17 @@ impl Lane {
         let mut last = None;
         if let Kept::Announce { through } = self.kept {
             let count = mailbox
-                .after(None)
+                .of_client(self.client)
                 .take_while(|(place, _)| *place <= through)
-                .count();
+                .map(|(_, entry)| entry.messages)
+                .fold(0, u32::saturating_add);
             self.kept = Kept::Nothing;
             if count > 0 {
-                let count = u32::try_from(count).unwrap_or(u32::MAX);
                 payload.push(&Push::KeptStart { count });
                 self.kept = Kept::Telling { through };
             }
         }
-        for (place, entry) in mailbox.after(None) {
+        for (place, entry) in mailbox.of_client(self.client) {
             self.end_kept_before(payload, Some(place));
             if !payload.has_room_for(entry.item.len() + MARKS) {
                 return last;

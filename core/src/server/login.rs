@@ -305,10 +305,11 @@ impl Server {
             .intakes
             .entry(instance, || Intake::new(entrant.lowest_unanswered))
             .confirm_below(entrant.lowest_unanswered);
-        let lane = Lane::new(self.config.presence_interval, &owner.mailbox);
+        let lane = Lane::new(key, self.config.presence_interval, &owner.mailbox);
         let origination = Origination {
             since: self.clock.at,
             instance,
+            key,
             remote,
             local: local.ip().to_canonical(),
             port: entrant.port,
@@ -321,7 +322,7 @@ impl Server {
             session.lane.notify(missed);
         }
         owner.session = Some(session);
-        let kept = owner.mailbox.len();
+        let kept = owner.mailbox.count_of_client(key);
         self.sessions.insert(id, account);
         self.online.insert(user, account);
         self.heartbeats.start(self.clock.at, account);
@@ -383,7 +384,7 @@ impl Server {
         account: AccountId,
         conn: ConnId,
         number: LoginNumber,
-        kept: usize,
+        kept: u32,
         pass: Pass,
     ) {
         let welcome = Welcome {
@@ -393,7 +394,7 @@ impl Server {
             heartbeat_interval_ms: millis(self.config.heartbeat_interval),
             timeout_ms: millis(self.config.timeout),
             max_text: u32::try_from(self.config.max_text).unwrap_or(u32::MAX),
-            kept: u32::try_from(kept).unwrap_or(u32::MAX),
+            kept,
             time: self.clock.wall,
         };
         let answer = LoginAnswer::Welcome(welcome);
@@ -460,7 +461,10 @@ impl Server {
         let lasts = |notice: &Notice| {
             let push = &notice.push;
             matches!(push, Push::Introduced(introduction) if introduction.term == Term::Lasting)
-                || matches!(push, Push::IntroductionEnded { .. })
+                || matches!(
+                    push,
+                    Push::IntroductionEnded { .. } | Push::MailExpired { .. }
+                )
         };
         let missed = core::mem::take(&mut owner.missed);
         let (lasting, passing): (VecDeque<_>, VecDeque<_>) = missed.into_iter().partition(lasts);

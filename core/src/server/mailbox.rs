@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AccountId;
 use crate::id::{InstanceId, Seq};
+use crate::key::PublicKey;
 use crate::time::Timestamp;
 use crate::wire::push::Audience;
 
@@ -79,10 +80,24 @@ pub(super) struct Entry {
     pub(super) item: Arc<[u8]>,
     pub(super) origin: Origin,
     pub(super) audience: Audience,
+    /// The only client that gets it, if it is a mail; what anybody may read goes to all of them.
+    pub(super) key: Option<PublicKey>,
+    /// How many messages its recipient is told that it is: a mail may hold several.
+    pub(super) messages: u32,
     pub(super) accepted: Timestamp,
     pub(super) expires: Timestamp,
     pub(super) keeping: Keeping,
 }
+
+impl Entry {
+    /// Whether the client with this key gets it.
+    fn is_for(&self, client: PublicKey) -> bool {
+        self.key.is_none_or(|key| key == client)
+    }
+}
+
+/// A message for the store: its place, the client that it is for, if it is a mail, and the encoded push.
+pub(super) type ToStore = (Place, Option<PublicKey>, Arc<[u8]>);
 
 /// Why there is no room for another message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -122,10 +137,6 @@ impl Mailbox {
     /// How many bytes its messages have.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// Takes a message in behind all others.
@@ -181,21 +192,23 @@ impl Mailbox {
         self.entries.get(&place)
     }
 
-    /// Messages after `place` (all, for `None`), in order.
-    pub(super) fn after(&self, place: Option<Place>) -> impl Iterator<Item = (Place, &Entry)> {
-        let first = place.map_or(Place(0), |place| Place(place.0 + 1));
-        self.entries
-            .range(first..)
-            .map(|(place, entry)| (*place, entry))
+    /// All messages, in order.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Place, &Entry)> {
+        self.entries.iter().map(|(place, entry)| (*place, entry))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+    /// How many messages a client gets.
+    pub(super) fn count_of_client(&self, client: PublicKey) -> u32 {
+        let messages = self.of_client(client).map(|(_, entry)| entry.messages);
+        messages.fold(0, u32::saturating_add)
     }
 
-    /// The place of the last message.
-    pub(super) fn last(&self) -> Option<Place> {
-        self.entries.last_key_value().map(|(place, _)| *place)
+    /// The messages that a client gets, in order.
+    pub(super) fn of_client(
+        &self,
+        client: PublicKey,
+    ) -> impl DoubleEndedIterator<Item = (Place, &Entry)> {
+        self.iter().filter(move |(_, entry)| entry.is_for(client))
     }
 
     /// When the oldest passing message was taken.
@@ -215,11 +228,11 @@ impl Mailbox {
         let is_over = |entry: &Entry| entry.expires <= now && entry.keeping == Keeping::Stored;
         let over = self.entries.iter().take_while(|(_, entry)| is_over(entry));
         let through = over.last().map(|(place, _)| *place)?;
-        Some((through, self.take_up_to(through)))
+        Some((through, self.take_all_up_to(through)))
     }
 
     /// Marks all passing messages that were taken up to a time as on their way to the store, and gives them.
-    pub(super) fn start_storing(&mut self, accepted_up_to: Timestamp) -> Vec<(Place, Arc<[u8]>)> {
+    pub(super) fn start_storing(&mut self, accepted_up_to: Timestamp) -> Vec<ToStore> {
         let mut storing = Vec::new();
         for (place, entry) in self.entries.range_mut(self.passing_from..) {
             if entry.accepted > accepted_up_to {
@@ -228,7 +241,7 @@ impl Mailbox {
             self.passing_from = Place(place.0 + 1);
             if entry.keeping == Keeping::Passing {
                 entry.keeping = Keeping::Storing;
-                storing.push((*place, entry.item.clone()));
+                storing.push((*place, entry.key, entry.item.clone()));
             }
         }
         storing
@@ -257,14 +270,25 @@ impl Mailbox {
         Some(entry)
     }
 
-    /// Takes out the messages up to a place: their recipient has them.
-    pub(super) fn take_up_to(&mut self, place: Place) -> Vec<Entry> {
-        let rest = self.entries.split_off(&Place(place.0 + 1));
-        let taken = core::mem::replace(&mut self.entries, rest);
-        for entry in taken.values() {
+    /// Takes out the messages up to a place that a client gets: it has them.
+    pub(super) fn take_up_to(&mut self, place: Place, client: PublicKey) -> Vec<Entry> {
+        self.take(place, |entry| entry.is_for(client))
+    }
+
+    /// Takes out all messages up to a place, whoever gets them.
+    pub(super) fn take_all_up_to(&mut self, place: Place) -> Vec<Entry> {
+        self.take(place, |_| true)
+    }
+
+    fn take(&mut self, through: Place, is_taken: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let taken = self
+            .entries
+            .extract_if(..=through, |_, entry| is_taken(entry));
+        let taken: Vec<_> = taken.map(|(_, entry)| entry).collect();
+        for entry in &taken {
             self.note_out(entry);
         }
-        taken.into_values().collect()
+        taken
     }
 
     /// All messages, in order.
@@ -289,6 +313,7 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::KEY_LEN;
     use alloc::vec;
     use proptest::prelude::*;
 
@@ -304,6 +329,8 @@ mod tests {
         ..LIMITS
     };
 
+    const CLIENTS: [PublicKey; 2] = [PublicKey([0; KEY_LEN]), PublicKey([1; KEY_LEN])];
+
     fn entry(sender: u32, seq: u64, bytes: usize, at: u64) -> Entry {
         Entry {
             item: vec![0; bytes].into(),
@@ -313,10 +340,16 @@ mod tests {
                 seq: Seq(seq),
             },
             audience: Audience::You,
+            key: None,
+            messages: 1,
             accepted: Timestamp::from_millis(at),
             expires: Timestamp::from_millis(at + 1_000),
             keeping: Keeping::Passing,
         }
+    }
+
+    fn last(mailbox: &Mailbox) -> Place {
+        mailbox.iter().next_back().unwrap().0
     }
 
     fn seqs<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<u64> {
@@ -336,7 +369,7 @@ mod tests {
         let mut mailbox = Mailbox::default();
         assert_eq!(mailbox.push(entry(1, 0, 100, 0), ALL), Ok(()));
         assert_eq!(mailbox.push(entry(1, 1, 1, 0), ALL), Err(Full::Mailbox));
-        let _ = mailbox.take_up_to(mailbox.last().unwrap());
+        let _ = mailbox.take_all_up_to(last(&mailbox));
         assert_eq!(mailbox.push(entry(1, 1, 100, 0), ALL), Ok(()));
     }
 
@@ -348,9 +381,9 @@ mod tests {
         }
         assert_eq!(mailbox.push(entry(1, 3, 1, 0), LIMITS), Err(Full::Share));
         assert_eq!(mailbox.push(entry(2, 0, 1, 0), LIMITS), Ok(()));
-        let _ = mailbox.take_up_to(Place(0));
+        let _ = mailbox.take_all_up_to(Place(0));
         assert_eq!(mailbox.push(entry(1, 3, 58, 0), LIMITS), Ok(()));
-        let _ = mailbox.take_up_to(Place(1));
+        let _ = mailbox.take_all_up_to(Place(1));
         assert_eq!(mailbox.push(entry(1, 4, 2, 0), LIMITS), Err(Full::Share));
     }
 
@@ -387,7 +420,7 @@ mod tests {
         }
         assert_eq!(mailbox.oldest_passing(), Some(Timestamp::from_millis(10)));
         let storing = mailbox.start_storing(Timestamp::from_millis(20));
-        let origins = storing.iter().map(|(place, _)| mailbox.stored(*place));
+        let origins = storing.iter().map(|(place, ..)| mailbox.stored(*place));
         let seqs: Vec<_> = origins.flatten().map(|origin| origin.seq.0).collect();
         assert_eq!(seqs, [1, 2]);
         assert_eq!(mailbox.start_storing(Timestamp::from_millis(20)), []);
@@ -398,9 +431,9 @@ mod tests {
     fn what_was_taken_meanwhile_is_not_stored() {
         let mut mailbox = Mailbox::default();
         mailbox.push(entry(1, 1, 1, 0), LIMITS).unwrap();
-        let place = mailbox.last().unwrap();
+        let place = last(&mailbox);
         assert_eq!(mailbox.start_storing(Timestamp::ZERO).len(), 1);
-        let _ = mailbox.take_up_to(place);
+        let _ = mailbox.take_all_up_to(place);
         assert_eq!(mailbox.stored(place), None);
     }
 
@@ -434,8 +467,8 @@ mod tests {
         mailbox.restore(Place(41), kept);
         assert_eq!(mailbox.oldest_passing(), None);
         mailbox.push(entry(1, 8, 1, 5), LIMITS).unwrap();
-        assert_eq!(mailbox.last(), Some(Place(42)));
-        assert_eq!(seqs(mailbox.iter()), [7, 8]);
+        assert_eq!(last(&mailbox), Place(42));
+        assert_eq!(seqs(mailbox.entries.values()), [7, 8]);
         assert_eq!(mailbox.oldest_passing(), Some(Timestamp::from_millis(5)));
     }
 
@@ -451,26 +484,55 @@ mod tests {
     fn what_a_client_may_have_shown_is_not_taken_back() {
         let mut mailbox = Mailbox::default();
         mailbox.push(entry(1, 1, 10, 0), LIMITS).unwrap();
-        let seen = mailbox.last().unwrap();
+        let seen = last(&mailbox);
         mailbox.push(entry(1, 2, 20, 0), LIMITS).unwrap();
-        let unseen = mailbox.last().unwrap();
+        let unseen = last(&mailbox);
         mailbox.mark_seen(seen);
         assert_eq!(mailbox.take_back_unseen(seen), None);
         assert_eq!(seqs(&mailbox.take_back_unseen(unseen)), [2]);
         assert_eq!((mailbox.len(), mailbox.bytes()), (1, 10));
     }
 
+    #[test]
+    fn a_mail_waits_for_its_client_and_expires_with_the_rest() {
+        let mut mailbox = Mailbox::default();
+        let [ours, other] = CLIENTS;
+        for (seq, key) in [(1, None), (2, Some(ours)), (3, None)] {
+            let keeping = Keeping::Stored;
+            let entry = entry(1, seq, 10, seq);
+            mailbox.restore(
+                Place(seq),
+                Entry {
+                    key,
+                    keeping,
+                    ..entry
+                },
+            );
+        }
+        let of = |mailbox: &Mailbox, client| {
+            let entries = mailbox.of_client(client).map(|(_, entry)| entry);
+            seqs(entries)
+        };
+        assert_eq!(of(&mailbox, ours), [1, 2, 3]);
+        assert_eq!(of(&mailbox, other), [1, 3]);
+        assert_eq!(seqs(&mailbox.take_up_to(Place(3), other)), [1, 3]);
+        assert_eq!((mailbox.len(), mailbox.bytes()), (1, 10));
+        let (_, expired) = mailbox.take_expired(Timestamp::from_secs(2)).unwrap();
+        assert_eq!(seqs(&expired), [2]);
+    }
+
     proptest! {
         /// Against a plain list: order, bounds and bytes hold whatever is put in, acknowledged, stored and discarded.
         #[test]
-        fn it_is_a_bounded_queue(steps in prop::collection::vec((0u8..4, 0u32..3, 1usize..40), 1..100)) {
+        fn it_is_a_bounded_queue(steps in prop::collection::vec((0u8..4, 0u32..3, 1usize..40, 0usize..4), 1..100)) {
             let mut mailbox = Mailbox::default();
             let mut model: Vec<Entry> = Vec::new();
-            for (number, (action, sender, size)) in steps.into_iter().enumerate() {
+            for (number, (action, sender, size, client)) in steps.into_iter().enumerate() {
                 let now = u64::try_from(number).unwrap();
                 match action {
                     0 | 1 => {
-                        let new = entry(sender, now, size, now);
+                        // Half of them are mails.
+                        let new = Entry { key: CLIENTS.get(client).copied(), ..entry(sender, now, size, now) };
                         let bytes: usize = model.iter().map(|entry| entry.item.len()).sum();
                         let own: Vec<_> = model.iter().filter(|entry| entry.origin.account == AccountId(sender)).collect();
                         let own_bytes: usize = own.iter().map(|entry| entry.item.len()).sum();
@@ -482,11 +544,12 @@ mod tests {
                         }
                     }
                     2 => {
-                        let count = size.min(model.len());
-                        let place = mailbox.after(None).take(count).last().map(|(place, _)| place);
-                        if let Some(place) = place {
-                            let expected: Vec<_> = model.drain(..count).collect();
-                            prop_assert_eq!(seqs(&mailbox.take_up_to(place)), seqs(&expected));
+                        let reader = CLIENTS[client % 2];
+                        let through = mailbox.of_client(reader).take(size).last();
+                        if let Some((place, last)) = through.map(|(place, entry)| (place, entry.origin.seq)) {
+                            let is_taken = |entry: &mut Entry| entry.is_for(reader) && entry.origin.seq <= last;
+                            let expected: Vec<_> = model.extract_if(.., is_taken).collect();
+                            prop_assert_eq!(seqs(&mailbox.take_up_to(place, reader)), seqs(&expected));
                         }
                     }
                     _ => {
@@ -496,7 +559,7 @@ mod tests {
                         prop_assert_eq!(seqs(&mailbox.discard_from(AccountId(sender))), seqs(&gone));
                     }
                 }
-                prop_assert_eq!(seqs(mailbox.iter()), seqs(&model));
+                prop_assert_eq!(seqs(mailbox.entries.values()), seqs(&model));
                 prop_assert_eq!(mailbox.bytes, model.iter().map(|entry| entry.item.len()).sum::<usize>());
             }
         }

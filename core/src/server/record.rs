@@ -14,6 +14,7 @@ use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::WallTime;
 use crate::wire::Term;
+use crate::wire::mail::Mail;
 use crate::wire::push::{Delivery, Expired, Push};
 use crate::wire::request::Outcome;
 
@@ -29,10 +30,23 @@ pub enum Record {
         /// The message.
         message: Delivery,
     },
-    /// The messages of a mailbox up to a place have been delivered.
+    /// A mail is in a mailbox.
+    KeptMail {
+        /// Whose mailbox.
+        to: Name,
+        /// The only client that gets it.
+        key: PublicKey,
+        /// Where in it, as with a message.
+        place: u64,
+        /// The mail.
+        mail: Mail,
+    },
+    /// The messages of a mailbox up to a place have been delivered, and the mails among them that are for this client.
     Taken {
         /// Whose mailbox.
         to: Name,
+        /// What the client is known by.
+        key: PublicKey,
         /// The last one delivered.
         through: u64,
     },
@@ -170,6 +184,7 @@ impl Record {
         matches!(
             self,
             Self::Kept { place, .. }
+            | Self::KeptMail { place, .. }
             | Self::Taken { through: place, .. }
             | Self::Expired { through: Some(place), .. }
             if *place > u64::MAX / 2
@@ -190,13 +205,15 @@ pub enum Subject {
     Server,
     /// Where this peer may be reached, or that they are not there.
     Addresses(Name),
+    /// The mails that this client left for a peer.
+    Mail(Name),
 }
 
 impl Subject {
     /// Whether a notice on it is still of use to a client that comes back after the server did.
     pub(super) const fn outlives_the_server(self) -> bool {
         match self {
-            Self::OwnQuestion(_) | Self::Introduction(_) => true,
+            Self::OwnQuestion(_) | Self::Introduction(_) | Self::Mail(_) => true,
             // Open questions are asked anew, as peers are told where they are, and what was told of the server is history.
             Self::Question(_) | Self::Addresses(_) | Self::Server => false,
         }

@@ -179,7 +179,7 @@ impl RecordQueue {
     pub(super) fn take_back(&mut self, copies: &BTreeMap<(Name, Place), AccountId>) {
         for record in &mut self.records {
             record.take_if(|record| {
-                matches!(*record, Record::Kept { to, place, .. } if copies.contains_key(&(to, Place(place))))
+                matches!(*record, Record::Kept { to, place, .. } | Record::KeptMail { to, place, .. } if copies.contains_key(&(to, Place(place))))
             });
         }
         let copies: BTreeSet<_> = copies
@@ -226,10 +226,12 @@ impl RecordQueue {
 mod tests {
     use super::*;
     use crate::id::Seq;
+    use crate::key::{KEY_LEN, PublicKey};
 
     fn record(number: u64) -> Record {
         Record::Taken {
             to: "alice".parse().unwrap(),
+            key: PublicKey([0; KEY_LEN]),
             through: number,
         }
     }

@@ -59,7 +59,7 @@ impl Server {
         let mut blocked: Vec<_> = blacklist.iter().map(|user| self.name(user)).collect();
         blocked.sort_unstable();
         lines.push(format!("{name} blocks {blocked:?}"));
-        for (place, entry) in mailbox.after(None) {
+        for (place, entry) in mailbox.iter() {
             let from = self.name(entry.origin.account);
             let (seq, keeping) = (entry.origin.seq, entry.keeping);
             lines.push(format!(

@@ -292,6 +292,12 @@ impl Server {
         }
         match operation {
             Operation::Message { to, text } => self.message(origin, to, text),
+            Operation::Mail {
+                to,
+                key,
+                messages,
+                sealed,
+            } => self.mail(origin, to, key, messages, sealed),
             Operation::Broadcast { text } => self.broadcast(origin, text),
             Operation::Block { user: other } => Some(decided(self.block(user, other))),
             Operation::Unblock { user: other } => Some(decided(self.unblock(user, other))),

@@ -14,9 +14,10 @@ use super::{AccountId, Server};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::source::Source;
-use crate::time::WallTime;
+use crate::time::{Timestamp, WallTime};
 use crate::wire::item::encode;
-use crate::wire::push::{Delivery, Push};
+use crate::wire::mail::Mail;
+use crate::wire::push::{Audience, Delivery, Push};
 
 impl Server {
     /// The server as the records of earlier ones make it, with nobody online. To be called before anything else, with the
@@ -44,9 +45,15 @@ impl Server {
         }
         match record {
             Record::Kept { to, place, message } => self.apply_kept(to, Place(place), message)?,
-            Record::Taken { to, through } => {
+            Record::KeptMail {
+                to,
+                key,
+                place,
+                mail,
+            } => self.apply_kept_mail(to, key, Place(place), mail)?,
+            Record::Taken { to, key, through } => {
                 let owner = self.accounts.find_mut(to)?;
-                let _ = owner.mailbox.take_up_to(Place(through));
+                let _ = owner.mailbox.take_up_to(Place(through), key);
             }
             Record::Expired {
                 to,
@@ -54,7 +61,7 @@ impl Server {
                 untold,
             } => {
                 if let (Some(owner), Some(through)) = (self.accounts.find_mut(to), through) {
-                    let _ = owner.mailbox.take_up_to(Place(through));
+                    let _ = owner.mailbox.take_all_up_to(Place(through));
                 }
                 for (author, word) in &untold {
                     if let Some(author) = self.accounts.find_mut(*author) {
@@ -140,24 +147,59 @@ impl Server {
 
     fn apply_kept(&mut self, to: Name, place: Place, message: Delivery) -> Option<()> {
         let to = self.accounts.find(to)?;
-        let account = self.accounts.find_or_former(message.from);
-        let age = self.config.mailbox.age;
-        let rest = age.saturating_sub(self.since(message.sent));
         let entry = Entry {
             origin: Origin {
-                account,
+                account: self.accounts.find_or_former(message.from),
                 instance: message.instance,
                 seq: message.seq,
             },
             audience: message.audience,
+            key: None,
+            messages: 1,
             accepted: self.clock.at,
-            expires: self.clock.at + rest,
+            expires: self.expiry_of(message.sent),
             keeping: Keeping::Stored,
             item: encode(&Push::Message(message)).into(),
         };
+        self.put_back(to, place, entry);
+        Some(())
+    }
+
+    fn apply_kept_mail(
+        &mut self,
+        to: Name,
+        key: PublicKey,
+        place: Place,
+        mail: Mail,
+    ) -> Option<()> {
+        let to = self.accounts.find(to)?;
+        let entry = Entry {
+            origin: Origin {
+                account: self.accounts.find_or_former(mail.from),
+                instance: mail.instance,
+                seq: mail.seq,
+            },
+            audience: Audience::You,
+            key: Some(key),
+            messages: mail.messages.into(),
+            accepted: self.clock.at,
+            expires: self.expiry_of(mail.sent),
+            keeping: Keeping::Stored,
+            item: encode(&Push::Mail(mail)).into(),
+        };
+        self.put_back(to, place, entry);
+        Some(())
+    }
+
+    fn put_back(&mut self, to: AccountId, place: Place, entry: Entry) {
         self.accounts.get_mut(to).mailbox.restore(place, entry);
         self.watch_mailbox(to);
-        Some(())
+    }
+
+    /// When that expires which was taken at a time of day.
+    fn expiry_of(&self, sent: WallTime) -> Timestamp {
+        let age = self.config.mailbox.age;
+        self.clock.at + age.saturating_sub(self.since(sent))
     }
 
     fn apply_login(&mut self, user: Name, login: LatestLogin) -> Option<()> {

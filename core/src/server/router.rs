@@ -4,12 +4,26 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::mailbox::{Entry, Full, Keeping, Origin};
+use super::session::Session;
 use super::{AccountId, Server, TimerKind};
+use crate::key::PublicKey;
 use crate::name::Name;
 use crate::text::Text;
+use crate::wire::Term;
 use crate::wire::item::encode;
-use crate::wire::push::{Audience, Delivery, Push};
+use crate::wire::mail::{Mail, Sealed};
+use crate::wire::push::{Audience, Delivery, Presence, Push};
 use crate::wire::request::{Outcome, Refusal};
+
+/// What goes into a mailbox.
+struct Outgoing {
+    /// The encoded push.
+    item: Arc<[u8]>,
+    audience: Audience,
+    /// The only client that gets it, if it is a mail.
+    key: Option<PublicKey>,
+    messages: u32,
+}
 
 impl Server {
     /// A message to one user. `None` while it is on its way.
@@ -18,24 +32,81 @@ impl Server {
             Ok(recipient) => recipient,
             Err(refusal) => return Some(Outcome::Refused(refusal)),
         };
-        let item = self.encode_delivery(origin, Audience::You, text);
-        let is_online = self.accounts.get(recipient).session.is_some();
-        if !is_online && self.records.is_failing() {
-            return Some(Outcome::Refused(Refusal::NotKept));
+        let message = Outgoing {
+            item: self.encode_delivery(origin, Audience::You, text),
+            audience: Audience::You,
+            key: None,
+            messages: 1,
+        };
+        let presence = self.presence(recipient, |_| true);
+        let refused = self.post(origin, recipient, message, presence).err();
+        if refused.is_none() {
+            self.acquaint(origin.account, recipient);
         }
-        if let Err(full) = self.enqueue(recipient, origin, Audience::You, item) {
-            return Some(Outcome::Refused(match full {
+        refused.map(Outcome::Refused)
+    }
+
+    /// A mail for one client of a peer. `None` while it is on its way.
+    pub(super) fn mail(
+        &mut self,
+        origin: Origin,
+        to: Name,
+        key: PublicKey,
+        messages: u16,
+        sealed: Sealed,
+    ) -> Option<Outcome> {
+        let recipient = match self.correspondent(origin.account, to) {
+            Ok(recipient) => recipient,
+            Err(refusal) => return Some(Outcome::Refused(refusal)),
+        };
+        let mail = Mail {
+            from: self.accounts.get(origin.account).name,
+            instance: origin.instance,
+            seq: origin.seq,
+            sent: self.clock.wall,
+            messages,
+            sealed,
+        };
+        let mail = Outgoing {
+            item: encode(&Push::Mail(mail)).into(),
+            audience: Audience::You,
+            key: Some(key),
+            messages: messages.into(),
+        };
+        let presence = self.presence(recipient, |session| session.key == key);
+        let refused = self.post(origin, recipient, mail, presence).err();
+        refused.map(Outcome::Refused)
+    }
+
+    /// Puts a message into a mailbox, from where it goes to a client that is there for it, or to the store.
+    fn post(
+        &mut self,
+        origin: Origin,
+        recipient: AccountId,
+        message: Outgoing,
+        presence: Presence,
+    ) -> Result<(), Refusal> {
+        if presence == Presence::Offline && self.records.is_failing() {
+            return Err(Refusal::NotKept);
+        }
+        self.enqueue(recipient, origin, message)
+            .map_err(|full| match full {
                 Full::Mailbox => Refusal::MailboxFull,
                 Full::Share => Refusal::ShareFull,
-            }));
+            })?;
+        match presence {
+            Presence::Online => self.pump(recipient),
+            Presence::Offline => self.store_messages(recipient, self.clock.at),
         }
-        self.acquaint(origin.account, recipient);
-        if is_online {
-            self.pump(recipient);
-        } else {
-            self.store_messages(recipient, self.clock.at);
+        Ok(())
+    }
+
+    /// Whether a user's client is logged in that is one of these.
+    fn presence(&self, user: AccountId, is_it: impl Fn(&Session) -> bool) -> Presence {
+        match &self.accounts.get(user).session {
+            Some(session) if is_it(session) => Presence::Online,
+            Some(_) | None => Presence::Offline,
         }
-        None
     }
 
     /// A message to everybody online. `None` while it is on its way.
@@ -59,7 +130,13 @@ impl Server {
         let item = self.encode_delivery(origin, Audience::Everyone, text);
         let (mut undecided, mut refused) = (0, 0);
         for recipient in &recipients {
-            match self.enqueue(*recipient, origin, Audience::Everyone, item.clone()) {
+            let message = Outgoing {
+                item: item.clone(),
+                audience: Audience::Everyone,
+                key: None,
+                messages: 1,
+            };
+            match self.enqueue(*recipient, origin, message) {
                 Ok(()) => undecided += 1,
                 Err(Full::Mailbox | Full::Share) => refused += 1,
             }
@@ -88,6 +165,19 @@ impl Server {
             return Err(Refusal::Blocked);
         }
         Ok(recipient)
+    }
+
+    /// To whom a mail may go: to those who know the sender for good.
+    fn correspondent(&self, sender: AccountId, to: Name) -> Result<AccountId, Refusal> {
+        let recipient = self.other(sender, to)?;
+        if self.accounts.get(recipient).blacklist.contains(sender) {
+            return Err(Refusal::Blocked);
+        }
+        let introduction = self.introductions.get(sender, recipient);
+        match introduction {
+            Some(in_force) if in_force.term == Term::Lasting => Ok(recipient),
+            Some(_) | None => Err(Refusal::NotIntroduced),
+        }
     }
 
     fn check_text(&self, text: &Text) -> Result<(), Refusal> {
@@ -124,14 +214,21 @@ impl Server {
         &mut self,
         recipient: AccountId,
         origin: Origin,
-        audience: Audience,
-        item: Arc<[u8]>,
+        message: Outgoing,
     ) -> Result<(), Full> {
+        let Outgoing {
+            item,
+            audience,
+            key,
+            messages,
+        } = message;
         let accepted = self.clock.at;
         let entry = Entry {
             item,
             origin,
             audience,
+            key,
+            messages,
             accepted,
             expires: accepted + self.config.mailbox.age,
             keeping: Keeping::Passing,

@@ -6,6 +6,7 @@ use core::net::{IpAddr, SocketAddr};
 use super::lane::Lane;
 use crate::channel::Channel;
 use crate::id::InstanceId;
+use crate::key::PublicKey;
 use crate::limits::{
     OWN_CANDIDATES_MAX, PROBE_WINDOW, PROBES_PER_WINDOW, SESSION_FRAMES_MAX, SESSION_LIFETIME,
 };
@@ -45,6 +46,8 @@ pub(super) enum Way {
 pub(super) struct Session {
     pub(super) channel: Channel,
     pub(super) instance: InstanceId,
+    /// What the client is known by, as it has proved.
+    pub(super) key: PublicKey,
     /// Where the login was seen to come from.
     pub(super) remote: SocketAddr,
     /// Our address, as the client reached it.
@@ -68,6 +71,7 @@ pub(super) struct Session {
 pub(super) struct Origination {
     pub(super) since: Timestamp,
     pub(super) instance: InstanceId,
+    pub(super) key: PublicKey,
     pub(super) remote: SocketAddr,
     pub(super) local: IpAddr,
     pub(super) port: u16,
@@ -81,6 +85,7 @@ impl Session {
         Self {
             channel,
             instance: origination.instance,
+            key: origination.key,
             remote: origination.remote,
             local: origination.local,
             port: origination.port,

@@ -72,7 +72,10 @@ impl Server {
     fn tell_undelivered(&mut self) {
         let mut undelivered: BTreeMap<(AccountId, AccountId), u32> = BTreeMap::new();
         for recipient in self.accounts.ids() {
-            for entry in self.accounts.get(recipient).mailbox.iter() {
+            let mailbox = &self.accounts.get(recipient).mailbox;
+            // Mails are copies of what their authors' clients keep.
+            let messages = mailbox.iter().filter(|(_, entry)| entry.key.is_none());
+            for (_, entry) in messages {
                 *undelivered
                     .entry((entry.origin.account, recipient))
                     .or_default() += 1;
@@ -113,7 +116,7 @@ impl Server {
         }
         let (mut undelivered, mut kept) = (0, 0);
         for account in self.accounts.ids() {
-            for entry in self.accounts.get(account).mailbox.iter() {
+            for (_, entry) in self.accounts.get(account).mailbox.iter() {
                 match (self.config.store, entry.keeping) {
                     (StoreKind::Lasting, Keeping::Stored) => kept += 1,
                     _ => undelivered += 1,

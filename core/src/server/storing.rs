@@ -12,11 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::account::LatestLogin;
 use super::event::Event;
 use super::intake::Fate;
+use super::mailbox::Place;
 use super::record::Record;
 use super::record_queue::{News, Waiting};
 use super::shutdown::Phase;
 use super::{AccountId, Effect, Output, Server, TimerKind};
 use crate::id::{EffectId, InstanceId, Seq};
+use crate::key::PublicKey;
+use crate::name::Name;
 use crate::time::Timestamp;
 use crate::wire::item::decode;
 use crate::wire::push::{Audience, Push};
@@ -45,15 +48,9 @@ impl Server {
             None => self.timers.cancel(TimerKind::Store(account)),
         }
         self.watch_mailbox(account);
-        for (place, item) in storing {
-            // It is one of ours, so it is a message.
-            if let Ok(Push::Message(message)) = decode(&item) {
-                let place_number = place.0;
-                self.record(Record::Kept {
-                    to,
-                    place: place_number,
-                    message,
-                });
+        for (place, key, item) in storing {
+            if let Some(record) = kept(to, place, key, &item) {
+                self.record(record);
                 self.records.wait(Waiting::Copy { to: account, place });
             }
         }
@@ -202,5 +199,20 @@ impl Server {
             Some(News::Working) => self.event(Event::StoreWorking),
             None => {}
         }
+    }
+}
+
+/// The record of what is in a mailbox: an item of ours, so it is a message or a mail.
+fn kept(to: Name, place: Place, key: Option<PublicKey>, item: &[u8]) -> Option<Record> {
+    let place = place.0;
+    match (decode(item).ok()?, key) {
+        (Push::Message(message), _) => Some(Record::Kept { to, place, message }),
+        (Push::Mail(mail), Some(key)) => Some(Record::KeptMail {
+            to,
+            key,
+            place,
+            mail,
+        }),
+        _ => None,
     }
 }

@@ -13,6 +13,7 @@ use super::*;
 use crate::channel::tests::pair;
 use crate::held::{Ends, Heard};
 use crate::id::{InstanceId, IntroductionId, StreamNumber};
+use crate::key::{KEY_LEN, PublicKey};
 use crate::limits::{INTRODUCTIONS_MAX, PROBE_WITHIN};
 use crate::rng::SeededSecrets;
 use crate::time::{Timestamp, WallTime};
@@ -56,17 +57,19 @@ fn server() -> Server {
 
 /// A session that has begun just now.
 fn session() -> Session {
+    let key = PublicKey([1; KEY_LEN]);
     let origination = Origination {
         link: LinkChoice::PerMessage,
         since: Timestamp::ZERO,
         instance: InstanceId([0; 16]),
+        key,
         remote: SocketAddr::from(([192, 0, 2, 7], 30_000)),
         local: [192, 0, 2, 1].into(),
         port: 40_000,
         own_candidates: Bounded::first_of([]),
         login_conn: LOGIN,
     };
-    let lane = Lane::new(Duration::ZERO, &Mailbox::default());
+    let lane = Lane::new(key, Duration::ZERO, &Mailbox::default());
     Session::new(pair(1).0, lane, origination)
 }
 

@@ -1,13 +1,14 @@
 //! The wire: bytes to legal messages and back, everything bounded. `docs/PROTOCOL.md` describes it for other programs.
 //!
 //! ```text
-//! bytes ── deframer ── frame ── channel ── item ── login | request | push | peer
+//! bytes ── deframer ── frame ── channel ── item ── login | request | push | peer | mail
 //! ```
 
 pub mod deframer;
 pub mod frame;
 pub mod item;
 pub mod login;
+pub mod mail;
 pub mod peer;
 pub mod push;
 pub mod request;

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::item::{Bounded, Item};
+use super::mail::Mail;
 use super::request::Reach;
 use super::{Challenge, EndReason, Term};
 use crate::id::{BatchNumber, InstanceId, IntroductionId, Seq};
@@ -115,10 +116,19 @@ pub enum Push {
     },
     /// Messages of the user's that were kept are kept no more: nobody fetched them in time.
     Expired(Expired),
+    /// A peer has left a sealed mail for this client.
+    Mail(Mail),
+    /// Nobody has fetched a mail of this client's in time: it is kept no more.
+    MailExpired {
+        /// For whom it was.
+        to: Name,
+        /// Its number. Those before it that were not fetched are kept no more either.
+        seq: Seq,
+    },
 }
 
 impl Item for Push {
-    const KINDS: u32 = 19;
+    const KINDS: u32 = 21;
 }
 
 /// Why a peer is not there, whose introduction is in force all the same.

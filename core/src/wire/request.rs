@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Term;
 use super::item::{Bounded, Item};
+use super::mail::Sealed;
 use crate::id::{IntroductionId, QueryNumber, Seq};
 use crate::key::PublicKey;
 use crate::limits::{ADDRESS_BOOK_MAX, ONLINE_PAGE_MAX};
@@ -113,6 +114,17 @@ pub enum Operation {
     },
     /// Do nothing: an earlier server did it and has answered. The number is sent so that the next ones get their turn.
     Skip,
+    /// Keep a sealed mail for a peer of a lasting introduction, and hand it only to the client with this key.
+    Mail {
+        /// For whom.
+        to: Name,
+        /// What their client is known by.
+        key: PublicKey,
+        /// How many private messages are in it: none in an answer to a mail.
+        messages: u16,
+        /// What only that client can read.
+        sealed: Sealed,
+    },
 }
 
 impl Operation {
@@ -125,7 +137,7 @@ impl Operation {
             | Self::Accept { .. }
             | Self::Deny { .. }
             | Self::RemoveAddress { .. } => true,
-            Self::Message { .. } | Self::Broadcast { .. } | Self::Skip => false,
+            Self::Message { .. } | Self::Broadcast { .. } | Self::Mail { .. } | Self::Skip => false,
         }
     }
 }

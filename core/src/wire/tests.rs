@@ -11,6 +11,7 @@ use super::login::{
     Cookie, LinkChoice, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket,
     Welcome,
 };
+use super::mail::{Mail, MailItem, Sealed};
 use super::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use super::push::{
     Absence, Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd,
@@ -115,6 +116,10 @@ fn login_items() {
     insta::assert_snapshot!(golden(&answers));
 }
 
+fn sealed() -> Sealed {
+    Sealed::new(alloc::vec![0xee; 4]).unwrap()
+}
+
 #[test]
 fn request_items() {
     let user = name();
@@ -137,6 +142,12 @@ fn request_items() {
         Operation::Deny { user },
         Operation::RemoveAddress { user },
         Operation::Skip,
+        Operation::Mail {
+            to: user,
+            key: PublicKey([0xbb; KEY_LEN]),
+            messages: 2,
+            sealed: sealed(),
+        },
     ];
     let mut requests = alloc::vec![Request::Heartbeat, Request::LowestUnanswered { seq: SEQ },];
     requests.extend(operations.map(|operation| Request::Submit {
@@ -315,6 +326,15 @@ fn push_items() {
             numbers: Bounded::first_of([SEQ, Seq(9)]),
             others: 2,
         }),
+        Push::Mail(Mail {
+            from: user,
+            instance: INSTANCE,
+            seq: SEQ,
+            sent: WallTime(1_800_000_000_000),
+            messages: 2,
+            sealed: sealed(),
+        }),
+        Push::MailExpired { to: user, seq: SEQ },
     ]));
     insta::assert_snapshot!(golden(&[
         PushAnswer::Probed {
@@ -322,6 +342,27 @@ fn push_items() {
         },
         PushAnswer::Taken {
             number: BatchNumber(1)
+        },
+    ]));
+}
+
+#[test]
+fn mail_items() {
+    insta::assert_snapshot!(golden(&[
+        MailItem::Opening {
+            introduction: INTRODUCTION,
+            after: Seq(6),
+        },
+        MailItem::Private(PrivateMessage {
+            instance: INSTANCE,
+            seq: SEQ,
+            sent: WallTime(1_800_000_000_000),
+            text: text(),
+        }),
+        MailItem::Taken {
+            instance: INSTANCE,
+            through: SEQ,
+            of: Seq(9),
         },
     ]));
 }

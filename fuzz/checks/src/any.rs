@@ -17,6 +17,7 @@ use simplechat_core::wire::login::{
     Cookie, LinkChoice, Login, LoginAnswer, LoginCause, LoginRefusal, LoginRequest, Proof, Ticket,
     Welcome,
 };
+use simplechat_core::wire::mail::{Mail, Sealed};
 use simplechat_core::wire::peer::{PeerAnswer, PeerPush, PrivateMessage};
 use simplechat_core::wire::push::{
     Absence, Audience, Delivery, Expired, Introduction, Presence, Push, PushAnswer, SessionEnd,
@@ -230,7 +231,7 @@ pub(crate) fn term(u: &mut Unstructured<'_>) -> Result<Term> {
 }
 
 fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
-    Ok(match u.int_in_range(0..=10)? {
+    Ok(match u.int_in_range(0..=11)? {
         0 => Operation::Broadcast { text: text(u)? },
         1 => Operation::Block { user: name(u)? },
         2 => Operation::Unblock { user: name(u)? },
@@ -245,11 +246,23 @@ fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
         5 => Operation::Deny { user: name(u)? },
         6 => Operation::RemoveAddress { user: name(u)? },
         7 => Operation::Skip,
+        8 => Operation::Mail {
+            to: name(u)?,
+            key: u.choose(&keys())?.public(),
+            messages: u.arbitrary()?,
+            sealed: sealed(u)?,
+        },
         _ => Operation::Message {
             to: name(u)?,
             text: text(u)?,
         },
     })
+}
+
+/// Bytes that are no mail, as hardly any are.
+fn sealed(u: &mut Unstructured<'_>) -> Result<Sealed> {
+    let len = u.int_in_range(0..=200)?;
+    Ok(Sealed::new(u.bytes(len)?.to_vec()).expect("short enough"))
 }
 
 pub(crate) fn answer(u: &mut Unstructured<'_>) -> Result<Answer> {
@@ -303,7 +316,7 @@ fn end_reason(u: &mut Unstructured<'_>) -> Result<EndReason> {
 /// Any push but the first of a frame, which says what the frame is.
 #[allow(clippy::too_many_lines, reason = "a row for each kind")]
 pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
-    Ok(match u.int_in_range(0..=19)? {
+    Ok(match u.int_in_range(0..=21)? {
         0 => Push::Probe {
             challenge: challenge(u)?,
         },
@@ -363,6 +376,18 @@ pub(crate) fn push(u: &mut Unstructured<'_>) -> Result<Push> {
             peer: name(u)?,
             absence: *u.choose(&[Absence::Away, Absence::Elsewhere])?,
         },
+        20 => Push::MailExpired {
+            to: name(u)?,
+            seq: seq(u)?,
+        },
+        19 => Push::Mail(Mail {
+            from: name(u)?,
+            instance: instance(u)?,
+            seq: seq(u)?,
+            sent: WallTime(number(u)?),
+            messages: u.arbitrary()?,
+            sealed: sealed(u)?,
+        }),
         18 => Push::Expired(Expired {
             to: name(u)?,
             numbers: Bounded::first_of([seq(u)?, seq(u)?]),

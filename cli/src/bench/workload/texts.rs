@@ -127,6 +127,8 @@ fn received(event: &Event) -> Option<(Name, &Text)> {
             | MessageEvent::KeptEnd
             | MessageEvent::PrivateDelivered { .. }
             | MessageEvent::PrivateWaiting { .. }
+            | MessageEvent::PrivateStored { .. }
+            | MessageEvent::MailUnreadable { .. }
             | MessageEvent::Delivered { .. }
             | MessageEvent::Expired { .. }
             | MessageEvent::Undelivered { .. },

@@ -6,7 +6,8 @@ use simplechat_core::client::ledger::{
     Addressee, Attempt, AttemptResult, Entry, MessageState, NextTry, Route,
 };
 
-use super::{Clock, broadcast};
+use super::Clock;
+use super::outcome::broadcast;
 
 pub(super) fn say(entry: &Entry, clock: &Clock) -> String {
     let mut said = format!(
@@ -58,6 +59,7 @@ fn show(attempt: &Attempt, clock: &Clock) -> String {
         Route::HeldLink => "by the server, on the held link",
         Route::Direct => "directly",
         Route::PeerLink => "directly, on a held link",
+        Route::Mail => "sealed, by the server",
     };
     format!("{at} {route}: {}", result(attempt.result))
 }

@@ -2,6 +2,7 @@
 
 use simplechat_core::key::{KEY_LEN, PublicKey};
 use simplechat_core::machine::ConnectFailure;
+use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
 use super::*;
 
@@ -134,6 +135,8 @@ fn outcomes() {
             to,
             uncallable: Uncallable::Them,
         },
+        MessageEvent::PrivateStored { to },
+        MessageEvent::MailUnreadable { from: to },
         MessageEvent::Delivered {
             to,
             number: Some(MessageNumber(7)),

@@ -62,6 +62,8 @@ impl Tables<'_> {
             Record::Expired { seq } => self.settle_own(*seq, STORED, EXPIRED),
             Record::Written { to, message } => self.written(*to, message),
             Record::Taken { by, through } => self.taken(*by, *through),
+            Record::Posted { to, through, wish } => self.posted(*to, *through, *wish),
+            Record::MailLost { to } => self.lose_mail(*to),
             Record::GivenUp { to } => self.given_up(*to),
             Record::Shown {
                 route,
@@ -75,7 +77,8 @@ impl Tables<'_> {
                 [peer.as_str()],
             ),
             Record::PeerGone { peer } => {
-                self.run("DELETE FROM peer WHERE name = ?1", [peer.as_str()])
+                self.run("DELETE FROM peer WHERE name = ?1", [peer.as_str()])?;
+                self.lose_mail(*peer)
             }
             Record::Met { peer, key } => self.met(*peer, *key),
             Record::Verified { peer, key } => self.verified(*peer, *key),
@@ -133,6 +136,7 @@ impl Tables<'_> {
             | Operation::Accept { .. }
             | Operation::Deny { .. }
             | Operation::RemoveAddress { .. }
+            | Operation::Mail { .. }
             | Operation::Skip => return Ok(()),
         };
         self.enter(&Entry {
@@ -147,11 +151,43 @@ impl Tables<'_> {
 
     fn answered(&self, seq: Seq, outcome: Outcome) -> Applied {
         self.run("DELETE FROM outbox WHERE seq = ?1", [seq.0.cast_signed()])?;
+        self.mail_answered(seq, outcome)?;
         let (state, outcome) = message::answered(seq, outcome);
         self.run(
             "UPDATE message SET state = ?2, outcome = ?3 WHERE seq = ?1 AND route <> ?4 AND state = ?5",
             params![seq.0.cast_signed(), state, outcome, PRIVATE, WAITING],
         )
+    }
+
+    /// If it was a mail, the server keeps what is in it, or nothing from there on.
+    fn mail_answered(&self, wish: Seq, outcome: Outcome) -> Applied {
+        let wish = wish.0.cast_signed();
+        if let Outcome::Refused(_) = outcome {
+            return self.run(
+                "DELETE FROM mail WHERE wish >= ?1 AND peer = (SELECT peer FROM mail WHERE wish = ?1)",
+                [wish],
+            );
+        }
+        self.run(
+            "UPDATE message SET state = ?2 WHERE route = ?3 AND state = ?4 AND seq IN
+             (SELECT waiting.seq FROM mail JOIN waiting USING (peer) WHERE wish = ?1 AND seq <= through)",
+            params![wish, STORED, PRIVATE, WAITING],
+        )
+    }
+
+    fn posted(&self, to: Name, through: Seq, wish: Seq) -> Applied {
+        let (Ok(wish), Ok(through)) = (i64::try_from(wish.0), i64::try_from(through.0)) else {
+            return Ok(());
+        };
+        self.run(
+            "INSERT OR REPLACE INTO mail (wish, peer, through) SELECT ?1, ?2, ?3
+             WHERE ?2 IN (SELECT name FROM peer)",
+            params![wish, to.as_str(), through],
+        )
+    }
+
+    fn lose_mail(&self, to: Name) -> Applied {
+        self.run("DELETE FROM mail WHERE peer = ?1", [to.as_str()])
     }
 
     /// What went through the server and stands so, stands so from now on.
@@ -193,23 +229,28 @@ impl Tables<'_> {
         let through = i64::try_from(through.0).unwrap_or(i64::MAX);
         self.run(
             &format!(
-                "UPDATE message SET state = ?3 WHERE route = ?4 AND state = ?5 AND seq IN
+                "UPDATE message SET state = ?3 WHERE route = ?4 AND state IN (?5, ?6) AND seq IN
                  (SELECT seq FROM waiting WHERE {TAKEN})"
             ),
-            params![by.as_str(), through, DELIVERED, PRIVATE, WAITING],
+            params![by.as_str(), through, DELIVERED, PRIVATE, WAITING, STORED],
         )?;
         self.run(
             &format!("DELETE FROM waiting WHERE {TAKEN}"),
+            params![by.as_str(), through],
+        )?;
+        self.run(
+            "DELETE FROM mail WHERE peer = ?1 AND through <= ?2",
             params![by.as_str(), through],
         )
     }
 
     fn given_up(&self, to: Name) -> Applied {
         self.run(
-            "UPDATE message SET state = ?2 WHERE route = ?3 AND state = ?4 AND seq IN
+            "UPDATE message SET state = ?2 WHERE route = ?3 AND state IN (?4, ?5) AND seq IN
              (SELECT seq FROM waiting WHERE peer = ?1)",
-            params![to.as_str(), GIVEN_UP, PRIVATE, WAITING],
+            params![to.as_str(), GIVEN_UP, PRIVATE, WAITING, STORED],
         )?;
+        self.lose_mail(to)?;
         self.run("DELETE FROM waiting WHERE peer = ?1", [to.as_str()])
     }
 
@@ -260,6 +301,10 @@ impl Tables<'_> {
             return Ok(());
         };
         let candidates: Vec<_> = candidates.iter().map(ToString::to_string).collect();
+        self.run(
+            "DELETE FROM mail WHERE peer IN (SELECT name FROM peer WHERE name = ?1 AND introduction <> ?2)",
+            params![peer.as_str(), introduction.0],
+        )?;
         // Of the same introduction only the addresses can be others.
         self.run(
             "INSERT INTO peer (name, introduction, key, candidates, term) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -350,6 +395,8 @@ impl Tables<'_> {
             | MessageEvent::KeptEnd
             | MessageEvent::PrivateDelivered { .. }
             | MessageEvent::PrivateWaiting { .. }
+            | MessageEvent::PrivateStored { .. }
+            | MessageEvent::MailUnreadable { .. }
             | MessageEvent::Delivered { .. }
             | MessageEvent::Expired { .. }
             | MessageEvent::Undelivered { .. } => Ok(()),

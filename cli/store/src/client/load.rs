@@ -49,6 +49,7 @@ const PARTS: &[(&str, Read)] = &[
     ("SELECT * FROM outbox ORDER BY seq", wished),
     ("SELECT seq FROM outbox WHERE is_fulfilled", fulfilled),
     ("SELECT * FROM waiting ORDER BY seq", written),
+    ("SELECT * FROM mail ORDER BY wish", posted),
 ];
 
 fn began(row: &Row<'_>) -> Result<Record, Trouble> {
@@ -153,5 +154,13 @@ fn written(row: &Row<'_>) -> Result<Record, Trouble> {
     Ok(Record::Written {
         to: name(row, "peer", TABLE)?,
         message,
+    })
+}
+
+fn posted(row: &Row<'_>) -> Result<Record, Trouble> {
+    Ok(Record::Posted {
+        to: name(row, "peer", "mail")?,
+        through: Seq(number(row, "through")?),
+        wish: Seq(number(row, "wish")?),
     })
 }

@@ -30,7 +30,7 @@ pub use message::{Author, Conversation, Message, Route};
 /// "SChC".
 const SCHEMA: Schema = Schema {
     application_id: 0x5343_6843,
-    migrations: &[include_str!("v1.sql")],
+    migrations: &[include_str!("v1.sql"), include_str!("v2.sql")],
 };
 
 /// What is kept at a time: what goes with one effect.

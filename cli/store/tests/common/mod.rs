@@ -15,6 +15,7 @@ use simplechat_core::server::record::{QuestionState, Record, Subject};
 use simplechat_core::text::Text;
 use simplechat_core::time::WallTime;
 use simplechat_core::wire::item::Bounded;
+use simplechat_core::wire::mail::{Mail, Sealed};
 use simplechat_core::wire::push::{Audience, Delivery, Expired, Push};
 use simplechat_core::wire::request::{Outcome, Refusal};
 use simplechat_core::wire::{EndReason, Term};
@@ -155,6 +156,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
         any_name().prop_map(Subject::Question),
         any_name().prop_map(Subject::Introduction),
         any_name().prop_map(Subject::Addresses),
+        any_name().prop_map(Subject::Mail),
         Just(Subject::Server),
     ]
 }
@@ -194,13 +196,34 @@ fn any_delivery() -> impl Strategy<Value = Delivery> {
         })
 }
 
+fn any_mail() -> impl Strategy<Value = Mail> {
+    (any_delivery(), prop::collection::vec(any::<u8>(), 0..9)).prop_map(|(message, sealed)| Mail {
+        from: message.from,
+        instance: message.instance,
+        seq: message.seq,
+        sent: message.sent,
+        messages: 1,
+        sealed: Sealed::new(sealed).unwrap(),
+    })
+}
+
 /// Of all kinds, about few people, so that they have to do with each other.
 pub(crate) fn any_record() -> impl Strategy<Value = Record> {
     let pair = || (any_name(), any_name());
     let place = prop_oneof![9 => 0u64..12, 1 => Just(u64::MAX - 3)];
     prop_oneof![
         8 => (any_name(), place, any_delivery()).prop_map(|(to, place, message)| Record::Kept { to, place, message }),
-        3 => (any_name(), 0u64..12).prop_map(|(to, through)| Record::Taken { to, through }),
+        4 => (any_name(), 0u8..3, 0u64..12, any_mail()).prop_map(|(to, key, place, mail)| Record::KeptMail {
+            to,
+            key: PublicKey([key; 32]),
+            place,
+            mail,
+        }),
+        3 => (any_name(), 0u8..3, 0u64..12).prop_map(|(to, key, through)| Record::Taken {
+            to,
+            key: PublicKey([key; 32]),
+            through,
+        }),
         4 => (any_name(), any_instance(), 0u64..40, prop::collection::btree_map(1u64..60, any_outcome(), 0..5)).prop_map(
             |(user, instance, lowest, outcomes)| Record::Outcomes {
                 user,

@@ -85,6 +85,8 @@ pub struct Client {
     pub open: VecDeque<Op>,
     /// Private texts that have not arrived, in order, for each peer.
     pub privates: BTreeMap<Name, VecDeque<LetterId>>,
+    /// Private texts that may be in a mail at the server, too.
+    pub mailed: BTreeSet<LetterId>,
     /// Who asks for the user's address.
     pub questions: BTreeSet<Name>,
     /// Who is in the address book.
@@ -174,10 +176,11 @@ impl Model {
         self.clients.get(&client)?.user
     }
 
-    /// Whether another server may have done a text before the one that gave its final word, and gone without a word.
+    /// Whether a text may have been done before it got its final word: by another server, which went without a word, or by this one
+    /// for an account that is no more, whose client goes on in a later one of the name.
     #[must_use]
     pub fn was_done_before(&self, letter: &Letter) -> bool {
-        self.server_went >= letter.wished
+        self.server_went >= letter.wished || self.was_changed_since(letter.from, letter.wished)
     }
 
     /// Whether nothing of `other` may be shown at a client.
@@ -423,6 +426,10 @@ impl Model {
                     self.letters.get_mut(letter).delivered = true;
                 }
             }
+            Event::Message(MessageEvent::PrivateStored { to }) => {
+                let waiting = client.privates.get(to).into_iter().flatten();
+                client.mailed.extend(waiting.copied());
+            }
             Event::Peer(event) => self.apply_peer_event(at, id, event),
             Event::Outcome { outcome, .. } => self.apply_outcome(at, id, *outcome),
             Event::Online { .. } => client.online_asked = None,
@@ -513,7 +520,7 @@ impl Model {
             Operation::Deny { user: other } => {
                 self.consents.said_no(at, user, other, op.wished, outcome);
             }
-            Operation::RemoveAddress { .. } | Operation::Skip => {}
+            Operation::RemoveAddress { .. } | Operation::Mail { .. } | Operation::Skip => {}
         }
     }
 }
@@ -532,6 +539,7 @@ impl Client {
             was_logged_in: false,
             open: VecDeque::new(),
             privates: BTreeMap::new(),
+            mailed: BTreeSet::new(),
             questions: BTreeSet::new(),
             book: BTreeMap::new(),
             online_asked: None,

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 
 use super::*;
 use crate::id::InstanceId;
+use crate::key::KEY_LEN;
 use crate::server::AccountId;
 use crate::server::expiry::Untold;
 use crate::server::mailbox::{Entry, Keeping, MailboxLimits, Origin};
@@ -22,6 +23,8 @@ fn at(millis: u64) -> Timestamp {
 fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
+
+const CLIENT: PublicKey = PublicKey([1; KEY_LEN]);
 
 fn put(mailbox: &mut Mailbox, seq: u64, text: &str) {
     let delivery = Delivery {
@@ -42,6 +45,8 @@ fn put(mailbox: &mut Mailbox, seq: u64, text: &str) {
         item,
         origin,
         audience: Audience::You,
+        key: None,
+        messages: 1,
         accepted: at(0),
         expires: at(1_000),
         keeping: Keeping::Passing,
@@ -75,7 +80,7 @@ fn next(lane: &mut Lane, now: Timestamp, mailbox: &Mailbox) -> Vec<String> {
 fn take(lane: &mut Lane, mailbox: &mut Mailbox, number: u64) {
     let taken = lane.taken(BatchNumber(number)).unwrap();
     if let Some(through) = taken.through {
-        mailbox.take_up_to(through);
+        mailbox.take_up_to(through, CLIENT);
     }
 }
 
@@ -84,7 +89,7 @@ const CONN: ConnId = ConnId::Dialled(1);
 #[test]
 fn a_failed_batch_comes_again_unchanged() {
     let mut mailbox = Mailbox::default();
-    let mut lane = Lane::new(INTERVAL, &mailbox);
+    let mut lane = Lane::new(CLIENT, INTERVAL, &mailbox);
     let mut rng = Rng::new([0; 32]);
     put(&mut mailbox, 1, "one");
     assert_eq!(next(&mut lane, at(0), &mailbox), ["#1", "message 1"]);
@@ -110,7 +115,7 @@ fn kept_messages_stand_between_their_marks() {
     let mut mailbox = Mailbox::default();
     put(&mut mailbox, 1, &"x".repeat(40_000));
     put(&mut mailbox, 2, &"x".repeat(40_000));
-    let mut lane = Lane::new(INTERVAL, &mailbox);
+    let mut lane = Lane::new(CLIENT, INTERVAL, &mailbox);
     put(&mut mailbox, 3, "later");
     assert_eq!(
         next(&mut lane, at(0), &mailbox),
@@ -127,7 +132,7 @@ fn kept_messages_stand_between_their_marks() {
 fn kept_messages_that_were_discarded_leave_no_marks() {
     let mut mailbox = Mailbox::default();
     put(&mut mailbox, 1, "one");
-    let mut lane = Lane::new(INTERVAL, &mailbox);
+    let mut lane = Lane::new(CLIENT, INTERVAL, &mailbox);
     mailbox.discard_from(AccountId(1));
     assert_eq!(next(&mut lane, at(0), &mailbox), [""; 0]);
 }
@@ -135,7 +140,7 @@ fn kept_messages_that_were_discarded_leave_no_marks() {
 #[test]
 fn presence_is_told_at_most_once_in_the_interval_and_only_its_net_effect() {
     let mailbox = Mailbox::default();
-    let mut lane = Lane::new(INTERVAL, &mailbox);
+    let mut lane = Lane::new(CLIENT, INTERVAL, &mailbox);
     lane.note_presence(name("bob"), Presence::Online);
     assert_eq!(next(&mut lane, at(5_000), &mailbox), ["#1", "bob Online"]);
     assert!(lane.taken(BatchNumber(1)).is_some());
@@ -152,7 +157,7 @@ fn presence_is_told_at_most_once_in_the_interval_and_only_its_net_effect() {
 #[test]
 fn presence_rides_on_what_goes_anyway() {
     let mut mailbox = Mailbox::default();
-    let mut lane = Lane::new(INTERVAL, &mailbox);
+    let mut lane = Lane::new(CLIENT, INTERVAL, &mailbox);
     put(&mut mailbox, 1, "one");
     lane.note_presence(name("carol"), Presence::Online);
     assert_eq!(
@@ -164,7 +169,7 @@ fn presence_rides_on_what_goes_anyway() {
 #[test]
 fn a_notice_replaces_the_one_it_makes_stale() {
     let mailbox = Mailbox::default();
-    let mut lane = Lane::new(INTERVAL, &mailbox);
+    let mut lane = Lane::new(CLIENT, INTERVAL, &mailbox);
     let notice = |subject, push| Notice { subject, push };
     let bob = name("bob");
     lane.notify(notice(
@@ -192,7 +197,7 @@ fn a_notice_replaces_the_one_it_makes_stale() {
 #[test]
 fn what_was_not_acknowledged_is_there_for_the_next_session() {
     let mailbox = Mailbox::default();
-    let mut lane = Lane::new(INTERVAL, &mailbox);
+    let mut lane = Lane::new(CLIENT, INTERVAL, &mailbox);
     let bob = name("bob");
     let notice = |subject, push| Notice { subject, push };
     lane.notify(notice(
@@ -222,7 +227,7 @@ fn what_was_not_acknowledged_is_there_for_the_next_session() {
 #[test]
 fn nothing_waits_without_bound() {
     let mailbox = Mailbox::default();
-    let mut lane = Lane::new(INTERVAL, &mailbox);
+    let mut lane = Lane::new(CLIENT, INTERVAL, &mailbox);
     for number in 0..NOTICES_MAX + 9 {
         let from = name(&format!("user{number}"));
         lane.notify(Notice {
@@ -241,7 +246,7 @@ fn nothing_waits_without_bound() {
 #[test]
 fn a_lane_is_drained_when_nothing_waits_and_nothing_is_on_its_way() {
     let mut mailbox = Mailbox::default();
-    let mut lane = Lane::new(INTERVAL, &mailbox);
+    let mut lane = Lane::new(CLIENT, INTERVAL, &mailbox);
     assert!(lane.is_drained(&mailbox));
     lane.notify(Notice {
         subject: Subject::Server,

@@ -9,6 +9,7 @@ use crate::server::record::Record;
 use crate::text::Text;
 use crate::wire::Challenge;
 use crate::wire::item::{self, ItemError, Payload, decode};
+use crate::wire::mail::Sealed;
 use crate::wire::push::Push;
 use crate::wire::request::{Operation, Request};
 
@@ -70,6 +71,20 @@ impl Record {
                 subject,
                 push: redact_push(push, texts),
             },
+            Self::KeptMail {
+                to,
+                key,
+                place,
+                mut mail,
+            } => {
+                mail.sealed = redact_sealed(mail.sealed, texts);
+                Self::KeptMail {
+                    to,
+                    key,
+                    place,
+                    mail,
+                }
+            }
             other @ (Self::Taken { .. }
             | Self::Expired { .. }
             | Self::ToldExpired { .. }
@@ -98,6 +113,17 @@ fn redact_request(request: Request, texts: Texts) -> Request {
                     text: redact(text),
                 },
                 Operation::Broadcast { text } => Operation::Broadcast { text: redact(text) },
+                Operation::Mail {
+                    to,
+                    key,
+                    messages,
+                    sealed,
+                } => Operation::Mail {
+                    to,
+                    key,
+                    messages,
+                    sealed: redact_sealed(sealed, texts),
+                },
                 other @ (Operation::Block { .. }
                 | Operation::Unblock { .. }
                 | Operation::GetAddress { .. }
@@ -122,6 +148,10 @@ fn redact_push(push: Push, texts: Texts) -> Push {
             delivery.text = redact_text(delivery.text, texts);
             Push::Message(delivery)
         }
+        Push::Mail(mut mail) => {
+            mail.sealed = redact_sealed(mail.sealed, texts);
+            Push::Mail(mail)
+        }
         Push::Probe { .. } => Push::Probe {
             challenge: Challenge([0; 16]),
         },
@@ -141,6 +171,7 @@ fn redact_push(push: Push, texts: Texts) -> Push {
         | Push::Undelivered { .. }
         | Push::Addresses { .. }
         | Push::Absent { .. }
+        | Push::MailExpired { .. }
         | Push::Expired(_)) => other,
     }
 }
@@ -149,6 +180,14 @@ fn redact_text(text: Text, texts: Texts) -> Text {
     match texts {
         Texts::Kept => text,
         Texts::Filled => filler(text.len()),
+    }
+}
+
+/// What is sealed goes with the texts: a recording may come to who can open it.
+fn redact_sealed(sealed: Sealed, texts: Texts) -> Sealed {
+    match texts {
+        Texts::Kept => sealed,
+        Texts::Filled => Sealed::new(vec![0; sealed.as_bytes().len()]).unwrap_or(sealed),
     }
 }
 

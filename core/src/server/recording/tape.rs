@@ -17,7 +17,7 @@ use crate::time::{Moment, Timestamp, WallTime};
 /// What every recording starts with.
 pub const MAGIC: &[u8] = b"simplechat recording\n";
 /// The version of what follows. A recording is for its own version of the program, or one near to it.
-pub const VERSION: u8 = 8;
+pub const VERSION: u8 = 9;
 
 /// A header with very many accounts.
 const HEADER_LEN_MAX: usize = 64 * 1024 * 1024;

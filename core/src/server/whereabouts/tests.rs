@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::*;
 use crate::channel::tests::pair;
 use crate::id::InstanceId;
+use crate::key::{KEY_LEN, PublicKey};
 use crate::machine::ConnId;
 use crate::server::lane::Lane;
 use crate::server::mailbox::Mailbox;
@@ -14,14 +15,16 @@ use crate::time::Timestamp;
 use crate::wire::login::LinkChoice;
 
 const PORT: u16 = 40_000;
+const CLIENT: PublicKey = PublicKey([1; KEY_LEN]);
 
 /// A client that came from `remote` to the server at `local`, and says that it is also at `own`.
 fn session(remote: &str, local: &str, own: &[&str]) -> Session {
-    let lane = Lane::new(Duration::ZERO, &Mailbox::default());
+    let lane = Lane::new(CLIENT, Duration::ZERO, &Mailbox::default());
     let origination = Origination {
         link: LinkChoice::Auto,
         since: Timestamp::ZERO,
         instance: InstanceId([0; 16]),
+        key: CLIENT,
         remote: SocketAddr::new(remote.parse().unwrap(), 30_000),
         local: local.parse().unwrap(),
         port: PORT,

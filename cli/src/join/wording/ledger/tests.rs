@@ -97,8 +97,10 @@ fn private_messages() {
         ],
     );
     let given_up = MessageState::GivenUp;
+    let mailed = (Route::Mail, AttemptResult::Settled(STORED));
     insta::assert_snapshot!(said(&[
         waiting,
+        entry(to, STORED, &[direct(AttemptResult::NotFound), mailed]),
         entry(to, DELIVERED, &[direct(AttemptResult::Settled(DELIVERED))]),
         entry(to, given_up, &[direct(AttemptResult::Settled(given_up))]),
     ]));

@@ -34,6 +34,11 @@ impl Watcher for Letters {
             Event::Message(MessageEvent::Private { from, text, .. }) => {
                 (from, text, Route::Direct, Some(sight.user))
             }
+            Event::Message(MessageEvent::MailUnreadable { from }) => {
+                let user = sight.user;
+                let what = format!("{user} has mail of {from} that they cannot read");
+                return Err((super::Promise::Once, what));
+            }
             _ => return Ok(()),
         };
         let user = sight.user;

@@ -61,7 +61,10 @@ impl Watcher for Words {
                     .iter()
                     .filter(|op| !matches!(op.operation, Operation::RemoveAddress { .. }))
                     .count();
-                let private: usize = client.privates.values().map(|waiting| waiting.len()).sum();
+                let waiting = client.privates.values().flatten();
+                let private = waiting
+                    .filter(|letter| !client.mailed.contains(letter))
+                    .count();
                 promise!(
                     *unsent >= open + private,
                     OneFinalWord,
@@ -110,8 +113,8 @@ fn check_ledger(sight: &Sight<'_>, client: &Client, entry: &Entry, model: &Model
             let id = model.letters.find(&letter.text);
             let waiting = client.privates.get(&to);
             let waits = waiting.is_some_and(|waiting| id.is_some_and(|id| waiting.contains(&id)));
-            waits == (entry.state == MessageState::Waiting)
-                && (letter.delivered || entry.state != MessageState::Delivered)
+            let is_waiting = matches!(entry.state, MessageState::Waiting | MessageState::Stored);
+            waits == is_waiting && (letter.delivered || entry.state != MessageState::Delivered)
         }
         (_, Some((_, outcome))) => agrees_with_word(entry.state, outcome),
         (_, None) => true,
@@ -287,7 +290,7 @@ const fn is_unblock(operation: &Operation) -> bool {
 
 const fn other(operation: &Operation) -> Option<Name> {
     match operation {
-        Operation::Message { to, .. } => Some(*to),
+        Operation::Message { to, .. } | Operation::Mail { to, .. } => Some(*to),
         Operation::Block { user }
         | Operation::Unblock { user }
         | Operation::GetAddress { user, .. }
@@ -301,9 +304,18 @@ const fn other(operation: &Operation) -> Option<Name> {
 /// Whether so much was written to somebody, and not delivered as far as anybody was told, that their mailbox may be full.
 fn is_full(user: Option<Name>, model: &Model) -> bool {
     let for_user = |to: Option<Name>| to.is_none() || to == user;
-    let waiting = model.letters.iter().filter(|letter| for_user(letter.to));
-    let (count, bytes) = waiting.fold((0, 0), |(count, bytes), letter| {
-        (count + 1, bytes + letter.text.len() + 100)
-    });
+    let (mut count, mut bytes) = (0, 0);
+    for letter in model.letters.iter() {
+        // A private text may be there in a mail, and in another one after that was lost; and so may the answer to one.
+        let is_mailed = letter.is_private() && (for_user(letter.to) || Some(letter.from) == user);
+        let is_twice = model.was_done_before(letter);
+        let times = match (is_mailed, for_user(letter.to)) {
+            (false, false) => 0,
+            (false, true) => 1 + usize::from(is_twice),
+            (true, _) => 2,
+        };
+        count += times;
+        bytes += times * (letter.text.len() + 300);
+    }
     count > model.settings.mailbox_messages || bytes > model.settings.mailbox_bytes
 }

@@ -39,6 +39,11 @@ impl Model {
             return;
         };
         match record {
+            // A copy of texts that the client knows as private ones.
+            Record::Wished {
+                operation: Operation::Mail { .. },
+                ..
+            } => {}
             Record::Wished {
                 seq,
                 operation,
@@ -103,6 +108,8 @@ impl Model {
             | Record::Delivered { .. }
             | Record::Expired { .. }
             | Record::Shown { .. }
+            | Record::Posted { .. }
+            | Record::MailLost { .. }
             | Record::Consented { .. } => {}
         }
     }
@@ -181,6 +188,7 @@ impl Model {
             | Operation::Broadcast { .. }
             | Operation::Deny { .. }
             | Operation::RemoveAddress { .. }
+            | Operation::Mail { .. }
             | Operation::Skip => {}
         }
     }
