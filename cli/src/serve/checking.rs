@@ -2,12 +2,18 @@
 //!
 //! There are few threads, each with its own memory for hashing, so neither all processors nor all memory are ever taken
 //! by people who log in. The machine bounds how many checks are under way.
+//!
+//! A thread of low priority gets a little of a processor that others want, and may then keep it for some milliseconds. That
+//! does no harm while few log in. In a rush, which may be an attack, a check gets only what nobody else wants: see [`Share`].
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, set_scheduler};
 use simplechat_core::limits::PASSWORD_CHECKS_MAX;
 use simplechat_core::name::Name;
 use simplechat_core::server::Verdict;
@@ -19,6 +25,15 @@ use crate::credentials::{Credentials, Workbench};
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
+/// So many checks that wait are a rush.
+const RUSH: usize = 8;
+
+/// A check that took so long in a rush got next to nothing: it is work of some 20 ms.
+const STARVED: Duration = Duration::from_secs(1);
+
+/// How long checks get a little after that, rush or not.
+const STARVED_FOR: Duration = Duration::from_secs(60);
+
 /// A check to be done.
 pub(super) struct Check {
     pub(super) name: Name,
@@ -27,6 +42,15 @@ pub(super) struct Check {
     pub(super) credentials: Arc<Credentials>,
     /// Takes the result.
     pub(super) answer: Box<dyn FnOnce(Verdict) + Send>,
+}
+
+/// What of the processors a check gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Share {
+    /// A little, always.
+    Little,
+    /// What nobody else wants, given back at once to whoever does: so it may be nothing.
+    Leftovers,
 }
 
 /// The threads. Dropping it forgets what waits, and ends them when they are done with what they have begun.
@@ -45,6 +69,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Check>,
+    /// When leftovers were last too little.
+    starved_at: Option<Instant>,
     is_over: bool,
 }
 
@@ -100,10 +126,21 @@ impl Shared {
     fn work(&self) {
         yield_to_chat();
         let mut bench = Workbench::default();
-        while let Some(check) = self.next() {
-            let is_right = check
-                .credentials
-                .check(check.name, &check.password, &mut bench);
+        while let Some((check, share)) = self.next() {
+            let mut is_right = || {
+                check
+                    .credentials
+                    .check(check.name, &check.password, &mut bench)
+            };
+            let is_right = match share {
+                Share::Little => is_right(),
+                Share::Leftovers => {
+                    let began = Instant::now();
+                    let is_right = with_leftovers(is_right);
+                    self.note_rushed(began.elapsed());
+                    is_right
+                }
+            };
             let verdict = if is_right {
                 Verdict::Right
             } else {
@@ -113,15 +150,52 @@ impl Shared {
         }
     }
 
-    /// Waits for a check. `None` when it is over.
-    fn next(&self) -> Option<Check> {
+    /// Waits for a check, and says what it gets. `None` when it is over.
+    fn next(&self) -> Option<(Check, Share)> {
         let is_idle = |state: &mut State| state.waiting.is_empty() && !state.is_over;
-        self.changed
+        let mut state = self
+            .changed
             .wait_while(self.lock(), is_idle)
-            .unwrap_or_else(PoisonError::into_inner)
-            .waiting
-            .pop_front()
+            .unwrap_or_else(PoisonError::into_inner);
+        let share = state.share(Instant::now());
+        Some((state.waiting.pop_front()?, share))
     }
+
+    /// Notes how long a check in a rush took.
+    fn note_rushed(&self, took: Duration) {
+        if took > STARVED {
+            self.lock().starved_at = Some(Instant::now());
+        }
+    }
+}
+
+impl State {
+    /// What the next check gets.
+    fn share(&self, now: Instant) -> Share {
+        let was_starved = self
+            .starved_at
+            .is_some_and(|at| now.duration_since(at) < STARVED_FOR);
+        if self.waiting.len() < RUSH || was_starved {
+            Share::Little
+        } else {
+            Share::Leftovers
+        }
+    }
+}
+
+/// Does it on a thread of its own: one that takes only leftovers may not go back to more. It holds no lock that others need.
+fn with_leftovers<T: Send>(mut work: impl FnMut() -> T + Send) -> T {
+    let done = thread::scope(|scope| {
+        let rushed = thread::Builder::new()
+            .name("password-rush".to_owned())
+            .spawn_scoped(scope, || {
+                take_leftovers();
+                work()
+            });
+        rushed.ok()?.join().ok()
+    });
+    // If there is no thread to be had, it is done here.
+    done.unwrap_or_else(work)
 }
 
 /// Has this thread get little of a processor that others want: many logins may take long, and messages may not.
@@ -131,6 +205,16 @@ fn yield_to_chat() {
     {
         // If it cannot be had, checks are only as important as all else.
         let _ = rustix::process::setpriority_process(None, NICE);
+    }
+}
+
+/// Has this thread get only what nobody else wants of a processor.
+fn take_leftovers() {
+    #[cfg(target_os = "linux")]
+    {
+        // If it cannot be had, it gets a little, as the thread that has started it.
+        let params = SchedulerParams { priority: 0 };
+        let _ = set_scheduler(Pid::current_thread(), Scheduler::SCHED_IDLE, params);
     }
 }
 
@@ -183,6 +267,34 @@ mod tests {
             (number, verdict)
         };
         assert_eq!(got, (0..100).map(expected).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn checks_of_a_rush_get_leftovers_unless_these_are_too_little() {
+        let accounts = accounts("alice pw");
+        let checking = Checking::start(0).unwrap();
+        let share = |later| checking.shared.lock().share(Instant::now() + later);
+        for waiting in 1..=RUSH {
+            let unanswered = check(&accounts, "pw", |_| panic!("nobody checks it"));
+            assert!(checking.add(unanswered).is_ok());
+            let is_rush = share(Duration::ZERO) == Share::Leftovers;
+            assert_eq!(is_rush, waiting == RUSH);
+        }
+        checking.shared.note_rushed(STARVED);
+        assert_eq!(share(Duration::ZERO), Share::Leftovers);
+        checking.shared.note_rushed(STARVED * 2);
+        assert_eq!(share(Duration::ZERO), Share::Little);
+        assert_eq!(share(STARVED_FOR), Share::Leftovers);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn leftovers_are_taken_by_a_thread_of_the_idle_class_and_no_other() {
+        use preempt_rt::sched::get_scheduler;
+
+        let class = || get_scheduler(Pid::current_thread()).unwrap();
+        assert_eq!(with_leftovers(class), Scheduler::SCHED_IDLE);
+        assert_ne!(class(), Scheduler::SCHED_IDLE);
     }
 
     #[test]
