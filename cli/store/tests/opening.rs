@@ -226,23 +226,56 @@ fn an_empty_batch_is_written_too() {
     assert!(fs::metadata(&log).unwrap().len() > before);
 }
 
+/// Whether a text is in any file of a folder.
+fn is_written(folder: &Path, text: &str) -> bool {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut files = entries.map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    files.any(|bytes| {
+        let mut parts = bytes.windows(text.len());
+        parts.any(|part| part == text.as_bytes())
+    })
+}
+
+/// Rows are moved about when others come and go beside them.
+#[test]
+fn nothing_that_was_delivered_is_left_between_other_rows() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    for place in 0..300 {
+        for owner in ["bob", "carol", "dave"] {
+            let text = format!("{}{owner} should forget this", "x".repeat(place * 37 % 900));
+            let place = u64::try_from(place).unwrap();
+            store.apply(&[kept(owner, place, "alice", &text)]).unwrap();
+        }
+        for (owner, after) in [("bob", 7), ("dave", 40)] {
+            let through = u64::try_from(place / after * after).unwrap();
+            let to = name(owner);
+            let key = PublicKey([0; 32]);
+            store.apply(&[Record::Taken { to, key, through }]).unwrap();
+        }
+    }
+    let everything = ["bob", "dave"].map(|owner| Record::Taken {
+        to: name(owner),
+        key: PublicKey([0; 32]),
+        through: 300,
+    });
+    store.apply(&everything).unwrap();
+    store.tidy().unwrap();
+    assert!(is_written(folder.path(), "carol should forget this"));
+    for owner in ["bob", "dave"] {
+        let text = format!("{owner} should forget this");
+        assert!(!is_written(folder.path(), &text), "{text}");
+    }
+}
+
 #[test]
 fn what_was_delivered_is_in_no_file_any_more() {
     let folder = folder();
     let mut store = Store::open(folder.path()).unwrap();
     let secret = "nobody should find this";
-    let is_there = || {
-        let entries = fs::read_dir(folder.path()).unwrap();
-        let mut files = entries.map(|entry| fs::read(entry.unwrap().path()).unwrap());
-        files.any(|bytes| {
-            bytes
-                .windows(secret.len())
-                .any(|part| part == secret.as_bytes())
-        })
-    };
     store.apply(&[kept("bob", 0, "alice", secret)]).unwrap();
     store.tidy().unwrap();
-    assert!(is_there());
+    assert!(is_written(folder.path(), secret));
     store
         .apply(&[Record::Taken {
             to: name("bob"),
@@ -251,7 +284,7 @@ fn what_was_delivered_is_in_no_file_any_more() {
         }])
         .unwrap();
     store.tidy().unwrap();
-    assert!(!is_there());
+    assert!(!is_written(folder.path(), secret));
 }
 
 #[test]

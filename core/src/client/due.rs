@@ -6,6 +6,7 @@
 use alloc::collections::BTreeSet;
 
 use super::Client;
+use super::leaving::Phase;
 use super::record::Record;
 use crate::id::Seq;
 use crate::limits::OUTBOX_MAX;
@@ -27,6 +28,9 @@ pub(super) struct Due {
 impl Client {
     /// Called after everything that happens.
     pub(super) fn do_due(&mut self) {
+        if matches!(self.phase, Phase::SaidGoodbye { .. } | Phase::Ended) {
+            self.due = Due::default();
+        }
         while let Some(name) = self.due.mail.pop_first() {
             self.leave_mail(name);
         }

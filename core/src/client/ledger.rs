@@ -458,6 +458,13 @@ impl Ledger {
         news
     }
 
+    /// The server keeps none of the private messages for a peer any more.
+    pub(super) fn mail_lost(&mut self, peer: Name) {
+        for record in self.waiting_for(peer, Seq(u64::MAX)) {
+            record.state = MessageState::Waiting;
+        }
+    }
+
     /// A peer has all private messages up to a number.
     pub(super) fn taken(&mut self, peer: Name, through: Seq, at: WallTime) {
         for record in self.waiting_for(peer, through) {

@@ -11,7 +11,6 @@ use super::address_book::Peer;
 use super::direct::Author;
 use super::event::{Event, MessageEvent};
 use super::inbox::MailReceipt;
-use super::leaving::Phase;
 use super::ledger::MessageState;
 use super::record::{Record, Route};
 use super::{Client, TimerKind};
@@ -26,6 +25,9 @@ use crate::wire::request::{Operation, Outcome};
 
 /// When the server has refused a mail, and nothing else has happened, the next try is so long after.
 const REFUSED_REST: Duration = Duration::from_secs(10 * 60);
+
+/// However often others say that mail was lost, it is not left again sooner.
+const LOST_REST: Duration = Duration::from_secs(5);
 
 /// What was in a mail, as far as this version knows it.
 #[derive(Debug)]
@@ -86,9 +88,7 @@ impl Client {
 
     /// Whether the server would take mail now, as far as this client knows.
     fn can_leave_mail(&self) -> bool {
-        self.is_ready()
-            && !matches!(self.phase, Phase::SaidGoodbye { .. } | Phase::Ended)
-            && self.has_room_for_due()
+        self.is_ready() && self.has_room_for_due()
     }
 
     /// Whether what waits for a peer is about to be left at the server: then the user hears what comes of that, and not that it waits.
@@ -169,11 +169,10 @@ impl Client {
         let wall = self.clock.wall;
         if let Outcome::Refused(refusal) = outcome {
             peer.mails.refused(wish);
-            self.timers
-                .set(TimerKind::Mail(to), self.clock.at + REFUSED_REST);
-            self.tell_waiting_once(to);
             let state = MessageState::Refused(refusal);
             self.ledger.mailed(to, after, through, wall, state);
+            self.put_off_mail(to, REFUSED_REST);
+            self.tell_waiting_once(to);
         } else {
             let kept = self
                 .ledger
@@ -200,8 +199,16 @@ impl Client {
     fn lose_mail(&mut self, to: Name) {
         if let Some(peer) = self.book.get_mut(to) {
             peer.mails.lose();
+            self.ledger.mail_lost(to);
             self.record(Record::MailLost { to });
-            self.post_mail(to);
+            self.put_off_mail(to, LOST_REST);
+        }
+    }
+
+    fn put_off_mail(&mut self, to: Name, rest: Duration) {
+        if let Some(peer) = self.book.get_mut(to) {
+            peer.mails.put_off();
+            self.timers.set(TimerKind::Mail(to), self.clock.at + rest);
         }
     }
 

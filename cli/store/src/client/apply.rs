@@ -63,7 +63,14 @@ impl Tables<'_> {
             Record::Written { to, message } => self.written(*to, message),
             Record::Taken { by, through } => self.taken(*by, *through),
             Record::Posted { to, through, wish } => self.posted(*to, *through, *wish),
-            Record::MailLost { to } => self.lose_mail(*to),
+            Record::MailLost { to } => {
+                self.lose_mail(*to)?;
+                self.run(
+                    "UPDATE message SET state = ?2 WHERE route = ?3 AND state = ?4 AND seq IN
+                     (SELECT seq FROM waiting WHERE peer = ?1)",
+                    params![to.as_str(), WAITING, PRIVATE, STORED],
+                )
+            }
             Record::GivenUp { to } => self.given_up(*to),
             Record::Shown {
                 route,
