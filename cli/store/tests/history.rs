@@ -513,3 +513,51 @@ fn it_is_one_clients_alone_and_no_servers() {
     assert!(server.to_string().contains("another program's"), "{server}");
     Store::open(folder.path()).unwrap();
 }
+
+#[test]
+fn a_private_message_is_kept_by_the_server_as_long_as_the_mail_with_it_is() {
+    use MessageState::{Delivered, Stored, Waiting};
+
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    let bob = || name("bob");
+    let peer = |number| Record::Peer {
+        peer: bob(),
+        introduction: IntroductionId([number; 16]),
+        key: PublicKey([number; 32]),
+        candidates: Vec::new(),
+        term: Term::Lasting,
+    };
+    let posted = |wish, through| Record::Posted {
+        to: bob(),
+        through: Seq(through),
+        wish: Seq(wish),
+    };
+    let lost = Record::MailLost { to: bob() };
+    let taken = Record::Taken {
+        by: bob(),
+        through: Seq(1),
+    };
+    let full = Outcome::Refused(Refusal::ShareFull);
+    keep(&mut store, &[peer(1)], &[]);
+    keep(&mut store, &[writes(1, "bob", "one"), posted(1, 1)], &[]);
+    keep(&mut store, &[writes(2, "bob", "two")], &[]);
+    for (news, expected) in [
+        (vec![answered(1, Outcome::Stored)], [Stored, Waiting]),
+        (vec![posted(2, 2), answered(2, full)], [Stored, Waiting]),
+        (
+            vec![posted(3, 2), answered(3, Outcome::Delivered)],
+            [Stored, Stored],
+        ),
+        (vec![lost], [Waiting, Waiting]),
+        (
+            vec![posted(4, 2), answered(4, Outcome::Stored)],
+            [Stored, Stored],
+        ),
+        (vec![taken], [Delivered, Stored]),
+        (vec![peer(2)], [Delivered, Waiting]),
+    ] {
+        keep(&mut store, &news, &[]);
+        assert_eq!(states(&store), expected, "{news:?}");
+    }
+}

@@ -55,6 +55,8 @@ impl Client {
             self.peer_sessions.forget_ours(previous.introduction);
             self.release_peer_links(peer, &previous);
         }
+        // What was sealed for the key before is of no use to this one.
+        self.ledger.mail_lost(peer);
         self.record_peer(peer);
         self.search(peer);
         let introduced = PeerEvent::Introduced { peer, term };

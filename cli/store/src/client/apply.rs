@@ -63,14 +63,7 @@ impl Tables<'_> {
             Record::Written { to, message } => self.written(*to, message),
             Record::Taken { by, through } => self.taken(*by, *through),
             Record::Posted { to, through, wish } => self.posted(*to, *through, *wish),
-            Record::MailLost { to } => {
-                self.lose_mail(*to)?;
-                self.run(
-                    "UPDATE message SET state = ?2 WHERE route = ?3 AND state = ?4 AND seq IN
-                     (SELECT seq FROM waiting WHERE peer = ?1)",
-                    params![to.as_str(), WAITING, PRIVATE, STORED],
-                )
-            }
+            Record::MailLost { to } => self.lose_mail(*to),
             Record::GivenUp { to } => self.given_up(*to),
             Record::Shown {
                 route,
@@ -193,8 +186,14 @@ impl Tables<'_> {
         )
     }
 
+    /// What was in mails for a peer is only here.
     fn lose_mail(&self, to: Name) -> Applied {
-        self.run("DELETE FROM mail WHERE peer = ?1", [to.as_str()])
+        self.run("DELETE FROM mail WHERE peer = ?1", [to.as_str()])?;
+        self.run(
+            "UPDATE message SET state = ?2 WHERE route = ?3 AND state = ?4 AND seq IN
+             (SELECT seq FROM waiting WHERE peer = ?1)",
+            params![to.as_str(), WAITING, PRIVATE, STORED],
+        )
     }
 
     /// What went through the server and stands so, stands so from now on.
@@ -308,10 +307,11 @@ impl Tables<'_> {
             return Ok(());
         };
         let candidates: Vec<_> = candidates.iter().map(ToString::to_string).collect();
-        self.run(
-            "DELETE FROM mail WHERE peer IN (SELECT name FROM peer WHERE name = ?1 AND introduction <> ?2)",
-            params![peer.as_str(), introduction.0],
-        )?;
+        let is_another = "SELECT 1 FROM peer WHERE name = ?1 AND introduction <> ?2";
+        let known = params![peer.as_str(), introduction.0];
+        if self.0.prepare_cached(is_another)?.exists(known)? {
+            self.lose_mail(*peer)?;
+        }
         // Of the same introduction only the addresses can be others.
         self.run(
             "INSERT INTO peer (name, introduction, key, candidates, term) VALUES (?1, ?2, ?3, ?4, ?5)
