@@ -121,7 +121,7 @@ impl Server {
         }
         for entry in delivered {
             // The author of a mail learns from its recipient that it was read.
-            let is_message = entry.key.is_none() && entry.audience == Audience::You;
+            let is_message = entry.mail.is_none() && entry.audience == Audience::You;
             if entry.keeping == Keeping::Stored && is_message {
                 self.tell_delivered(entry.origin, to);
             }

@@ -139,7 +139,7 @@ impl Server {
         let mut untold: BTreeMap<AccountId, Expired> = BTreeMap::new();
         for entry in &expired {
             let author = entry.origin.account;
-            if entry.key.is_some() {
+            if entry.mail.is_some() {
                 self.tell_mail_expired(to, entry);
             } else if self.is_author(author, entry) {
                 let word = Expired::one(to, self.known_at_client(entry.origin));

@@ -307,7 +307,7 @@ impl Lane {
             let count = mailbox
                 .of_client(self.client)
                 .take_while(|(place, _)| *place <= through)
-                .map(|(_, entry)| entry.messages)
+                .map(|(_, entry)| entry.messages())
                 .fold(0, u32::saturating_add);
             self.kept = Kept::Nothing;
             if count > 0 {

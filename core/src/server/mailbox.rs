@@ -4,6 +4,7 @@
 //! that stays longer, or whose recipient is away, goes to the store, and is *stored* once that has kept it. From here
 //! they leave in order, which keeps the order between each two people whatever their connections do.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -73,6 +74,15 @@ pub(super) enum Keeping {
     Stored,
 }
 
+/// What is different with a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mailing {
+    /// The only client that gets it; other messages go to whichever is there.
+    pub(super) key: PublicKey,
+    /// How many messages its recipient is told that it is.
+    pub(super) messages: u16,
+}
+
 /// A message for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -80,10 +90,8 @@ pub(super) struct Entry {
     pub(super) item: Arc<[u8]>,
     pub(super) origin: Origin,
     pub(super) audience: Audience,
-    /// The only client that gets it, if it is a mail; what anybody may read goes to all of them.
-    pub(super) key: Option<PublicKey>,
-    /// How many messages its recipient is told that it is: a mail may hold several.
-    pub(super) messages: u32,
+    /// What is different if it is a mail. Few are, and mailboxes hold many, so it stands elsewhere.
+    pub(super) mail: Option<Box<Mailing>>,
     pub(super) accepted: Timestamp,
     pub(super) expires: Timestamp,
     pub(super) keeping: Keeping,
@@ -92,7 +100,14 @@ pub(super) struct Entry {
 impl Entry {
     /// Whether the client with this key gets it.
     fn is_for(&self, client: PublicKey) -> bool {
-        self.key.is_none_or(|key| key == client)
+        let mail = self.mail.as_ref();
+        mail.is_none_or(|mail| mail.key == client)
+    }
+
+    /// How many messages its recipient is told that it is.
+    pub(super) fn messages(&self) -> u32 {
+        let mail = self.mail.as_ref();
+        mail.map_or(1, |mail| mail.messages.into())
     }
 }
 
@@ -199,7 +214,7 @@ impl Mailbox {
 
     /// How many messages a client gets.
     pub(super) fn count_of_client(&self, client: PublicKey) -> u32 {
-        let messages = self.of_client(client).map(|(_, entry)| entry.messages);
+        let messages = self.of_client(client).map(|(_, entry)| entry.messages());
         messages.fold(0, u32::saturating_add)
     }
 
@@ -241,7 +256,8 @@ impl Mailbox {
             self.passing_from = Place(place.0 + 1);
             if entry.keeping == Keeping::Passing {
                 entry.keeping = Keeping::Storing;
-                storing.push((*place, entry.key, entry.item.clone()));
+                let key = entry.mail.as_ref().map(|mail| mail.key);
+                storing.push((*place, key, entry.item.clone()));
             }
         }
         storing
@@ -331,6 +347,10 @@ mod tests {
 
     const CLIENTS: [PublicKey; 2] = [PublicKey([0; KEY_LEN]), PublicKey([1; KEY_LEN])];
 
+    fn mailing(key: Option<PublicKey>) -> Option<Box<Mailing>> {
+        key.map(|key| Box::new(Mailing { key, messages: 1 }))
+    }
+
     fn entry(sender: u32, seq: u64, bytes: usize, at: u64) -> Entry {
         Entry {
             item: vec![0; bytes].into(),
@@ -340,8 +360,7 @@ mod tests {
                 seq: Seq(seq),
             },
             audience: Audience::You,
-            key: None,
-            messages: 1,
+            mail: None,
             accepted: Timestamp::from_millis(at),
             expires: Timestamp::from_millis(at + 1_000),
             keeping: Keeping::Passing,
@@ -503,7 +522,7 @@ mod tests {
             mailbox.restore(
                 Place(seq),
                 Entry {
-                    key,
+                    mail: mailing(key),
                     keeping,
                     ..entry
                 },
@@ -532,7 +551,7 @@ mod tests {
                 match action {
                     0 | 1 => {
                         // Half of them are mails.
-                        let new = Entry { key: CLIENTS.get(client).copied(), ..entry(sender, now, size, now) };
+                        let new = Entry { mail: mailing(CLIENTS.get(client).copied()), ..entry(sender, now, size, now) };
                         let bytes: usize = model.iter().map(|entry| entry.item.len()).sum();
                         let own: Vec<_> = model.iter().filter(|entry| entry.origin.account == AccountId(sender)).collect();
                         let own_bytes: usize = own.iter().map(|entry| entry.item.len()).sum();

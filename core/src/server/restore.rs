@@ -1,5 +1,6 @@
 //! Restoring: what each record means to a server that starts where another one ended.
 
+use alloc::boxed::Box;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -8,7 +9,7 @@ use super::intake::Intake;
 use super::introduction::Pair;
 use super::lane::{Notice, push_notice};
 use super::lockout::Provenance;
-use super::mailbox::{Entry, Keeping, Origin, Place};
+use super::mailbox::{Entry, Keeping, Mailing, Origin, Place};
 use super::record::Record;
 use super::{AccountId, Server};
 use crate::key::PublicKey;
@@ -154,8 +155,7 @@ impl Server {
                 seq: message.seq,
             },
             audience: message.audience,
-            key: None,
-            messages: 1,
+            mail: None,
             accepted: self.clock.at,
             expires: self.expiry_of(message.sent),
             keeping: Keeping::Stored,
@@ -180,8 +180,10 @@ impl Server {
                 seq: mail.seq,
             },
             audience: Audience::You,
-            key: Some(key),
-            messages: mail.messages.into(),
+            mail: Some(Box::new(Mailing {
+                key,
+                messages: mail.messages,
+            })),
             accepted: self.clock.at,
             expires: self.expiry_of(mail.sent),
             keeping: Keeping::Stored,

@@ -1,9 +1,10 @@
 //! Routing: which mailboxes a text goes to, and which senders are turned away.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::mailbox::{Entry, Full, Keeping, Origin};
+use super::mailbox::{Entry, Full, Keeping, Mailing, Origin};
 use super::session::Session;
 use super::{AccountId, Server, TimerKind};
 use crate::key::PublicKey;
@@ -20,9 +21,7 @@ struct Outgoing {
     /// The encoded push.
     item: Arc<[u8]>,
     audience: Audience,
-    /// The only client that gets it, if it is a mail.
-    key: Option<PublicKey>,
-    messages: u32,
+    mail: Option<Box<Mailing>>,
 }
 
 impl Server {
@@ -35,8 +34,7 @@ impl Server {
         let message = Outgoing {
             item: self.encode_delivery(origin, Audience::You, text),
             audience: Audience::You,
-            key: None,
-            messages: 1,
+            mail: None,
         };
         let presence = self.presence(recipient, |_| true);
         let refused = self.post(origin, recipient, message, presence).err();
@@ -70,8 +68,7 @@ impl Server {
         let mail = Outgoing {
             item: encode(&Push::Mail(mail)).into(),
             audience: Audience::You,
-            key: Some(key),
-            messages: messages.into(),
+            mail: Some(Box::new(Mailing { key, messages })),
         };
         let presence = self.presence(recipient, |session| session.key == key);
         let refused = self.post(origin, recipient, mail, presence).err();
@@ -133,8 +130,7 @@ impl Server {
             let message = Outgoing {
                 item: item.clone(),
                 audience: Audience::Everyone,
-                key: None,
-                messages: 1,
+                mail: None,
             };
             match self.enqueue(*recipient, origin, message) {
                 Ok(()) => undecided += 1,
@@ -219,16 +215,14 @@ impl Server {
         let Outgoing {
             item,
             audience,
-            key,
-            messages,
+            mail,
         } = message;
         let accepted = self.clock.at;
         let entry = Entry {
             item,
             origin,
             audience,
-            key,
-            messages,
+            mail,
             accepted,
             expires: accepted + self.config.mailbox.age,
             keeping: Keeping::Passing,

@@ -74,7 +74,7 @@ impl Server {
         for recipient in self.accounts.ids() {
             let mailbox = &self.accounts.get(recipient).mailbox;
             // Mails are copies of what their authors' clients keep.
-            let messages = mailbox.iter().filter(|(_, entry)| entry.key.is_none());
+            let messages = mailbox.iter().filter(|(_, entry)| entry.mail.is_none());
             for (_, entry) in messages {
                 *undelivered
                     .entry((entry.origin.account, recipient))
