@@ -224,9 +224,10 @@ impl Client {
                 receipt: None,
             };
         };
-        // Whoever is a peer no more, or is one anew, has been told so.
+        // Whoever is a peer no more, or is one anew, has been told so; and a server may say a wrong name.
         let peer = self.book.by_introduction(opened.introduction);
-        let Some(from) = peer.filter(|peer| peer.key == key).map(|peer| peer.name) else {
+        let is_author = |peer: &&mut Peer| peer.key == key && peer.name == mail.from;
+        let Some(from) = peer.filter(is_author).map(|peer| peer.name) else {
             return TakenMail::default();
         };
         for (instance, through, of) in opened.taken {
