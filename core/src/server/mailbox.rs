@@ -99,7 +99,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Whether the client with this key gets it.
-    fn is_for(&self, client: PublicKey) -> bool {
+    pub(super) fn is_for(&self, client: PublicKey) -> bool {
         let mail = self.mail.as_ref();
         mail.is_none_or(|mail| mail.key == client)
     }

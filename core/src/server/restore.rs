@@ -1,6 +1,5 @@
 //! Restoring: what each record means to a server that starts where another one ended.
 
-use alloc::boxed::Box;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -12,6 +11,7 @@ use super::lockout::Provenance;
 use super::mailbox::{Entry, Keeping, Mailing, Origin, Place};
 use super::record::Record;
 use super::{AccountId, Server};
+use crate::id::{InstanceId, Seq};
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::source::Source;
@@ -148,20 +148,11 @@ impl Server {
 
     fn apply_kept(&mut self, to: Name, place: Place, message: Delivery) -> Option<()> {
         let to = self.accounts.find(to)?;
-        let entry = Entry {
-            origin: Origin {
-                account: self.accounts.find_or_former(message.from),
-                instance: message.instance,
-                seq: message.seq,
-            },
-            audience: message.audience,
-            mail: None,
-            accepted: self.clock.at,
-            expires: self.expiry_of(message.sent),
-            keeping: Keeping::Stored,
-            item: encode(&Push::Message(message)).into(),
-        };
-        self.put_back(to, place, entry);
+        let origin = self.origin(message.from, message.instance, message.seq);
+        let (sent, audience) = (message.sent, message.audience);
+        let item = encode(&Push::Message(message)).into();
+        let entry = self.entry(origin, audience, None, item);
+        self.put_back(to, place, sent, entry);
         Some(())
     }
 
@@ -173,27 +164,29 @@ impl Server {
         mail: Mail,
     ) -> Option<()> {
         let to = self.accounts.find(to)?;
-        let entry = Entry {
-            origin: Origin {
-                account: self.accounts.find_or_former(mail.from),
-                instance: mail.instance,
-                seq: mail.seq,
-            },
-            audience: Audience::You,
-            mail: Some(Box::new(Mailing {
-                key,
-                messages: mail.messages,
-            })),
-            accepted: self.clock.at,
-            expires: self.expiry_of(mail.sent),
-            keeping: Keeping::Stored,
-            item: encode(&Push::Mail(mail)).into(),
-        };
-        self.put_back(to, place, entry);
+        let origin = self.origin(mail.from, mail.instance, mail.seq);
+        let (sent, messages) = (mail.sent, mail.messages);
+        let item = encode(&Push::Mail(mail)).into();
+        let mailing = Mailing { key, messages };
+        let entry = self.entry(origin, Audience::You, Some(mailing), item);
+        self.put_back(to, place, sent, entry);
         Some(())
     }
 
-    fn put_back(&mut self, to: AccountId, place: Place, entry: Entry) {
+    fn origin(&mut self, from: Name, instance: InstanceId, seq: Seq) -> Origin {
+        Origin {
+            account: self.accounts.find_or_former(from),
+            instance,
+            seq,
+        }
+    }
+
+    fn put_back(&mut self, to: AccountId, place: Place, sent: WallTime, entry: Entry) {
+        let entry = Entry {
+            expires: self.expiry_of(sent),
+            keeping: Keeping::Stored,
+            ..entry
+        };
         self.accounts.get_mut(to).mailbox.restore(place, entry);
         self.watch_mailbox(to);
     }

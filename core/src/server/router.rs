@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::mailbox::{Entry, Full, Keeping, Mailing, Origin};
-use super::session::Session;
 use super::{AccountId, Server, TimerKind};
 use crate::key::PublicKey;
 use crate::name::Name;
@@ -13,16 +12,8 @@ use crate::text::Text;
 use crate::wire::Term;
 use crate::wire::item::encode;
 use crate::wire::mail::{Mail, Sealed};
-use crate::wire::push::{Audience, Delivery, Presence, Push};
+use crate::wire::push::{Audience, Delivery, Push};
 use crate::wire::request::{Outcome, Refusal};
-
-/// What goes into a mailbox.
-struct Outgoing {
-    /// The encoded push.
-    item: Arc<[u8]>,
-    audience: Audience,
-    mail: Option<Box<Mailing>>,
-}
 
 impl Server {
     /// A message to one user. `None` while it is on its way.
@@ -31,13 +22,9 @@ impl Server {
             Ok(recipient) => recipient,
             Err(refusal) => return Some(Outcome::Refused(refusal)),
         };
-        let message = Outgoing {
-            item: self.encode_delivery(origin, Audience::You, text),
-            audience: Audience::You,
-            mail: None,
-        };
-        let presence = self.presence(recipient, |_| true);
-        let refused = self.post(origin, recipient, message, presence).err();
+        let item = self.encode_delivery(origin, Audience::You, text);
+        let message = self.entry(origin, Audience::You, None, item);
+        let refused = self.post(recipient, message).err();
         if refused.is_none() {
             self.acquaint(origin.account, recipient);
         }
@@ -65,45 +52,30 @@ impl Server {
             messages,
             sealed,
         };
-        let mail = Outgoing {
-            item: encode(&Push::Mail(mail)).into(),
-            audience: Audience::You,
-            mail: Some(Box::new(Mailing { key, messages })),
-        };
-        let presence = self.presence(recipient, |session| session.key == key);
-        let refused = self.post(origin, recipient, mail, presence).err();
-        refused.map(Outcome::Refused)
+        let item = encode(&Push::Mail(mail)).into();
+        let mailing = Mailing { key, messages };
+        let mail = self.entry(origin, Audience::You, Some(mailing), item);
+        self.post(recipient, mail).err().map(Outcome::Refused)
     }
 
     /// Puts a message into a mailbox, from where it goes to a client that is there for it, or to the store.
-    fn post(
-        &mut self,
-        origin: Origin,
-        recipient: AccountId,
-        message: Outgoing,
-        presence: Presence,
-    ) -> Result<(), Refusal> {
-        if presence == Presence::Offline && self.records.is_failing() {
+    fn post(&mut self, recipient: AccountId, message: Entry) -> Result<(), Refusal> {
+        let session = self.accounts.get(recipient).session.as_ref();
+        let is_there = session.is_some_and(|session| message.is_for(session.key));
+        if !is_there && self.records.is_failing() {
             return Err(Refusal::NotKept);
         }
-        self.enqueue(recipient, origin, message)
+        self.enqueue(recipient, message)
             .map_err(|full| match full {
                 Full::Mailbox => Refusal::MailboxFull,
                 Full::Share => Refusal::ShareFull,
             })?;
-        match presence {
-            Presence::Online => self.pump(recipient),
-            Presence::Offline => self.store_messages(recipient, self.clock.at),
+        if is_there {
+            self.pump(recipient);
+        } else {
+            self.store_messages(recipient, self.clock.at);
         }
         Ok(())
-    }
-
-    /// Whether a user's client is logged in that is one of these.
-    fn presence(&self, user: AccountId, is_it: impl Fn(&Session) -> bool) -> Presence {
-        match &self.accounts.get(user).session {
-            Some(session) if is_it(session) => Presence::Online,
-            Some(_) | None => Presence::Offline,
-        }
     }
 
     /// A message to everybody online. `None` while it is on its way.
@@ -127,12 +99,8 @@ impl Server {
         let item = self.encode_delivery(origin, Audience::Everyone, text);
         let (mut undecided, mut refused) = (0, 0);
         for recipient in &recipients {
-            let message = Outgoing {
-                item: item.clone(),
-                audience: Audience::Everyone,
-                mail: None,
-            };
-            match self.enqueue(*recipient, origin, message) {
+            let message = self.entry(origin, Audience::Everyone, None, item.clone());
+            match self.enqueue(*recipient, message) {
                 Ok(()) => undecided += 1,
                 Err(Full::Mailbox | Full::Share) => refused += 1,
             }
@@ -206,30 +174,29 @@ impl Server {
         encode(&Push::Message(delivery)).into()
     }
 
-    fn enqueue(
-        &mut self,
-        recipient: AccountId,
+    /// A message that was taken just now.
+    pub(super) fn entry(
+        &self,
         origin: Origin,
-        message: Outgoing,
-    ) -> Result<(), Full> {
-        let Outgoing {
-            item,
-            audience,
-            mail,
-        } = message;
-        let accepted = self.clock.at;
-        let entry = Entry {
+        audience: Audience,
+        mail: Option<Mailing>,
+        item: Arc<[u8]>,
+    ) -> Entry {
+        Entry {
             item,
             origin,
             audience,
-            mail,
-            accepted,
-            expires: accepted + self.config.mailbox.age,
+            mail: mail.map(Box::new),
+            accepted: self.clock.at,
+            expires: self.clock.at + self.config.mailbox.age,
             keeping: Keeping::Passing,
-        };
+        }
+    }
+
+    fn enqueue(&mut self, recipient: AccountId, message: Entry) -> Result<(), Full> {
+        let store_at = message.accepted + self.config.store_after;
         let mailbox = &mut self.accounts.get_mut(recipient).mailbox;
-        mailbox.push(entry, self.config.mailbox)?;
-        let store_at = accepted + self.config.store_after;
+        mailbox.push(message, self.config.mailbox)?;
         self.timers
             .set_if_unset(TimerKind::Store(recipient), store_at);
         Ok(())
