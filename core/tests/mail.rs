@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use simplechat_core::client::command::Command;
 use simplechat_core::client::config::Start;
+use simplechat_core::limits::TEXT_LEN_MAX;
 use simplechat_core::server::MailboxLimits;
 use simplechat_core::server::config::Config;
 use simplechat_core::server::record::Record;
@@ -331,4 +333,60 @@ fn no_text_of_it_is_at_the_server() {
     w.move_client(bob, Listening::There);
     come_back(&mut w, bob, "bob");
     assert_eq!(letters(&w.saw(bob)), ["alice privately: quite a secret"]);
+}
+
+/// It fits a mail, the request that the mail goes in, and a batch.
+#[test]
+fn the_longest_text_fits() {
+    let config = Config {
+        max_text: TEXT_LEN_MAX,
+        ..Config::default()
+    };
+    let mut w = World::with_config(15, config);
+    let [alice, bob] = pair(&mut w);
+    leave(&mut w, bob);
+    let longest = "x".repeat(TEXT_LEN_MAX);
+    for text in ["short", &longest, "short again"] {
+        let (to, text) = (
+            "bob".parse().expect("a name"),
+            text.parse().expect("it fits"),
+        );
+        let wish = Command::Private { to, text };
+        w.command(alice, wish).expect("bob is in the address book");
+    }
+    w.run(MINUTE);
+    leave(&mut w, alice);
+    come_back(&mut w, bob, "bob");
+    let seen = w.saw(bob);
+    assert_eq!(seen[0], "logged in as bob, 3 kept");
+    let letters = letters(&seen);
+    assert_eq!(letters.len(), 3, "{letters:?}");
+    assert!(
+        letters[1].ends_with(&format!("({TEXT_LEN_MAX} bytes)")),
+        "{}",
+        letters[1]
+    );
+    assert_eq!(letters[2], "alice privately: short again");
+}
+
+/// Whoever has the server's disk of before can hand mail out again.
+#[test]
+fn a_mail_that_comes_again_shows_nothing() {
+    let mut w = World::new(16);
+    let [alice, bob] = pair(&mut w);
+    leave(&mut w, bob);
+    writes(&mut w, alice, &["one"]);
+    let before = w.store.records();
+    come_back(&mut w, bob, "bob");
+    assert_eq!(letters(&w.saw(bob)), ["alice privately: one"]);
+    leave(&mut w, bob);
+    w.crash_server();
+    w.store.forget();
+    w.store.keep(before).expect("it works");
+    w.start_server();
+    w.run(MINUTE);
+    come_back(&mut w, bob, "bob");
+    let seen = w.saw(bob);
+    assert_eq!(seen[0], "logged in as bob, 1 kept", "it is there again");
+    assert_eq!(letters(&seen), [""; 0]);
 }
