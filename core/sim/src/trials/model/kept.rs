@@ -120,14 +120,13 @@ impl Model {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
+        // What was given up before is not lost: it may be on its way to a screen.
+        let waited: BTreeSet<_> = client.privates.values().flatten().copied().collect();
         let lost_ops = client.start_again();
         let kept: BTreeSet<_> = client.privates.values().flatten().copied().collect();
         let user = client.user;
-        for letter in self.letters.iter_with_id() {
-            let (letter_id, letter) = letter;
-            if letter.by == id && letter.to.is_some() && letter.is_private() {
-                letter.is_lost |= !letter.delivered && !kept.contains(&letter_id);
-            }
+        for letter in waited.difference(&kept) {
+            self.letters.get_mut(*letter).is_lost = true;
         }
         for op in &lost_ops {
             if let Some(letter) = op.letter {
