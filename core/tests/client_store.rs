@@ -369,6 +369,23 @@ fn a_goodbye_that_the_server_did_not_hear_is_said_at_the_next_start() {
     w.introduce(alice, bob);
 }
 
+/// The end of each introduction is kept for the next start. It must not overtake the goodbye, which says more.
+#[test]
+fn whoever_leaves_is_said_to_have_logged_out_and_not_to_have_removed_anybody() {
+    for seed in 0..32 {
+        let (mut w, alice, bob) = peers(seed);
+        // What is said between them comes to nothing, so that the server tells.
+        w.cut_between(alice, bob);
+        w.types(alice, "logout");
+        w.settle();
+        assert_eq!(
+            saw_of(&mut w, bob, "gone"),
+            ["alice gone (logged out), 0 undelivered"],
+            "seed {seed}"
+        );
+    }
+}
+
 #[test]
 fn whoever_is_blocked_stays_hidden_though_the_server_has_not_heard_of_it() {
     let mut w = World::new(19);

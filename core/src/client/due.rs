@@ -6,7 +6,6 @@
 use alloc::collections::BTreeSet;
 
 use super::Client;
-use super::leaving::Phase;
 use super::record::Record;
 use crate::id::Seq;
 use crate::limits::OUTBOX_MAX;
@@ -28,7 +27,7 @@ pub(super) struct Due {
 impl Client {
     /// Called after everything that happens.
     pub(super) fn do_due(&mut self) {
-        if matches!(self.phase, Phase::SaidGoodbye { .. } | Phase::Ended) {
+        if self.phase.is_over() {
             self.due = Due::default();
         }
         while let Some(name) = self.due.mail.pop_first() {

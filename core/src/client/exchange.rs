@@ -47,7 +47,7 @@ pub(super) struct OnlineQuery {
 impl Client {
     /// Sends what is not on its way yet.
     pub(super) fn flush(&mut self) {
-        while self.is_ready() && self.has_unsent() && self.requests() < COMMAND_CONNECTIONS_MAX {
+        while self.may_ask() && self.has_unsent() && self.requests() < COMMAND_CONNECTIONS_MAX {
             self.request(Errand::Operations);
         }
         // What is due is sent when the link is ready and has a connection left, of which it hears.
@@ -58,10 +58,16 @@ impl Client {
     }
 
     pub(super) fn send_heartbeat(&mut self) {
-        if self.is_ready() {
+        if self.may_ask() {
             self.request(Errand::Heartbeat);
             self.plan_heartbeat();
         }
+    }
+
+    /// Whether requests may be made. After the goodbye nothing is: it could overtake the goodbye, which says more, and what stays
+    /// behind has been counted.
+    fn may_ask(&self) -> bool {
+        self.is_ready() && !self.phase.is_over()
     }
 
     fn has_unsent(&self) -> bool {

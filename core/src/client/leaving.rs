@@ -34,6 +34,16 @@ pub(super) enum Phase {
     Ended,
 }
 
+impl Phase {
+    /// Whether the goodbye is said: nothing else is after it.
+    pub(super) const fn is_over(self) -> bool {
+        match self {
+            Self::Running | Self::EndOfInput | Self::Leaving => false,
+            Self::SaidGoodbye { .. } | Self::Ended => true,
+        }
+    }
+}
+
 impl Client {
     /// The user leaves. Asked for a second time, at once.
     pub(super) fn leave(&mut self) {
