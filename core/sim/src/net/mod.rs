@@ -254,7 +254,9 @@ impl Net {
         let failure = match (callee, forecast) {
             (None, _) if self.silent.contains(&to) => Some(times_out),
             (None, _) => Some((accepted_at, ConnectFailure::Refused)),
-            (Some(callee), _) if self.is_out_of_reach(host, callee, Kind::of(to.ip())) => Some(times_out),
+            (Some(callee), _) if self.is_out_of_reach(host, callee, Kind::of(to.ip())) => {
+                Some(times_out)
+            }
             (Some(_), Forecast::Fails(failure)) => Some((accepted_at, failure)),
             (Some(_), Forecast::Hangs) => Some(times_out),
             (Some(_), Forecast::Stands(_)) => None,

@@ -193,7 +193,8 @@ impl Intrusion {
         match self {
             Self::InterceptServer
             | Self::InterceptServerAt(_)
-            | Self::Intercept(_) | Self::InterceptNobody => true,
+            | Self::Intercept(_)
+            | Self::InterceptNobody => true,
             Self::InDisguise | Self::Claim(..) | Self::Greet(..) => false,
         }
     }
