@@ -107,7 +107,7 @@ fn free_port() -> u16 {
 
 #[test]
 fn connections_that_say_nothing_end_at_their_deadline() {
-    let server = Server::start(&["dial_timeout=100ms", "connection_deadline=300ms"]);
+    let server = Server::start(&["dial_timeout=1s", "connection_deadline=3s"]);
     undisturbed(&server, || {
         let mut silent: Vec<_> = (0..200)
             .map(|_| TcpStream::connect(server.address).unwrap())
