@@ -238,12 +238,12 @@ fn a_server_that_is_none_is_said() {
     }
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let deadline = "join.connection_deadline=400ms";
+    let deadline = "join.connection_deadline=3s";
     let args = [
         "join",
         &address,
         "--set",
-        "join.dial_timeout=100ms",
+        "join.dial_timeout=2s",
         "--set",
         deadline,
     ];
