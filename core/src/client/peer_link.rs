@@ -8,9 +8,9 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::address_book::{Peer, Way};
 use super::connection::{Connection, HeldWith};
 use super::event::AwayCause;
+use super::peer::{Peer, Way};
 use super::{Client, Output, TimerKind};
 use crate::held::Ends;
 use crate::id::{IntroductionId, SessionId};
@@ -119,9 +119,9 @@ impl Client {
         };
         let checking = Connection::Checking(PeerCheck { peer: name, check });
         let former = peer.checking.replace(conn);
-        peer.port = (check.at.port() >= CLIENT_PORT_MIN).then_some(check.at.port());
+        peer.places.port = (check.at.port() >= CLIENT_PORT_MIN).then_some(check.at.port());
         let wants_link = check.link == LinkChoice::Held;
-        let is_known = peer.is_surely_at(now, check.at) && !wants_link;
+        let is_known = peer.places.is_surely_at(now, check.at) && !wants_link;
         self.connections.insert(conn, checking);
         if let Some(former) = former {
             self.close(former);
