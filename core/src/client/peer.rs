@@ -260,6 +260,11 @@ impl Peer {
         self.on = Some(conn);
     }
 
+    /// What is on its way begins anew, and its connection is of no more use.
+    pub(super) fn sends_again(&mut self) {
+        self.on = None;
+    }
+
     /// The peer has what was sent to them.
     pub(super) fn delivered(&mut self) {
         self.on = None;
