@@ -347,7 +347,20 @@ fn lasting_pair(server: &Server, devices: &[PathBuf; 2]) -> (Process, Process) {
     bob.types("accept alice always");
     alice.sees("* bob is in your address book, and stays there");
     bob.sees("* alice is in your address book, and stays there");
+    finds(&mut alice, "bob");
+    finds(&mut bob, "alice");
     (alice, bob)
+}
+
+/// Somebody waits until a peer is found.
+fn finds(user: &mut Process, peer: &str) {
+    let entry = format!("    {peer}  ");
+    loop {
+        user.types("addressbook");
+        if user.sees_one_of(&[&entry]).contains("  reachable") {
+            break;
+        }
+    }
 }
 
 #[test]
