@@ -19,8 +19,6 @@ use crate::net::{Recording, Recordings};
 pub const RECORDINGS_MAX: usize = 256;
 /// Recordings that one attack is made of.
 const MATERIAL_MAX: usize = 6;
-/// So many recordings are fresh.
-const LATEST: usize = 4;
 /// How often one attack repeats a recording.
 const REPEATS_MAX: usize = 30;
 
@@ -88,7 +86,7 @@ pub struct Attack {
 
 /// Devises an attack on where a recording went, or on one of `others`. `None`: there is nothing to work with.
 pub fn devise(dice: &mut Dice, recordings: &Recordings, others: &[SocketAddr]) -> Option<Attack> {
-    let first = choose(dice, recordings);
+    let first = dice.below(recordings.len());
     let recording = recordings.get(first)?;
     let trick = TRICKS[dice.below(TRICKS.len())];
     let to = if trick == Trick::Reflect {
@@ -122,17 +120,6 @@ pub fn devise(dice: &mut Dice, recordings: &Recordings, others: &[SocketAddr]) -
         Trick::Refuse => vec![Frame::Refusal(any_refusal(dice)).to_bytes()],
     };
     Some(Attack { trick, to, calls })
-}
-
-/// Half of the time one of the latest: nothing has come behind it yet, and it may still be on its way.
-fn choose(dice: &mut Dice, recordings: &Recordings) -> usize {
-    let count = recordings.len();
-    let among = if dice.below(2) == 0 {
-        count.min(LATEST)
-    } else {
-        count
-    };
-    count - among + dice.below(among)
 }
 
 /// Recordings from this one on, as they were made.
