@@ -122,9 +122,12 @@ fn a_listener_that_takes_a_call_and_keeps_silent_is_given_up_in_time() {
 }
 
 fn dialled(outputs: &[Output]) -> Option<ConnId> {
-    outputs.iter().find_map(|output| match *output {
-        Output::Connect { conn, .. } => Some(conn),
-        _ => None,
+    outputs.iter().find_map(|output| {
+        if let Output::Connect { conn, .. } = *output {
+            Some(conn)
+        } else {
+            None
+        }
     })
 }
 
