@@ -9,6 +9,8 @@
     reason = "helpers of tests are tests"
 )]
 
+#[cfg(target_os = "linux")]
+pub(crate) mod device;
 pub(crate) mod dice;
 
 use std::fs;
@@ -335,9 +337,10 @@ impl Server {
     }
 
     /// A server that keeps its data there.
-    pub(crate) fn start_in(data: PathBuf) -> Self {
+    pub(crate) fn start_in(data: PathBuf, settings: &[&str]) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
-        Self::start_at(&["127.0.0.1:0"], data, credentials, Vec::new(), &[])
+        let settings = settings.iter().map(|setting| (*setting).into()).collect();
+        Self::start_at(&["127.0.0.1:0"], data, credentials, settings, &[])
     }
 
     pub(crate) fn start_on(listen: &[&str]) -> Self {
