@@ -444,3 +444,18 @@ pub(crate) fn introduce(
     asker.sees(&format!("{asked_name} is in your address book"));
     asked.sees(&format!("{asker_name} is in your address book"));
 }
+
+/// Two people put each other into their address books, to stay there.
+pub(crate) fn introduce_for_good(
+    asker: &mut Process,
+    asker_name: &str,
+    asked: &mut Process,
+    asked_name: &str,
+) {
+    asker.types(&format!("getaddress {asked_name} always"));
+    asked.sees(&format!("{asker_name} asks to exchange addresses"));
+    asked.types(&format!("accept {asker_name} always"));
+    let stays = |name| format!("* {name} is in your address book, and stays there");
+    asker.sees(&stays(asked_name));
+    asked.sees(&stays(asker_name));
+}
