@@ -209,7 +209,7 @@ fn a_bare_yes_is_enough_when_there_is_no_doubt() {
 
 #[test]
 fn a_question_that_nobody_answers_expires_for_both() {
-    let server = Server::start(&["question_expiry=300ms"]);
+    let server = Server::start(&["question_expiry=2s"]);
     let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
     alice.types("getaddress bob");
     bob.sees("* alice asks to exchange addresses");

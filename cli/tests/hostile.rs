@@ -55,7 +55,7 @@ fn nonsense_is_refused() {
 
 #[test]
 fn random_bytes_disturb_nobody() {
-    let server = Server::start(&["connection_deadline=3500ms"]);
+    let server = Server::start(&["connection_deadline=5s"]);
     undisturbed(&server, || {
         let mut state = 1_u64;
         for length in 1..60_usize {
@@ -107,7 +107,7 @@ fn free_port() -> u16 {
 
 #[test]
 fn connections_that_say_nothing_end_at_their_deadline() {
-    let server = Server::start(&["dial_timeout=100ms", "connection_deadline=300ms"]);
+    let server = Server::start(&["dial_timeout=1s", "connection_deadline=5s"]);
     undisturbed(&server, || {
         let mut silent: Vec<_> = (0..200)
             .map(|_| TcpStream::connect(server.address).unwrap())
@@ -238,12 +238,12 @@ fn a_server_that_is_none_is_said() {
     }
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let deadline = "join.connection_deadline=400ms";
+    let deadline = "join.connection_deadline=3s";
     let args = [
         "join",
         &address,
         "--set",
-        "join.dial_timeout=100ms",
+        "join.dial_timeout=2s",
         "--set",
         deadline,
     ];

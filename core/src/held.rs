@@ -176,6 +176,15 @@ impl HeldLinks {
         self.streams.insert(conn, stream);
     }
 
+    /// The streams of a link that we began.
+    pub(crate) fn begun_on(&self, link: ConnId) -> Vec<ConnId> {
+        let is_ours = |stream: &Stream| stream.link == link && stream.overdue.is_some();
+        let streams = self.streams.iter();
+        streams
+            .filter_map(|(conn, stream)| is_ours(stream).then_some(*conn))
+            .collect()
+    }
+
     /// Takes bytes of a link apart.
     pub(crate) fn received(
         &mut self,

@@ -296,3 +296,51 @@ fn a_peer_who_sleeps_while_the_other_moves_learns_it_when_they_wake() {
     w.settle();
     assert_eq!(w.saw(bob), ["alice privately: did I miss anything?"]);
 }
+
+/// Alice has a link with bob, who moves, and nobody is told. He notices by what he asks the server, and she has written to him
+/// meanwhile.
+fn alice_writes_on_a_dead_link(w: &mut World, alice: ClientId, bob: ClientId) {
+    w.move_client(bob, Listening::Nowhere);
+    w.types(bob, "online");
+    w.run(10 * SECOND);
+    w.types(alice, "private bob are you there?");
+    w.run(13 * SECOND);
+    assert_eq!(
+        saw(w, bob),
+        [
+            "alice privately: are you there?",
+            "logged in again as bob, 0 kept",
+            "online: alice"
+        ],
+        "before what is on the dead link has taken too long"
+    );
+    assert_eq!(
+        w.saw(alice),
+        ["private to bob: delivered"],
+        "she hears of it once"
+    );
+}
+
+#[test]
+fn a_message_on_a_dead_link_goes_by_the_new_one() {
+    let (mut w, alice, bob) = one_behind_a_wall(13);
+    w.types(alice, "private bob come in");
+    w.settle();
+    w.look_away();
+    alice_writes_on_a_dead_link(&mut w, alice, bob);
+    w.types(alice, "why 2");
+    w.settle();
+    assert_eq!(
+        w.saw(alice),
+        [
+            "2 to bob privately: delivered; link with peer: connection lost; link with peer: delivered"
+        ]
+    );
+}
+
+/// As before, but alice has no keys for bob yet, and it is a handshake that gets no answer.
+#[test]
+fn a_handshake_on_a_dead_link_goes_by_the_new_one() {
+    let (mut w, alice, bob) = one_behind_a_wall(14);
+    alice_writes_on_a_dead_link(&mut w, alice, bob);
+}

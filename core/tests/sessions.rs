@@ -369,6 +369,7 @@ fn at_the_end_of_input_without_a_server_nothing_waiting_is_lost() {
     assert_eq!(
         w.saw(alice),
         [
+            "waits for the server",
             "logged in again as alice, 0 kept",
             "message bob later: delivered",
             "ended (left), 0 unsent"

@@ -66,7 +66,9 @@ It goes to all who are online now, except those who have blocked you.",
         summary: "tell somebody in your address book, directly",
         details: "\
 It goes straight to USER without passing through the server, and works while
-the server is away. USER has to be in your address book: see getaddress.",
+the server is away. USER has to be in your address book: see getaddress. For
+USER who is away it waits here, and if the entry is for always (see accept) at
+the server too, sealed so that only USER can read it.",
     },
     Entry {
         command: Command::Why,

@@ -247,7 +247,9 @@ fn the_help_of_each_command_fits_too() {
 
     private USER TEXT: tell somebody in your address book, directly.
       It goes straight to USER without passing through the server, and works while
-      the server is away. USER has to be in your address book: see getaddress.
+      the server is away. USER has to be in your address book: see getaddress. For
+      USER who is away it waits here, and if the entry is for always (see accept) at
+      the server too, sealed so that only USER can read it.
 
     why [NUMBER]: what became of your message, and why.
       Your messages have numbers: 1 is the first one since this client was started.

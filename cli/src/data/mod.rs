@@ -294,4 +294,4 @@ fn may_others(_: &fs::Metadata, _: u32) -> bool {
 pub(crate) use tests::Folder;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

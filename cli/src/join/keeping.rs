@@ -3,7 +3,6 @@
 //! Effects that wait at the same time are kept together. When the disk fails, it is said once, and tried again until it
 //! succeeds; the machine sends and acknowledges nothing meanwhile, and bounds what can wait.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -12,14 +11,13 @@ use simplechat_core::client::record::Record;
 use simplechat_store::FILE;
 use simplechat_store::client::{Kept, Recent, Store};
 
+use super::last_time::LastTime;
 use super::{Item, takeover};
 use crate::data::DataDirectory;
 use crate::entropy::seed;
 use crate::exit::{Exit, Failure};
 use crate::settings::JoinSettings;
 
-/// Holds the port at which the client listens: peers look for it there when there is no server.
-const PORT: &str = "port";
 const MIB: u64 = 1024 * 1024;
 /// After so long a disk that has failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -33,8 +31,8 @@ pub(super) struct Keeping {
     place: Place,
     /// Told when another client wants the store.
     sender: Sender<Item>,
-    /// Where this client listens.
-    port: u16,
+    /// What the next client here will want to know of this one.
+    last_time: LastTime,
     bytes_max: u64,
     state: State,
     /// How often something was kept since the store was tidied.
@@ -89,8 +87,12 @@ impl Outcome {
 
 impl Keeping {
     /// Keeps nothing.
-    pub(super) fn nothing(settings: &JoinSettings, sender: &Sender<Item>, port: u16) -> Self {
-        Self::at(Place::Nowhere, settings, sender, port)
+    pub(super) fn nothing(
+        settings: &JoinSettings,
+        sender: &Sender<Item>,
+        last_time: LastTime,
+    ) -> Self {
+        Self::at(Place::Nowhere, settings, sender, last_time)
     }
 
     /// Goes on with the store in a directory, if there is one; else one is made once it is known where.
@@ -98,11 +100,11 @@ impl Keeping {
         directory: Option<&Path>,
         settings: &JoinSettings,
         sender: &Sender<Item>,
-        port: u16,
+        last_time: LastTime,
     ) -> Result<(Self, Past), Failure> {
         let Some(directory) = directory.filter(|directory| exists(directory)) else {
             return Ok((
-                Self::at(Place::NotYet(None), settings, sender, port),
+                Self::at(Place::NotYet(None), settings, sender, last_time),
                 Past::default(),
             ));
         };
@@ -120,16 +122,21 @@ impl Keeping {
                 format!("{error}\nTo chat without what is kept there, join with --no-history.");
             Failure::new(Exit::Failed, message)
         })?;
-        let mut keeping = Self::at(Place::NotYet(None), settings, sender, port);
+        let mut keeping = Self::at(Place::NotYet(None), settings, sender, last_time);
         keeping.work_with(store, directory.into());
         Ok((keeping, past))
     }
 
-    fn at(place: Place, settings: &JoinSettings, sender: &Sender<Item>, port: u16) -> Self {
+    fn at(
+        place: Place,
+        settings: &JoinSettings,
+        sender: &Sender<Item>,
+        last_time: LastTime,
+    ) -> Self {
         Self {
             place,
             sender: sender.clone(),
-            port,
+            last_time,
             bytes_max: u64::from(settings.history_mib) * MIB,
             state: State::Tidy,
             put_off: 0,
@@ -137,10 +144,7 @@ impl Keeping {
     }
 
     fn work_with(&mut self, store: Store, directory: PathBuf) {
-        // Without it peers have to hear from the server where this client is the next time.
-        let port = self.port.to_string();
-        let _ = DataDirectory::make(&directory)
-            .and_then(|directory| directory.write(PORT, port.as_bytes()));
+        self.last_time.keep(&directory);
         if let Ok(word) = seed() {
             let sender = self.sender.clone();
             // Without it a second client says that this one does not answer.
@@ -264,12 +268,6 @@ impl Keeping {
             let _ = store.close();
         }
     }
-}
-
-/// Where the client listened that worked with the store in a directory.
-pub(super) fn last_port(directory: &Path) -> Option<u16> {
-    let text = fs::read_to_string(directory.join(PORT)).ok()?;
-    text.trim().parse().ok()
 }
 
 fn exists(directory: &Path) -> bool {

@@ -8,6 +8,7 @@ mod console;
 mod conversation;
 pub(crate) mod doctor;
 mod keeping;
+mod last_time;
 pub(crate) mod place;
 mod reader;
 mod recall;
@@ -45,6 +46,7 @@ use crate::transport::Driver;
 use console::Input;
 use conversation::{Again, Conversation, Ended};
 use keeping::{Keeping, Past};
+use last_time::LastTime;
 use takeover::Successor;
 use trust::Trust;
 
@@ -125,10 +127,23 @@ impl Leaver {
 pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
     let settings = settings(args)?;
     let trust = Trust::new(args, &settings)?;
-    let servers = place::resolve(trust.place())?;
+    let start = if args.offline {
+        Start::Offline
+    } else {
+        Start::WithServer
+    };
+    let found = match start {
+        Start::WithServer => Ok(place::resolve(trust.place())?),
+        // Where a name leads may not be known without a server either.
+        Start::Offline => place::resolve(trust.place()),
+    };
     let (mut input, screen) = console::open()?;
     let user = name(args, &mut input)?;
     let known = trust.known_key(user);
+    let servers = found.or_else(|failure| {
+        let last = known.map(|server| last_time::servers(&trust.store(&server, user)));
+        last.filter(|last| !last.is_empty()).ok_or(failure)
+    })?;
     let listeners = listen(&settings, &servers, &trust, known, user)?;
     let password = password(args.password_file.as_deref(), &mut input)?;
     let leaver = Leaver::default();
@@ -140,11 +155,7 @@ pub(crate) fn run(args: &Join) -> Result<Exit, Failure> {
         user,
         password,
         may_ask_again: args.password_file.is_none(),
-        start: if args.offline {
-            Start::Offline
-        } else {
-            Start::WithServer
-        },
+        start,
     };
     let mut again = Again {
         server: known,
@@ -188,7 +199,7 @@ fn listen(
     known: Option<PublicKey>,
     user: Name,
 ) -> Result<Vec<Listener>, Failure> {
-    let last = known.and_then(|server| keeping::last_port(&trust.store(&server, user)));
+    let last = known.and_then(|server| last_time::port(&trust.store(&server, user)));
     place::listen(settings.listen, last, servers).map_err(failed)
 }
 
@@ -219,14 +230,18 @@ impl Login<'_> {
         };
         let (user, settings) = (self.user, self.settings);
         let (sender, items) = channel();
+        let last_time = LastTime {
+            port: listener.port(),
+            servers: self.servers.clone(),
+        };
         let (keeping, past) = match settings.store {
             StoreKind::None => (
-                Keeping::nothing(settings, &sender, listener.port()),
+                Keeping::nothing(settings, &sender, last_time),
                 Past::default(),
             ),
             StoreKind::Lasting => {
                 let directory = begun.server.map(|key| begun.trust.store(&key, user));
-                Keeping::open(directory.as_deref(), settings, &sender, listener.port())?
+                Keeping::open(directory.as_deref(), settings, &sender, last_time)?
             }
         };
         let config = Config {

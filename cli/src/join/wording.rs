@@ -168,6 +168,9 @@ fn message(event: &MessageEvent, clock: &Clock) -> String {
             };
             written(clock, *sent, *from, how, text)
         }
+        MessageEvent::Waiting { number } => {
+            numbered("  waits until the server is back".into(), *number)
+        }
         MessageEvent::PrivateDelivered { to } => format!("  delivered to {to}, privately"),
         MessageEvent::PrivateWaiting { to, uncallable } => {
             let why = self::uncallable(*to, *uncallable);

@@ -28,7 +28,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_simplechat");
 /// Longer than anything takes that works.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const ACCOUNTS: &str = "alice a-pw\nbob b-pw\ncarol c-pw\ndave d-pw\n";
 

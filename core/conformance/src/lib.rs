@@ -120,6 +120,7 @@ macro_rules! suite {
             ending: [
                 an_idle_driver_ends_at_once,
                 what_is_queued_still_arrives,
+                who_was_dialled_hears_at_once_that_it_is_over,
                 the_end_comes_though_a_peer_never_reads_or_answers,
                 one_that_is_dropped_ends_though_a_peer_never_reads_or_answers,
                 traffic_does_not_hold_up_the_end,

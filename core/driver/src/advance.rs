@@ -5,7 +5,8 @@
 //!
 //! - accepted: send what is queued, end our side, read on until the peer's end or for `linger`, close;
 //! - dialled: send what is queued, read on until the peer's end, close. Should the end not come within `linger`, the
-//!   connection is reset, which leaves no port waiting;
+//!   connection is reset, which leaves no port waiting. When the driver ends it needs no ports any more: then it ends
+//!   its side of these too, so that nobody waits for anybody;
 //! - still being dialled: goes on only if bytes wait to be sent, so that a machine can say something and forget it.
 
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -17,7 +18,7 @@ use socket2::SockRef;
 
 use crate::connection::{Closing, Connection, NEVER, Opening, PeerEnd, Phase, Span, State};
 use crate::dial::{self, Progress};
-use crate::net::Net;
+use crate::net::{Ending, Net};
 use crate::outbox::Flushed;
 use crate::waiting::{Interest, Waiting};
 
@@ -169,6 +170,9 @@ impl<W: Waiting> State<W> {
             (None, Closing::Flushing) => self.flushed(conn, net, now),
             (None, Closing::Lingering) => self.lingered(net),
         }
+        if self.closing == Closing::Lingering && net.ending() != Ending::No {
+            self.end_ours();
+        }
     }
 
     fn write(&mut self) {
@@ -217,16 +221,19 @@ impl<W: Waiting> State<W> {
             self.release(Teardown::Orderly);
             return;
         }
-        let is_ended = match (conn.id, &self.phase) {
-            (ConnId::Accepted(_), Phase::Standing(stream)) => {
-                stream.as_ref().shutdown(Shutdown::Write).is_ok()
-            }
-            (ConnId::Accepted(_) | ConnId::Dialled(_), _) => true,
-        };
-        if is_ended {
-            self.closing = Closing::Lingering;
-            self.set_due(conn, net, now + net.options.linger);
-        } else {
+        self.closing = Closing::Lingering;
+        self.set_due(conn, net, now + net.options.linger);
+        match conn.id {
+            ConnId::Accepted(_) => self.end_ours(),
+            ConnId::Dialled(_) => {}
+        }
+    }
+
+    /// Tells the peer that no more comes.
+    fn end_ours(&mut self) {
+        if let Phase::Standing(stream) = &self.phase
+            && stream.as_ref().shutdown(Shutdown::Write).is_err()
+        {
             self.release(Teardown::Orderly);
         }
     }

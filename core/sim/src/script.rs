@@ -260,6 +260,7 @@ fn show_message(event: &MessageEvent) -> String {
             let mark = show_mark(*verification);
             format!("{from}{mark} privately: {}", short(text.as_str()))
         }
+        MessageEvent::Waiting { .. } => "waits for the server".into(),
         MessageEvent::PrivateDelivered { to } => format!("private to {to}: delivered"),
         MessageEvent::PrivateWaiting { to, uncallable } => {
             format!("private to {to}: waiting{}", show_uncallable(*uncallable))

@@ -17,7 +17,7 @@ impl Client {
         let was = peer.absence.replace(absence);
         let may_return = peer.may_return();
         peer.word = Word::None;
-        peer.lose_address();
+        peer.places.lose_address();
         let links = core::mem::take(&mut peer.links);
         self.timers.cancel(TimerKind::PeerLink(name));
         self.release_links(links);

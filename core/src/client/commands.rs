@@ -2,7 +2,7 @@
 
 use super::command::{Command, Consent, Rejected};
 use super::config::{Start, StoreKind};
-use super::event::{Event, GoneCause};
+use super::event::{Event, GoneCause, MessageEvent};
 use super::leaving::Phase;
 use super::ledger::{Addressee, Key};
 use super::link::State;
@@ -145,7 +145,12 @@ impl Client {
             at,
         });
         if let Some(to) = message {
-            self.ledger.written(Key::Operation(seq), to, at);
+            let key = Key::Operation(seq);
+            self.ledger.written(key, to, at);
+            if self.link.away.is_some() {
+                let number = self.ledger.number(key);
+                self.event(MessageEvent::Waiting { number });
+            }
         }
         self.flush();
         Ok(())

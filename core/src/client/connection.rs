@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::Client;
-use super::address_book::Way;
 use super::event::AwayCause;
 use super::ledger::AttemptResult;
 use super::link::Exchange;
+use super::peer::Way;
 use super::peer_link::PeerCheck;
 use crate::channel::{Answering, Calling, Channel};
 use crate::id::{IntroductionId, Seq, SessionId};

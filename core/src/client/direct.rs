@@ -6,11 +6,11 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::address_book::Way;
 use super::connection::Connection;
 use super::event::{Event, GoneCause, MessageEvent, PeerEvent, Verification};
 use super::inbox::{Receipt, Sender, Showing};
 use super::ledger::Route as LedgerRoute;
+use super::peer::Way;
 use super::peer_link::Check;
 use super::record::{Record, Route};
 use super::{Client, TimerKind};

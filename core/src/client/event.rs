@@ -149,6 +149,11 @@ pub enum MessageEvent {
         /// What.
         text: Text,
     },
+    /// What the user has just written waits, as the server is away.
+    Waiting {
+        /// The message.
+        number: Option<MessageNumber>,
+    },
     /// A private message has arrived.
     PrivateDelivered {
         /// Where.

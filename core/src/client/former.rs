@@ -5,8 +5,8 @@
 
 use core::time::Duration;
 
-use super::address_book::{Peer, Way};
 use super::event::{GoneCause, PeerEvent};
+use super::peer::{Peer, Way};
 use super::{Client, TimerKind};
 use crate::backoff::Backoff;
 use crate::id::{IntroductionId, SessionId};

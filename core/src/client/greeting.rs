@@ -6,9 +6,9 @@ use core::net::SocketAddr;
 
 use super::Client;
 use super::TimerKind;
-use super::address_book::Way;
 use super::connection::{Connection, Greeting, GreetingStage, PeerCall};
 use super::event::KeyMismatch;
+use super::peer::Way;
 use crate::channel::{Answering, Called, Calling, Channel, OpenError, Part};
 use crate::id::IntroductionId;
 use crate::key::PublicKey;

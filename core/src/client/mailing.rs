@@ -7,11 +7,11 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::address_book::Peer;
 use super::direct::Author;
 use super::event::{Event, MessageEvent};
 use super::inbox::MailReceipt;
 use super::ledger::MessageState;
+use super::peer::Peer;
 use super::record::{Record, Route};
 use super::{Client, TimerKind};
 use crate::channel::mail;

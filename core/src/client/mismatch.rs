@@ -9,9 +9,9 @@
 use core::net::IpAddr;
 
 use super::Client;
-use super::address_book::Way;
 use super::connection::{Connection, GreetingStage};
 use super::event::{KeyMismatch, PeerEvent};
+use super::peer::Way;
 use crate::id::IntroductionId;
 use crate::machine::ConnId;
 use crate::wire::frame::RefusalCode;

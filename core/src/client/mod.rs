@@ -1,7 +1,7 @@
 //! The client's machine: one user's session with the server, their address book, and what they are shown.
 //!
 //! Each thing has its module: `outbox` (what the user wished, until the server has answered it), `inbox` (what is shown,
-//! each message once), `ledger` (what became of the user's messages), `questions` (who asks for the user's address), `consents` (whom the user has agreed to be introduced to), `address_book` (who may be written to directly).
+//! each message once), `ledger` (what became of the user's messages), `questions` (who asks for the user's address), `consents` (whom the user has agreed to be introduced to), `address_book` (who may be written to directly; `peer` and `peer_places` are each of them).
 //! The rest composes them:
 //!
 //! ```text
@@ -55,8 +55,10 @@ mod mails;
 mod mismatch;
 mod outbox;
 mod parking;
+mod peer;
 mod peer_keys;
 mod peer_link;
+mod peer_places;
 mod peer_sessions;
 mod pushes;
 mod questions;

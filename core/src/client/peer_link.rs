@@ -8,8 +8,9 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::address_book::{Peer, Way};
 use super::connection::{Connection, HeldWith};
+use super::event::AwayCause;
+use super::peer::{Peer, Way};
 use super::{Client, Output, TimerKind};
 use crate::held::Ends;
 use crate::id::{IntroductionId, SessionId};
@@ -118,9 +119,9 @@ impl Client {
         };
         let checking = Connection::Checking(PeerCheck { peer: name, check });
         let former = peer.checking.replace(conn);
-        peer.port = (check.at.port() >= CLIENT_PORT_MIN).then_some(check.at.port());
+        peer.places.port = (check.at.port() >= CLIENT_PORT_MIN).then_some(check.at.port());
         let wants_link = check.link == LinkChoice::Held;
-        let is_known = peer.is_surely_at(now, check.at) && !wants_link;
+        let is_known = peer.places.is_surely_at(now, check.at) && !wants_link;
         self.connections.insert(conn, checking);
         if let Some(former) = former {
             self.close(former);
@@ -248,6 +249,7 @@ impl Client {
         let held = Connection::Held(HeldWith::Peer(introduction));
         let greeting = self.connections.insert(conn, held);
         if let Some(former) = former {
+            self.take_back(name, former);
             self.release_link(former);
         }
         self.timers.cancel(TimerKind::Peer(name));
@@ -258,6 +260,29 @@ impl Client {
         // What they say there may have come with the word that it is held.
         if let Some(Connection::Greeting { deframer, .. }) = greeting {
             self.on_link_received(conn, &Deframer::into_rest(deframer));
+        }
+    }
+
+    /// What we have under way with a peer on their former link begins anew on the other, as they may know already that nothing
+    /// arrives there. What they get twice they show once.
+    fn take_back(&mut self, name: Name, link: ConnId) {
+        for conn in self.held.begun_on(link) {
+            let Some(peer) = self.book.get_mut(name) else {
+                return;
+            };
+            match self.connections.get(&conn) {
+                Some(Connection::PeerDelivery { .. }) => {
+                    peer.sends_again();
+                    self.ledger.lost(conn, AwayCause::Silent.into());
+                }
+                Some(Connection::Greeting { greeting, .. })
+                    if matches!(greeting.saying, PeerPush::Probe { .. }) =>
+                {
+                    peer.greetings = peer.greetings.saturating_sub(1);
+                }
+                _ => continue,
+            }
+            self.close(conn);
         }
     }
 

@@ -46,7 +46,7 @@ impl Client {
         let peer = self.book.get(name)?;
         let (introduction, key) = (peer.introduction, peer.key);
         let (term, elsewhere) = (peer.term, peer.is_elsewhere());
-        let (places, mails) = (peer.places(), peer.mails.iter().collect::<Vec<_>>());
+        let (places, mails) = (peer.places.all(), peer.mails.iter().collect::<Vec<_>>());
         Some(format!(
             "{name} by {introduction:?} with {key:?}, {term:?}, elsewhere {elsewhere}, at {places:?}, mails {mails:?}"
         ))

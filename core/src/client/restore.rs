@@ -131,7 +131,7 @@ impl Client {
     fn apply_peer(&mut self, introduction: Introduction) {
         let is_full = self.book.is_full() && self.book.get(introduction.peer).is_none();
         match self.book.by_introduction(introduction.id) {
-            Some(peer) => peer.learn(introduction.whereabouts),
+            Some(peer) => peer.places.learn(introduction.whereabouts),
             None if is_full => {}
             None => {
                 self.book.introduce(introduction);

@@ -50,10 +50,10 @@ impl Client {
             return;
         };
         let places = whereabouts.candidates.as_slice().to_vec();
-        let before = peer.places();
-        peer.learn(whereabouts);
+        let before = peer.places.all();
+        peer.places.learn(whereabouts);
         let was_absent = peer.is_back();
-        if peer.places() != before {
+        if peer.places.all() != before {
             self.record_peer(name);
         }
         self.try_mail_again(name);
@@ -64,7 +64,7 @@ impl Client {
             self.timers.cancel(TimerKind::Peer(name));
             return self.wake_peer(name);
         }
-        let is_there = |place| peer.is_at(place);
+        let is_there = |place| peer.places.is_at(place);
         if peer.way().is_some() && !places.iter().copied().any(is_there) {
             self.look_at(name, places);
         }
@@ -82,10 +82,10 @@ impl Client {
     pub(super) fn on_peer_called_from(&mut self, name: Name, remote: Option<SocketAddr>) {
         if let Some(remote) = remote
             && let Some(peer) = self.book.get_mut(name)
-            && let Some(port) = peer.listens_at()
+            && let Some(port) = peer.places.listens_at()
         {
             let at = SocketAddr::new(remote.ip().to_canonical(), port);
-            if peer.links.any().is_none() && !peer.may_be_on(at.ip()) {
+            if peer.links.any().is_none() && !peer.places.may_be_on(at.ip()) {
                 self.look_at(name, [at]);
             }
         }

@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::address_book::Way;
 use super::connection::{Connection, GreetingStage};
 use super::event::MessageEvent;
+use super::peer::Way;
 use super::{Client, TimerKind};
 use crate::id::IntroductionId;
 use crate::machine::ConnId;
@@ -65,7 +65,7 @@ impl Client {
             Some(way) => alloc::vec![way],
             None => {
                 peer.searched = Some(now);
-                peer.candidates()
+                peer.places.candidates()
             }
         };
         peer.greetings = ways.len();
@@ -100,7 +100,7 @@ impl Client {
             .into_iter()
             .filter(|place| !is_sought_at(&self.connections, introduction, *place))
             .collect();
-        let places = peer.may_be_at(now, places);
+        let places = peer.places.may_be_at(now, places);
         peer.greetings += places.len();
         let is_looking = peer.greetings > 0;
         for place in places {
@@ -161,7 +161,7 @@ impl Client {
         let is_found = peer.way().is_some() && has_keys;
         if !is_found {
             // Perhaps they have moved.
-            peer.lose_address();
+            peer.places.lose_address();
             let met_instead = peer.met_instead.take();
             if let Some((at, mismatch)) = met_instead {
                 self.tell_mismatch(introduction, at, mismatch);
@@ -181,9 +181,9 @@ impl Client {
         };
         peer.greetings = peer.greetings.saturating_sub(1);
         let name = peer.name;
-        let before = peer.places();
+        let before = peer.places.all();
         peer.found(now, way);
-        if peer.places() != before {
+        if peer.places.all() != before {
             self.record_peer(name);
         }
         self.conclude_check(name, Reach::Reachable);

@@ -143,7 +143,7 @@ impl Client {
                 peer: name,
                 introduction: peer.introduction,
                 key: peer.key,
-                candidates: peer.places(),
+                candidates: peer.places.all(),
                 term: peer.term,
             };
             self.record(record);

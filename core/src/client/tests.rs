@@ -6,8 +6,8 @@ use alloc::format;
 use alloc::vec;
 use core::net::SocketAddr;
 
-use super::address_book::Way;
 use super::event::{KeyMismatch, PeerEvent};
+use super::peer::Way;
 use super::*;
 use crate::channel::tests::pair;
 use crate::channel::{Answering, Called, Calling, Channel, Part};

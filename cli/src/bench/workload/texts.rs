@@ -125,6 +125,7 @@ fn received(event: &Event) -> Option<(Name, &Text)> {
         Event::Message(
             MessageEvent::KeptStart { .. }
             | MessageEvent::KeptEnd
+            | MessageEvent::Waiting { .. }
             | MessageEvent::PrivateDelivered { .. }
             | MessageEvent::PrivateWaiting { .. }
             | MessageEvent::PrivateStored { .. }

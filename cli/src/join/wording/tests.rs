@@ -126,6 +126,9 @@ fn outcomes() {
         refused(&Operation::Accept { user, term }, Refusal::NoQuestion),
         outcome(&Operation::Deny { user }, Outcome::Done),
         refused(&Operation::RemoveAddress { user }, Refusal::NotIntroduced),
+        MessageEvent::Waiting {
+            number: Some(MessageNumber(7)),
+        },
         MessageEvent::PrivateDelivered { to },
         MessageEvent::PrivateWaiting {
             to,

@@ -400,6 +400,7 @@ impl Tables<'_> {
             }),
             MessageEvent::KeptStart { .. }
             | MessageEvent::KeptEnd
+            | MessageEvent::Waiting { .. }
             | MessageEvent::PrivateDelivered { .. }
             | MessageEvent::PrivateWaiting { .. }
             | MessageEvent::PrivateStored { .. }

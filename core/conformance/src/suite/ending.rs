@@ -67,6 +67,36 @@ pub fn what_is_queued_still_arrives<D: Transport>() {
     }
 }
 
+pub fn who_was_dialled_hears_at_once_that_it_is_over<D: Transport>() {
+    let listener = peer::listen();
+    let world = World::<D>::start(
+        Options {
+            linger: Duration::from_secs(3_600),
+            ..Options::default()
+        },
+        passive(),
+    );
+    let to = peer::address_of(&listener);
+    // One is in use, and one is closed already and waits for the peer to end it.
+    world.act([
+        connect(1, to),
+        send(dialled(1), "bye"),
+        connect(2, to),
+        send(dialled(2), "bye"),
+        Output::Close { conn: dialled(2) },
+    ]);
+    // Peers who wait for more, until they hear that there is none.
+    let streams = [(); 2].map(|()| peer::accept(&listener));
+    for stream in &streams {
+        assert_eq!(peer::read_exactly(stream, 3), b"bye");
+    }
+    let peers = streams.map(|stream| std::thread::spawn(move || peer::read_to_end(&stream)));
+    world.stop();
+    for peer in peers {
+        assert_eq!(peer.join().unwrap(), b"", "it ends in order");
+    }
+}
+
 pub fn the_end_comes_though_a_peer_never_reads_or_answers<D: Transport>() {
     end_beside_peers_who_do_not::<D>(World::stop);
 }
