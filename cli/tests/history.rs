@@ -360,6 +360,7 @@ fn two_who_are_never_there_together_write_to_each_other_privately() {
     let devices = [device(), device()];
     let (mut alice, bob) = lasting_pair(&server, &devices);
     leaves(bob);
+    alice.sees("* bob has left");
     alice.types("private bob one");
     alice.sees("  kept for bob at the server, sealed: only bob can read it");
     alice.types("private bob two");
