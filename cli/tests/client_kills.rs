@@ -142,11 +142,7 @@ fn world(kills: u64, dice: &mut Dice) {
     ]);
     // She and dave are never there together: what she writes to him is left at the server, some of it sealed, and so is what he has.
     let last = format!("privately (kept by the server): number {written}");
-    let mut in_history = String::new();
-    while !in_history.ends_with(&last) {
-        alice.types("history dave 1");
-        in_history = alice.sees("you > dave ");
-    }
+    alice.asks_until("history dave 1", "you > dave ", &last);
     alice.kill();
     let mut dave = server.join_on(&daves, "dave", &[]);
     dave.sees_all(&[

@@ -199,11 +199,7 @@ fn messages_that_wait_outlive_a_client_that_is_killed() {
         alice.types(&format!("message bob {text}"));
     }
     // What is kept is in the history.
-    let mut last = String::new();
-    while !last.ends_with("three") {
-        alice.types("history 1");
-        last = alice.sees("you > bob (waiting): ");
-    }
+    alice.asks_until("history 1", "you > bob (waiting): ", "three");
     alice.kill();
     server.start_again();
     let mut alice = server.join_on(&device, "alice", &[]);

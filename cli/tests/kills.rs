@@ -90,12 +90,10 @@ impl Sender {
 
     /// Waits until the last letter is at the server, and those before with it.
     fn has_left_all_letters(&mut self) {
-        let last = format!("(kept by the server): letter {} of ", self.letters);
-        let mut shown = String::new();
-        while !shown.contains(&last) {
-            self.client.types("history dave 1");
-            shown = self.client.sees("you > dave ");
-        }
+        let (number, name) = (self.letters, self.name);
+        let last = format!("(kept by the server): letter {number} of {name}");
+        self.client
+            .asks_until("history dave 1", "you > dave ", &last);
     }
 
     /// On each it had one final word.

@@ -189,6 +189,20 @@ impl Process {
         }
     }
 
+    /// Asks again and again, until the line with such an answer ends as wanted.
+    pub(crate) fn asks_until(&mut self, question: &str, answer: &str, wanted: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.types(question);
+            if self.sees(answer).ends_with(wanted) {
+                return;
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("never said {wanted:?} when asked {question:?}"));
+            }
+        }
+    }
+
     /// After something else has been seen: whether that had been seen before it.
     pub(crate) fn has_seen(&self, text: &str) -> bool {
         self.transcript.iter().any(|line| line.contains(text))
