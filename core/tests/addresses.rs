@@ -13,7 +13,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use simplechat_core::client::event::{AwayCause, End, Event, SessionEvent};
-use simplechat_core::client::{Client, Effect};
+use simplechat_core::client::{Client, Effect, Trust};
+use simplechat_core::key::PublicKey;
 use simplechat_core::machine::{CloseReason, ConnId, ConnectFailure, Input, Machine as _, Output};
 use simplechat_core::time::Timestamp;
 
@@ -97,6 +98,26 @@ impl Login {
         let is_there =
             |output: &_| matches!(output, Output::Send { conn: there, .. } if *there == conn);
         self.outputs.iter().any(is_there)
+    }
+
+    /// The impostors of whom the user was told, with the places of their addresses.
+    fn impostors(&self) -> Vec<(usize, PublicKey)> {
+        let told = self.outputs.iter().filter_map(|output| match output {
+            Output::Event(Event::Session(SessionEvent::Impostor { at, key })) => {
+                let place = self.addresses.iter().position(|address| address == at);
+                Some((place.unwrap(), *key))
+            }
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// Somebody answers there whom the user does not mean, as they know the server by another key.
+    fn meets_an_impostor(&mut self, conn: ConnId) -> PublicKey {
+        let key = self.stage.impersonate(conn);
+        self.stage.judge(Trust::OtherKey);
+        self.look();
+        key
     }
 
     /// Why it gave up.
@@ -230,4 +251,84 @@ fn a_session_goes_on_at_another_address_when_its_own_cannot_be_reached() {
     login.connects(login.last());
     login.look();
     assert!(login.has_sent(login.last()), "in the same session");
+}
+
+#[test]
+fn who_shows_another_key_at_one_address_does_not_keep_a_client_from_the_server_at_the_next() {
+    let mut login = Login::begin(2);
+    let key = login.meets_an_impostor(login.last());
+    assert_eq!(login.end(), None);
+    assert_eq!(login.dialled(), [0, 1]);
+    assert_eq!(login.impostors(), [(0, key)]);
+
+    let conn = login.last();
+    login.stage.shake_hands(conn);
+    login.stage.trust();
+    login.look();
+    assert_eq!(login.dialled(), [0, 1, 1], "where the server was found");
+    let conn = login.last();
+    login.stage.let_in(conn);
+    login.look();
+    assert_eq!(login.end(), None);
+    assert_eq!(login.impostors().len(), 1, "once is enough");
+}
+
+#[test]
+fn a_client_ends_when_the_server_is_at_none_of_its_addresses_but_an_impostor_at_one() {
+    let mut login = Login::begin(3);
+    login.meets_an_impostor(login.last());
+    login.fails(login.last(), ConnectFailure::Refused);
+    assert_eq!(login.end(), None);
+    login.fails(login.last(), ConnectFailure::TimedOut);
+    assert_eq!(login.dialled(), [0, 1, 2]);
+    assert_eq!(login.end(), Some(End::ServerNotTrusted));
+
+    let mut login = Login::begin(2);
+    login.meets_an_impostor(login.last());
+    login.meets_an_impostor(login.last());
+    assert_eq!(login.end(), Some(End::ServerNotTrusted));
+
+    let mut login = Login::begin(1);
+    login.meets_an_impostor(login.last());
+    assert_eq!(login.end(), Some(End::ServerNotTrusted));
+}
+
+#[test]
+fn a_server_of_which_nothing_is_known_and_that_the_user_does_not_trust_is_not_looked_for_elsewhere()
+{
+    let mut login = Login::begin(2);
+    let conn = login.last();
+    login.stage.shake_hands(conn);
+    login.stage.judge(Trust::Refused);
+    login.look();
+    assert_eq!(login.dialled(), [0]);
+    assert_eq!(login.end(), Some(End::ServerNotTrusted));
+}
+
+#[test]
+fn who_is_logged_in_hears_once_of_an_impostor_at_one_address_and_goes_on_at_the_other() {
+    let mut login = logged_in_at_the_second();
+    login.stage.now.at = Timestamp::from_secs(3_601);
+    login.dials.clear();
+    login.happens(Input::Timeout);
+    let [_, (conn, _)] = login.dials[..] else {
+        panic!("a heartbeat, and a login: {:?}", login.dials)
+    };
+    let key = login.stage.impersonate(conn);
+    login.look();
+    assert_eq!(login.dialled(), [1, 1, 0], "the server may be there");
+    assert_eq!(login.impostors(), [(1, key)]);
+    login.fails(login.last(), ConnectFailure::Refused);
+
+    login.passes(Duration::from_secs(2));
+    assert_eq!(login.dialled(), [1, 1, 0, 1], "the next try");
+    let conn = login.last();
+    login.stage.impersonate(conn);
+    login.look();
+    assert_eq!(login.dialled(), [1, 1, 0, 1, 0]);
+    assert_eq!(login.impostors().len(), 1, "that is no news");
+    let conn = login.last();
+    login.stage.let_in(conn);
+    login.look();
+    assert_eq!(login.end(), None);
 }

@@ -77,6 +77,21 @@ fn nothing_is_sent_before_it_is_stored() {
 }
 
 #[test]
+fn what_a_block_hides_is_acknowledged_only_once_the_block_is_stored() {
+    let (mut w, alice, bob) = peers(3);
+    disk(&mut w, alice).takes = Duration::from_secs(4);
+    w.types(alice, "block bob");
+    w.types(bob, "message alice one");
+    w.run(Duration::from_secs(2));
+    assert_eq!(saw_of(&mut w, alice, "bob:"), [""; 0]);
+    kill(&mut w, alice);
+    disk(&mut w, alice).takes = Duration::ZERO;
+    come_back(&mut w, alice, "alice");
+    let seen = saw_of(&mut w, alice, "bob:");
+    assert_eq!(seen, ["bob: one"], "there never was a block");
+}
+
+#[test]
 fn what_was_never_stored_was_never_sent_and_its_number_is_free() {
     let (mut w, alice, bob) = peers(3);
     disk(&mut w, alice).health = Health::Failing;

@@ -355,7 +355,7 @@ impl Crowd {
 
     fn judge(&mut self, key: PublicKey) -> Trust {
         if key.fingerprint() != self.common.fingerprint {
-            return Trust::Refused;
+            return Trust::OtherKey;
         }
         self.server_key = Some(key);
         self.clients_made += 1;

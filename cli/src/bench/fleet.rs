@@ -176,6 +176,7 @@ impl Fleet {
                 ..
             }
             | SessionEvent::ServerAway { .. }
+            | SessionEvent::Impostor { .. }
             | SessionEvent::TimedOut => self.tally.breaks += 1,
             SessionEvent::Slowed => self.tally.slowed += 1,
             SessionEvent::LoginRefused { refusal } => self.fail(Trouble::Refused(*refusal)),

@@ -25,7 +25,7 @@ use simplechat_store::client::{Kept, Recent};
 use super::console::{Input, Screen, print_last};
 use super::keeping::{Keeping, Outcome};
 use super::reader::Reader;
-use super::trust::{self, Trust};
+use super::trust::{self, Trust, Untrusted};
 use super::wording::{Unsent, past};
 use super::{Item, leave, recall, wording};
 use crate::exit::{Exit, Failure};
@@ -179,13 +179,21 @@ impl Conversation {
             person.map(|input| move |question: &str, prompt: &str| input.ask(question, prompt));
         let ask = ask.as_mut().map(|ask| -> trust::Ask<'_> { ask });
         let settled = self.trust.settle(*key, address, ask);
-        match settled.and_then(|()| self.trust.own_key(key, self.user)) {
+        let own_key = || self.trust.own_key(key, self.user);
+        match settled.and_then(|()| own_key().map_err(Untrusted::Unknown)) {
             Ok(_) if !self.keeping.belongs_in(self.trust.store(key, self.user)) => {
                 self.other_past = Some(*key);
                 ServerTrust::Refused
             }
-            Ok(own) => ServerTrust::Trusted(own),
-            Err(failure) => {
+            Ok(own) => {
+                self.untrusted = None;
+                ServerTrust::Trusted(own)
+            }
+            Err(Untrusted::OtherKey(failure)) => {
+                self.untrusted.get_or_insert(failure);
+                ServerTrust::OtherKey
+            }
+            Err(Untrusted::Unknown(failure)) => {
                 self.untrusted = Some(failure);
                 ServerTrust::Refused
             }

@@ -18,6 +18,21 @@ use crate::exit::{Exit, Failure};
 use crate::place::{Invitation, Place};
 use crate::settings::JoinSettings;
 
+/// A server is not trusted, and what is said of that.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Untrusted {
+    /// The user means one with another key, which may be at another address.
+    OtherKey(Failure),
+    /// Nothing says that it is the one that the user means.
+    Unknown(Failure),
+}
+
+impl From<DataError> for Untrusted {
+    fn from(error: DataError) -> Self {
+        Self::Unknown(failed(error))
+    }
+}
+
 /// What is asked after the question.
 const PROMPT: &str = "Trust this server from now on? (yes/no) ";
 
@@ -133,13 +148,23 @@ impl Case {
         )
     }
 
-    fn refuse(&self, refusal: Refusal) -> Failure {
+    fn refuse(&self, refusal: Refusal) -> Untrusted {
+        let failure = Failure::new(Exit::Untrusted, self.explain(refusal));
+        match refusal {
+            Refusal::NotAsGiven(_) | Refusal::Changed(_) => Untrusted::OtherKey(failure),
+            Refusal::Unknown | Refusal::AcceptNewBeyond | Refusal::Declined => {
+                Untrusted::Unknown(failure)
+            }
+        }
+    }
+
+    fn explain(&self, refusal: Refusal) -> String {
         let (place, shown) = (&self.place, self.shown.fingerprint());
         let pass_it = format!(
             "The fingerprint of its key is\n    {shown}\n\
              If that is what the server's operator tells you, join with\n    simplechat join {place}#{shown}"
         );
-        let message = match refusal {
+        match refusal {
             Refusal::NotAsGiven(given) => format!(
                 "the server at {place} does not have the key that you gave, so it got no password.\n\
                  \x20   given  {given}\n    shown  {shown}\n\
@@ -171,8 +196,7 @@ impl Case {
             Refusal::Declined => {
                 format!("the server at {place} is not trusted, so it got no password")
             }
-        };
-        Failure::new(Exit::Untrusted, message)
+        }
     }
 }
 
@@ -246,11 +270,8 @@ impl Trust {
         shown: PublicKey,
         server: SocketAddr,
         ask: Option<Ask<'_>>,
-    ) -> Result<(), Failure> {
-        let known = self
-            .known_servers
-            .look_up(&self.place, &shown)
-            .map_err(failed)?;
+    ) -> Result<(), Untrusted> {
+        let known = self.known_servers.look_up(&self.place, &shown)?;
         let case = Case {
             place: self.place.clone(),
             shown,
@@ -275,13 +296,12 @@ impl Trust {
         }
     }
 
-    fn remember(&self, case: &Case) -> Result<(), Failure> {
+    fn remember(&self, case: &Case) -> Result<(), Untrusted> {
         let today = Zoned::now().date();
-        match self
+        let remembered = self
             .known_servers
-            .remember(&case.place, &case.shown, today)
-            .map_err(failed)?
-        {
+            .remember(&case.place, &case.shown, today)?;
+        match remembered {
             // Another client may have been faster, and have seen something else.
             Known::Changed(before) => Err(case.refuse(Refusal::Changed(before.fingerprint()))),
             Known::Same | Known::Unknown => Ok(()),

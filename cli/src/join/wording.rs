@@ -121,6 +121,11 @@ fn session(event: &SessionEvent) -> String {
              peers who cannot call either are out of reach."
         ),
         SessionEvent::ServerAway { cause, peers } => server_away(*cause, *peers),
+        SessionEvent::Impostor { at, key } => format!(
+            "! At {at} somebody else answers in the server's place, with a key whose fingerprint is {}; nothing was said to \
+             them. Trying the server's other addresses.",
+            key.fingerprint()
+        ),
         SessionEvent::ServerBack => "! The server answers again.".into(),
         SessionEvent::Slowed => {
             "! That is more at once than the server takes. What waits is sent by and by, in order."

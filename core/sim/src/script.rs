@@ -228,6 +228,7 @@ fn show_session(event: &SessionEvent) -> String {
         SessionEvent::ServerAway { cause, peers } => {
             format!("server away ({}), {peers} peers", show_away(*cause))
         }
+        SessionEvent::Impostor { at, .. } => format!("other key at {at}"),
         SessionEvent::ServerBack => "server back".into(),
         SessionEvent::Slowed => "slowed".into(),
         SessionEvent::TimedOut => "timed out".into(),

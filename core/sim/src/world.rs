@@ -5,12 +5,13 @@ mod attack;
 mod hosts;
 pub mod keeping;
 mod people;
+mod places;
 mod run;
 mod serving;
 mod stranger;
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ use simplechat_core::time::{Moment, Timestamp};
 
 use crate::attacker::talk::Talker;
 use crate::dice::Dice;
-use crate::net::{HostId, Listening, Net};
+use crate::net::{HostId, Kind, Listening, Net};
 use crate::observation::{Observation, Observed};
 use crate::script;
 use crate::store::{Honesty, Store};
@@ -43,6 +44,8 @@ use crate::test_channel::TestChannel;
 use agenda::Agenda;
 pub use attack::{ATTACKER, Credulity, Knowledge, Secrecy, attacker_address};
 use keeping::Disk;
+use places::is_the_servers;
+pub use places::{Place, is_the_attackers, server_address};
 use stranger::Stranger;
 
 /// The server's place on the network.
@@ -145,6 +148,10 @@ pub struct World {
     protection: Option<Arc<dyn Protection>>,
     /// The test channel in it, if there is one.
     channel: Option<TestChannel>,
+    /// At which addresses the server does not listen.
+    closed: BTreeSet<Kind>,
+    /// How many of the server's addresses a client tries.
+    addresses_max: usize,
     /// What clients believe whom.
     credulity: Credulity,
     hosts: BTreeMap<HostId, hosts::Host>,
@@ -159,10 +166,11 @@ pub struct World {
     tape: Option<(Tape, Texts)>,
 }
 
-/// The address of the server of every world.
-#[must_use]
-pub fn server_address() -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, 1], 5150))
+/// A network with nobody on it yet, and never with the host that is not there.
+fn network() -> Net {
+    let mut net = Net::new();
+    net.silence(Place::Silent.address());
+    net
 }
 
 /// Where a client is until it moves.
@@ -216,7 +224,7 @@ impl World {
         Self {
             now: Timestamp::from_secs(1_000),
             dice: Dice::new(seed),
-            net: Net::new(),
+            net: network(),
             identity,
             impostor: None,
             password_checks: 0,
@@ -236,6 +244,8 @@ impl World {
             talker: Talker::new(!seed),
             protection: None,
             channel: None,
+            closed: BTreeSet::new(),
+            addresses_max: usize::MAX,
             credulity: Credulity::None,
             hosts: BTreeMap::new(),
             log: Some(String::new()),

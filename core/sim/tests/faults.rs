@@ -74,6 +74,7 @@ caught! {
     a_channel_that_opens_a_frame_under_the_next_number: OpenOffByOne as [Genuine];
     a_channel_that_seals_nothing: SealNothing as [Genuine];
     an_impostor_in_the_servers_place_that_is_believed: TrustAnyServer as [Genuine];
+    a_client_that_tries_one_address: TryOneAddress as [Staying, Liveness];
     a_reset_that_is_believed: BelieveResets as [Staying];
     a_message_that_expires_too_soon: ExpireMessagesEarly as [OneFinalWord, Kept];
     a_message_that_is_kept_for_ever: KeepMessages as [Kept];

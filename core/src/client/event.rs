@@ -1,7 +1,7 @@
 //! What a client tells its user.
 
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::ledger::{Entry, MessageNumber};
 use crate::key::PublicKey;
@@ -98,6 +98,14 @@ pub enum SessionEvent {
         cause: AwayCause,
         /// So many peers can still be written to.
         peers: usize,
+    },
+    /// Somebody answers at one of the server's addresses who has another key: nothing was said to them, and the other addresses are
+    /// tried. Told once of each, until the server is found there again.
+    Impostor {
+        /// Where they are.
+        at: SocketAddr,
+        /// Their key.
+        key: PublicKey,
     },
     /// The server answers again, and the session goes on.
     ServerBack,

@@ -3,6 +3,7 @@
 //! A request that fails says little: a connection broke. So the link *rests* a moment and tries again with the same
 //! session. Only when the server does not know the session, or must have given it up, is there a new login.
 
+use alloc::collections::BTreeMap;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -99,6 +100,8 @@ pub(super) struct Link {
     pub(super) away: Option<AwayCause>,
     /// Which of the server's addresses is used.
     pub(super) server: usize,
+    /// Those of its addresses at which somebody has shown this other key, of which the user was told.
+    pub(super) impostors: BTreeMap<usize, PublicKey>,
     /// How often a first login was put off.
     pub(super) busy: u32,
     /// How the login that is under way looks for one.
@@ -120,6 +123,7 @@ impl Link {
             login: None,
             away: None,
             server: 0,
+            impostors: BTreeMap::new(),
             busy: 0,
             race: Race::default(),
             backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),

@@ -96,7 +96,10 @@ impl Client {
             return self.refuse(conn, RefusalCode::Malformed);
         };
         match (self.link.server_key, self.link.state) {
-            (Some(known), _) if known == key => self.ask_to_log_in(conn, met, own),
+            (Some(known), _) if known == key => {
+                self.link.impostors.remove(&server);
+                self.ask_to_log_in(conn, met, own);
+            }
             (None, State::LoggingIn { cause }) => {
                 self.link.server = server;
                 // This may take a person's time, and which key we are known by depends on it: we call again afterwards.
@@ -105,16 +108,27 @@ impl Client {
                 self.link.state = State::Judging { id, key, cause };
                 self.output(Output::Effect(Effect::JudgeServer { id, key, address }));
             }
-            _ => self.on_impostor(conn, key),
+            _ => {
+                self.close(conn);
+                self.on_impostor(conn, key);
+            }
         }
     }
 
-    /// Somebody answers in the server's place who has another key. Nothing is said to them.
+    /// Somebody answers in the server's place who has another key. Nothing is said to them; the server may be elsewhere.
     fn on_impostor(&mut self, conn: ConnId, key: PublicKey) {
-        let login = self.connections.remove(&conn);
-        self.output(Output::Close { conn });
-        if let Some(Connection::Login(login)) = login {
-            self.on_login_lost(conn, &login, AwayCause::OtherKey(key));
+        let (State::LoggingIn { .. }, Some(server)) =
+            (self.link.state, self.link.race.won_by(conn))
+        else {
+            return;
+        };
+        if let Some(cause) = self.drop_out_of_race(conn, AwayCause::OtherKey(key)) {
+            return self.on_no_address_left(cause);
+        }
+        if self.link.impostors.insert(server, key) != Some(key)
+            && let Some(&at) = self.config.servers.get(server)
+        {
+            self.event(SessionEvent::Impostor { at, key });
         }
     }
 
@@ -122,7 +136,7 @@ impl Client {
     pub(super) fn on_server_judged(&mut self, id: EffectId, trust: Trust) {
         let State::Judging {
             id: asked,
-            key: server,
+            key,
             cause,
         } = self.link.state
         else {
@@ -131,13 +145,17 @@ impl Client {
         if id != asked {
             return;
         }
-        match trust {
-            Trust::Trusted(own) => {
+        match (trust, self.link.race.winner()) {
+            (Trust::Trusted(own), _) => {
                 self.key = own;
-                self.link.server_key = Some(server);
+                self.link.server_key = Some(key);
                 self.start_login(cause);
             }
-            Trust::Refused => self.end(End::ServerNotTrusted),
+            (Trust::OtherKey, Some(conn)) => {
+                self.link.state = State::LoggingIn { cause };
+                self.on_impostor(conn, key);
+            }
+            (Trust::OtherKey, None) | (Trust::Refused, _) => self.end(End::ServerNotTrusted),
         }
     }
 
@@ -340,16 +358,26 @@ impl Client {
         login: &LoginConnection,
         cause: AwayCause,
     ) {
+        let is_under_way = matches!(self.link.state, State::LoggingIn { .. });
+        if !is_under_way || matches!(login.stage, LoginStage::LoggedIn) {
+            return;
+        }
+        if let Some(cause) = self.drop_out_of_race(conn, cause) {
+            self.on_no_address_left(cause);
+        }
+    }
+
+    /// A login has come to nothing, at all addresses of the server.
+    fn on_no_address_left(&mut self, cause: AwayCause) {
         let State::LoggingIn { cause: login_cause } = self.link.state else {
             return;
         };
-        if matches!(login.stage, LoginStage::LoggedIn) {
-            return;
-        }
-        let Some(cause) = self.drop_out_of_race(conn, cause) else {
-            return;
-        };
         match login_cause {
+            LoginCause::Person
+                if self.link.server_key.is_none() && matches!(cause, AwayCause::OtherKey(_)) =>
+            {
+                self.end(End::ServerNotTrusted);
+            }
             // Whoever was logged in before was asked for the password again, and has more to lose than this try.
             LoginCause::Person if !self.has_begun() => self.end(End::Unreachable(cause)),
             LoginCause::Person if self.link.login.is_none() => {

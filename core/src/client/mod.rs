@@ -135,8 +135,8 @@ pub enum Effect {
         /// What to keep before that, in order; without a store it is nothing.
         records: Vec<Record>,
     },
-    /// Find out whether a server with this key is who the user means: it may be known, or a person has to say so. Asked once,
-    /// before anything is said to it; later only this key is taken.
+    /// Find out whether a server with this key is who the user means: it may be known, or a person has to say so. Asked before
+    /// anything is said to it, and again of whoever is at the next address if it is not; later only this key is taken.
     JudgeServer {
         /// Comes back with the result.
         id: EffectId,
@@ -174,7 +174,9 @@ pub enum Done {
 pub enum Trust {
     /// It is, and this client is known to it by this key.
     Trusted(StaticKey),
-    /// It is not, or nobody can tell.
+    /// It is not: the user means one that has another key. That one may be at another address, which is tried.
+    OtherKey,
+    /// Nobody can tell, or the user does not want it.
     Refused,
 }
 

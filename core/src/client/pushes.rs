@@ -121,7 +121,8 @@ impl Client {
     /// Shows what came, with what was recorded for it since then, and acknowledges it when that is done.
     pub(super) fn show(&mut self, events: Vec<Event>, bookmark: Bookmark, showing: Showing) {
         let records = self.records_since(bookmark);
-        if events.is_empty() && records.is_empty() {
+        // What hides something, such as a block, may not be stored yet: if it were lost, so would be what it has hidden.
+        if events.is_empty() && records.is_empty() && self.storing.is_idle() {
             return self.acknowledge(showing);
         }
         self.connections.insert(showing.conn, Connection::Showing);

@@ -42,6 +42,11 @@ impl Race {
         }
     }
 
+    /// The connection that has won.
+    pub(super) fn winner(&self) -> Option<ConnId> {
+        self.winner.map(|winner| winner.conn)
+    }
+
     /// The address that a connection goes to, if it has won.
     pub(super) fn won_by(&self, conn: ConnId) -> Option<usize> {
         let winner = self.winner.filter(|winner| winner.conn == conn)?;
@@ -62,14 +67,23 @@ impl Race {
     fn failed(&mut self, conn: ConnId, cause: AwayCause) -> Option<AwayCause> {
         self.dialling.retain(|dial| dial.conn != conn);
         self.winner.take_if(|winner| winner.conn == conn);
-        // A host without IPv6 has no way to any such address, which is no news.
-        let is_telling = cause != AwayCause::Unreachable(ConnectFailure::Unreachable);
         let cause = *self.cause.insert(match self.cause {
-            Some(before) if !is_telling => before,
+            Some(before) if weight(before) > weight(cause) => before,
             _ => cause,
         });
         (self.waiting.is_empty() && self.dialling.is_empty() && self.winner.is_none())
             .then_some(cause)
+    }
+}
+
+/// How much it says of a server that one of its addresses is of no use.
+const fn weight(cause: AwayCause) -> u8 {
+    match cause {
+        // A host without IPv6 has no way to any such address, which is no news.
+        AwayCause::Unreachable(ConnectFailure::Unreachable) => 0,
+        AwayCause::Unreachable(_) | AwayCause::Silent | AwayCause::Stopping => 1,
+        // The user may have to do something.
+        AwayCause::OtherKey(_) => 2,
     }
 }
 

@@ -76,9 +76,7 @@ impl Client {
     pub(super) fn records_since(&mut self, bookmark: Bookmark) -> Vec<Record> {
         let gathered = &mut self.storing.gathered;
         let records = gathered.split_off(bookmark.0.min(gathered.len()));
-        if !records.is_empty() {
-            self.give_records();
-        }
+        self.give_records();
         records
     }
 

@@ -9,7 +9,7 @@ use simplechat_core::client::config::Config;
 use simplechat_core::client::event::Event;
 use simplechat_core::client::{Client, Done, Effect, Trust};
 use simplechat_core::id::LoginNumber;
-use simplechat_core::key::StaticKey;
+use simplechat_core::key::{PublicKey, StaticKey};
 use simplechat_core::limits::COOKIE_LEN;
 use simplechat_core::machine::{ConnId, Input, Machine as _, Output};
 use simplechat_core::rng::SeededSecrets;
@@ -25,6 +25,7 @@ pub(crate) struct Stage {
     pub(crate) now: Moment,
     secrets: SeededSecrets,
     server: StaticKey,
+    impostor: StaticKey,
 }
 
 impl Stage {
@@ -44,6 +45,7 @@ impl Stage {
             client: Client::new(config, [1; 32], Box::new(SeededSecrets::new(1)), now),
             now,
             server: StaticKey::generate(&mut secrets),
+            impostor: StaticKey::generate(&mut secrets),
             secrets,
         }
     }
@@ -75,7 +77,18 @@ impl Stage {
             .handle_input(self.now, Input::Received { conn, bytes });
     }
 
+    /// The server answers the client's handshake.
     pub(crate) fn shake_hands(&mut self, conn: ConnId) -> Answering {
+        self.answer_with(self.server.clone(), conn)
+    }
+
+    /// Somebody answers in the server's place, whose key this is.
+    pub(crate) fn impersonate(&mut self, conn: ConnId) -> PublicKey {
+        self.answer_with(self.impostor.clone(), conn);
+        self.impostor.public()
+    }
+
+    fn answer_with(&mut self, key: StaticKey, conn: ConnId) -> Answering {
         let input = Input::Connected {
             conn,
             local: local(),
@@ -83,7 +96,7 @@ impl Stage {
         self.client.handle_input(self.now, input);
         let first = self.sent();
         let part = Part::LoginResponder;
-        let called = Called::take(&Noise, part, &self.server, &mut self.secrets, body(&first));
+        let called = Called::take(&Noise, part, &key, &mut self.secrets, body(&first));
         let (answering, second) = called.unwrap().answer().unwrap();
         self.receive(conn, &second);
         answering
@@ -108,17 +121,18 @@ impl Stage {
 
     /// The user says that this is the server.
     pub(crate) fn trust(&mut self) {
-        let judged = Done::ServerJudged {
-            id: self
-                .outputs()
-                .into_iter()
-                .find_map(|output| match output {
-                    Output::Effect(Effect::JudgeServer { id, .. }) => Some(id),
-                    _ => None,
-                })
-                .unwrap(),
-            trust: Trust::Trusted(StaticKey::generate(&mut SeededSecrets::new(3))),
-        };
+        let own = StaticKey::generate(&mut SeededSecrets::new(3));
+        self.judge(Trust::Trusted(own));
+    }
+
+    /// The user is asked whether this is the server, and that is the answer.
+    pub(crate) fn judge(&mut self, trust: Trust) {
+        let asked = self.outputs().into_iter().find_map(|output| match output {
+            Output::Effect(Effect::JudgeServer { id, .. }) => Some(id),
+            _ => None,
+        });
+        let id = asked.unwrap();
+        let judged = Done::ServerJudged { id, trust };
         self.client
             .handle_input(self.now, Input::EffectDone(judged));
     }

@@ -130,7 +130,7 @@ fn tell(visits: Vec<Visit>, report: &mut Report) {
             Ok(Verdict::Unknown(text)) => report.note("key", text),
             Err((step, failure)) if Some(progress) < furthest => {
                 let but = if failure.exit == Exit::Untrusted {
-                    "Another address is in order; a join that comes here ends"
+                    "Another address is in order, and a join goes on there"
                 } else {
                     "Another address answers, so this costs only time"
                 };
@@ -186,7 +186,7 @@ mod tests {
         note    the first is silent.
                 Another address answers, so this costs only time
         note    the second is somebody else.
-                Another address is in order; a join that comes here ends
+                Another address is in order, and a join goes on there
         ok      the third is well
         ");
     }

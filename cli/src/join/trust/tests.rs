@@ -158,11 +158,31 @@ fn what_is_said() {
         Refusal::Declined,
     ];
     let said = refusals.map(|refusal| {
-        let failure = case.refuse(refusal);
+        let failure = failure(case.refuse(refusal));
         assert_eq!(failure.exit, Exit::Untrusted);
         failure.message
     });
     insta::assert_snapshot!("refusals", said.join("\n\n"));
+}
+
+fn failure(untrusted: Untrusted) -> Failure {
+    match untrusted {
+        Untrusted::OtherKey(failure) | Untrusted::Unknown(failure) => failure,
+    }
+}
+
+#[test]
+fn only_who_knows_the_server_by_another_key_looks_for_it_elsewhere() {
+    let is_other = |refusal| matches!(case().refuse(refusal), Untrusted::OtherKey(_));
+    assert!(is_other(Refusal::NotAsGiven(key(3).fingerprint())));
+    assert!(is_other(Refusal::Changed(key(2).fingerprint())));
+    for refusal in [
+        Refusal::Unknown,
+        Refusal::AcceptNewBeyond,
+        Refusal::Declined,
+    ] {
+        assert!(!is_other(refusal), "{refusal:?}");
+    }
 }
 
 fn trust(folder: &Folder, place: &str, flags: &[&str]) -> Result<Trust, Failure> {
@@ -185,7 +205,7 @@ fn meet(trust: &Trust, shown: PublicKey, address: &str, answers: Option<&[&str]>
     let mut ask = |_: &str, _: &str| left.next().map(ToString::to_string);
     let person = answers.map(|_| &mut ask as Ask<'_>);
     let settled = trust.settle(shown, address.parse().unwrap(), person);
-    settled.map_or_else(|failure| failure.exit, |()| Exit::Ok)
+    settled.map_or_else(|untrusted| failure(untrusted).exit, |()| Exit::Ok)
 }
 
 #[test]

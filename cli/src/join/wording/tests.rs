@@ -297,6 +297,10 @@ fn the_session() {
         away(no_listener, 0),
         away(AwayCause::Silent, 2),
         away(AwayCause::Stopping, 0),
+        SessionEvent::Impostor {
+            at: "192.0.2.1:5150".parse().unwrap(),
+            key: PublicKey([1; KEY_LEN]),
+        },
         SessionEvent::ServerBack,
         SessionEvent::Slowed,
         SessionEvent::TimedOut,

@@ -7,7 +7,7 @@ use simplechat_core::machine::{CloseReason, ConnId};
 use simplechat_core::time::Timestamp;
 
 use super::wire::{Fate, Side};
-use super::{Delivery, HostId, Net, Queued};
+use super::{Delivery, HostId, Kind, Net, Queued};
 
 /// What becomes of the listener of a host that moves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -19,10 +19,12 @@ pub enum Listening {
 }
 
 impl Net {
-    /// Puts a host at an address, where it listens on one port.
+    /// Puts a host at an address, where it listens on one port, as at its address of the other kind.
     pub fn place(&mut self, host: HostId, listener: SocketAddr) {
         self.homes.insert(host, listener);
-        self.listeners.insert(listener, host);
+        for kind in Kind::BOTH {
+            self.listeners.insert(kind.twin_of(listener), host);
+        }
     }
 
     /// Where a host listens, or would if it did.
@@ -63,7 +65,8 @@ impl Net {
         let mask = self.masks.get(&host).copied();
         let own = self.home(host).map(|home| home.ip());
         let own = own.or(mask).unwrap_or_else(|| to.ip());
-        (own, mask.unwrap_or(own))
+        let kind = Kind::of(to.ip());
+        (kind.twin(own), kind.twin(mask.unwrap_or(own)))
     }
 
     /// Takes a host off the network: its connections break, and nothing listens there.
@@ -103,9 +106,9 @@ impl Net {
     pub fn relocate(&mut self, host: HostId, to: SocketAddr, listening: Listening) {
         self.stop_listening(host);
         self.masks.remove(&host);
-        self.homes.insert(host, to);
-        if listening == Listening::There {
-            self.listeners.insert(to, host);
+        match listening {
+            Listening::There => self.place(host, to),
+            Listening::Nowhere => drop(self.homes.insert(host, to)),
         }
         for (wire, _) in self.ends_of(host) {
             for side in Side::BOTH {

@@ -5,6 +5,7 @@
 
 mod ear;
 mod hosts;
+mod kinds;
 mod recording;
 mod weather;
 mod wire;
@@ -22,6 +23,7 @@ use simplechat_core::time::Timestamp;
 use crate::dice::Dice;
 use ear::Ear;
 pub use hosts::Listening;
+pub use kinds::Kind;
 pub use recording::{Recording, Recordings};
 use weather::Forecast;
 pub use weather::Weather;
@@ -90,8 +92,10 @@ pub struct Net {
     homes: BTreeMap<HostId, SocketAddr>,
     /// As whom others see those that are behind a router.
     masks: BTreeMap<HostId, IpAddr>,
-    /// What is sent from the first to the second is lost.
-    cut: BTreeSet<(HostId, HostId)>,
+    /// What is sent from the first to the second is lost, on connections that were made to an address of this kind.
+    cut: BTreeSet<(HostId, HostId, Kind)>,
+    /// Where nobody answers.
+    silent: BTreeSet<SocketAddr>,
     asleep: BTreeSet<HostId>,
     /// What hosts that are asleep will find out when they wake.
     held: Vec<Queued>,
@@ -222,13 +226,14 @@ impl Net {
 
     /// What the first sends to the second is lost; the other direction stays.
     pub fn cut_one_way(&mut self, from: HostId, to: HostId) {
-        self.cut.insert((from, to));
+        self.cut.extend(Kind::BOTH.map(|kind| (from, to, kind)));
     }
 
     /// Mends the way between two hosts, in both directions.
     pub fn heal(&mut self, a: HostId, b: HostId) {
-        self.cut.remove(&(a, b));
-        self.cut.remove(&(b, a));
+        for kind in Kind::BOTH {
+            self.heal_kind(a, b, kind);
+        }
     }
 
     /// A host dials an address.
@@ -247,8 +252,11 @@ impl Net {
         let id = self.lay_wire(now, (host, conn), (callee, to));
         let times_out = (now + DIAL_TIMEOUT, ConnectFailure::TimedOut);
         let failure = match (callee, forecast) {
+            (None, _) if self.silent.contains(&to) => Some(times_out),
             (None, _) => Some((accepted_at, ConnectFailure::Refused)),
-            (Some(callee), _) if self.is_out_of_reach(host, callee) => Some(times_out),
+            (Some(callee), _) if self.is_out_of_reach(host, callee, Kind::of(to.ip())) => {
+                Some(times_out)
+            }
             (Some(_), Forecast::Fails(failure)) => Some((accepted_at, failure)),
             (Some(_), Forecast::Hangs) => Some(times_out),
             (Some(_), Forecast::Stands(_)) => None,
@@ -282,9 +290,9 @@ impl Net {
     }
 
     /// Whether the packets that make a connection do not get to and fro.
-    fn is_out_of_reach(&self, caller: HostId, callee: HostId) -> bool {
-        self.cut.contains(&(caller, callee))
-            || self.cut.contains(&(callee, caller))
+    fn is_out_of_reach(&self, caller: HostId, callee: HostId, kind: Kind) -> bool {
+        self.cut.contains(&(caller, callee, kind))
+            || self.cut.contains(&(callee, caller, kind))
             || self.asleep.contains(&callee)
     }
 
@@ -341,8 +349,8 @@ impl Net {
         if let Toll::BreaksAfter(left) | Toll::LostAfter(left) = toll {
             bytes.truncate(left);
         }
-        let other = wire.end(side.other()).host;
-        if self.cut.contains(&(host, other)) {
+        let (other, kind) = (wire.end(side.other()).host, wire.kind());
+        if self.cut.contains(&(host, other, kind)) {
             return self.deafen(id, side.other());
         }
         let weather = self.weather_for(host, other);
@@ -372,9 +380,9 @@ impl Net {
             return;
         };
         let is_over = wire.fate == Fate::Over;
-        let other = wire.end(side.other()).host;
+        let (other, kind) = (wire.end(side.other()).host, wire.kind());
         self.forget_end(id, side);
-        if self.cut.contains(&(host, other)) {
+        if self.cut.contains(&(host, other, kind)) {
             self.deafen(id, side.other());
         } else if !is_over && self.wires.contains_key(&id) {
             let arrives = now + self.weather_for(host, other).delay(dice);
@@ -405,11 +413,11 @@ impl Net {
             let Some(wire) = self.wires.get_mut(&id) else {
                 continue;
             };
-            let sender = wire.end(side.other()).host;
+            let (sender, kind) = (wire.end(side.other()).host, wire.kind());
             let end = wire.end(side);
             let (host, conn, open, kept, deaf) = (end.host, end.conn, end.open, end.kept, end.deaf);
             let is_asleep = self.asleep.contains(&host);
-            let is_lost = deaf || is_asleep || self.cut.contains(&(sender, host));
+            let is_lost = deaf || is_asleep || self.cut.contains(&(sender, host, kind));
             match queued.source {
                 _ if !open => continue,
                 _ if kept && queued.delivery == Delivery::Closed(CloseReason::Deadline) => continue,

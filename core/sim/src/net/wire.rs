@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use simplechat_core::machine::ConnId;
 use simplechat_core::time::Timestamp;
 
-use super::HostId;
+use super::{HostId, Kind};
 
 /// The two ends of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -119,6 +119,11 @@ impl Wire {
             Side::Caller => &mut self.caller,
             Side::Callee => &mut self.callee,
         }
+    }
+
+    /// The kind of the address that was dialled.
+    pub(super) const fn kind(&self) -> Kind {
+        Kind::of(self.listener.ip())
     }
 
     /// Counts bytes that one side sends, and says what becomes of them.

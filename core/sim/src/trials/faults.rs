@@ -97,6 +97,8 @@ pub enum Fault {
     SealNothing,
     /// Whoever answers in the server's place is taken for it.
     TrustAnyServer,
+    /// A client tries only the first of the server's addresses.
+    TryOneAddress,
     /// Whoever says that a session is unknown is believed.
     BelieveResets,
     /// Messages expire too soon.
@@ -155,6 +157,7 @@ impl Planted {
             Fault::OpenOffByOne => world.flaw_channel(|_| Flaw::NumbersOffByOne),
             Fault::SealNothing => world.flaw_channel(|_| Flaw::NoSeal),
             Fault::TrustAnyServer => world.flaw_channel(Flaw::AnybodyIs),
+            Fault::TryOneAddress => world.limit_addresses(1),
             Fault::BelieveResets => world.deceive_clients(Credulity::Resets),
             _ => {}
         }

@@ -5,8 +5,8 @@ use simplechat_core::wire::login::LinkChoice;
 
 use crate::attacker::talk::Claim;
 use crate::dice::Dice;
-use crate::net::Listening;
-use crate::world::{Knowledge, Secrecy};
+use crate::net::{Kind, Listening};
+use crate::world::{Knowledge, Place, Secrecy};
 
 use super::plan::{
     Action, Change, Disk, Guess, Intrusion, Millis, Pace, Person, Plan, Reply, Settings, Sky, Step,
@@ -36,6 +36,7 @@ pub fn plan_with(seed: u64, wanted: Wanted) -> Plan {
         dice: Dice::new(seed ^ 0x0076_6f70_7200),
         people: Vec::new(),
         accounts: 0,
+        places: Vec::new(),
         secrecy: Secrecy::Quick,
         unkindness: Unkindness::None,
     }
@@ -55,6 +56,7 @@ struct Generator {
     dice: Dice,
     people: Vec<usize>,
     accounts: usize,
+    places: Vec<Vec<Place>>,
     secrecy: Secrecy,
     unkindness: Unkindness,
 }
@@ -93,6 +95,7 @@ impl Generator {
         self.secrecy = self.wanted.secrecy.unwrap_or(secrecy);
         let links = self.links(people);
         let stores = self.stores(people);
+        self.places = self.places(people);
         let settings = self.settings();
         let sky = self.sky();
         let mut steps = Vec::new();
@@ -118,6 +121,7 @@ impl Generator {
             people: self.people,
             links,
             stores,
+            places: self.places,
             settings,
             sky,
             secrecy: self.secrecy,
@@ -144,6 +148,32 @@ impl Generator {
         let (none, lasting) = (StoreKind::None, StoreKind::Lasting);
         let choices = self.pick(&[[none, none], [lasting, lasting], [none, lasting]]);
         (0..people).map(|_| self.pick(&choices)).collect()
+    }
+
+    /// In a third of the worlds nobody knows that the server has two addresses, in a third everybody does. In a third they have
+    /// what they were told: by somebody who knew only one, or by a name that also leads to a host that is no more.
+    fn places(&mut self, people: usize) -> Vec<Vec<Place>> {
+        let [v4, v6] = Kind::BOTH.map(Place::Server);
+        let (closed, silent) = (Place::Closed, Place::Silent);
+        let both: [&[_]; 2] = [&[v4, v6], &[v6, v4]];
+        let any: [&[_]; 10] = [
+            &[v4],
+            &[v6],
+            &[v4, v6],
+            &[v6, v4],
+            &[closed, v4],
+            &[closed, v6, v4],
+            &[silent, v4],
+            &[silent, v6, v4],
+            &[v6, silent],
+            &[v4, closed, silent, v6],
+        ];
+        let choices: &[&[Place]] = match self.dice.below(3) {
+            0 => return Vec::new(),
+            1 => &both,
+            _ => &any,
+        };
+        (0..people).map(|_| self.pick(choices).to_vec()).collect()
     }
 
     fn one_in(&mut self, count: usize) -> bool {
@@ -346,7 +376,11 @@ impl Generator {
         let intrusion = match self.dice.below(20) {
             0..=2 => Intrusion::Claim(self.people[person.0], self.claim()),
             3 | 4 => Intrusion::Greet(person, self.pick(&[Knowledge::Key, Knowledge::Nothing])),
-            5 if self.unkindness != Unkindness::None => Intrusion::InterceptServer,
+            5 if self.unkindness != Unkindness::None => self.pick(&[
+                Intrusion::InterceptServer,
+                Intrusion::InterceptServerAt(Kind::Ipv4),
+                Intrusion::InterceptServerAt(Kind::Ipv6),
+            ]),
             6 if self.unkindness != Unkindness::None => Intrusion::Intercept(person),
             7 | 8 => Intrusion::InterceptNobody,
             9..=11 => Intrusion::InDisguise,
@@ -373,10 +407,23 @@ impl Generator {
             68..70 => Action::Flood(person, self.whom(person), self.pick(&[3, 10, 50])),
             70..77 => Action::SitDown(person, self.guess()),
             77..80 => Action::SitDownOffline(person),
-            80..81 => Action::Peace,
+            80..81 => self.peace(),
             81..85 => Action::CheckTakes(Millis(self.pick(&[1, 100, 4_000]))),
             _ => self.misfortune(person),
         }
+    }
+
+    fn peace(&mut self) -> Action {
+        let kind = self.kind();
+        if self.places.is_empty() || self.one_in(2) {
+            Action::Peace
+        } else {
+            Action::PeaceAt(kind)
+        }
+    }
+
+    fn kind(&mut self) -> Kind {
+        self.pick(&Kind::BOTH)
     }
 
     fn misfortune(&mut self, person: Person) -> Action {
@@ -385,7 +432,8 @@ impl Generator {
         }
         let other = self.person();
         let crashes = self.unkindness == Unkindness::All;
-        match self.dice.below(51) {
+        let kinds = if self.places.is_empty() { 0 } else { 8 };
+        match self.dice.below(51 + kinds) {
             0..3 => Action::CutServer(person),
             3 => Action::CutOneWay(person, self.pick(&[Way::ToServer, Way::FromServer])),
             4..8 => Action::HealServer(person),
@@ -417,6 +465,10 @@ impl Generator {
             47 => Action::Disk(person, Disk::Takes(Millis(self.pick(&[0, 5, 400, 3_000])))),
             48 if crashes => Action::Disk(person, Disk::Fails),
             49 | 50 => Action::Disk(person, Disk::Works),
+            51..54 => Action::CutServerAt(person, self.kind()),
+            54 | 55 => Action::HealServerAt(person, self.kind()),
+            56 => Action::CloseServerAt(self.kind()),
+            57 | 58 => Action::OpenServerAt(self.kind()),
             41..44 => {
                 let changes = [Change::Remove, Change::Add, Change::Add, Change::Password];
                 Action::Account(self.people[person.0], self.pick(&changes))

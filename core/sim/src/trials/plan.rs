@@ -18,8 +18,8 @@ use simplechat_core::server::lockout::LockoutConfig;
 use simplechat_core::wire::login::LinkChoice;
 
 use crate::attacker::talk::Claim;
-use crate::net::{Listening, Weather};
-use crate::world::{Knowledge, Secrecy};
+use crate::net::{Kind, Listening, Weather};
+use crate::world::{Knowledge, Place, Secrecy};
 
 /// A time in whole milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -179,6 +179,8 @@ pub enum Intrusion {
     Greet(Person, Knowledge),
     /// Who calls the server gets them.
     InterceptServer,
+    /// Who calls it at its address of one kind does.
+    InterceptServerAt(Kind),
     /// Who calls somebody's client gets them.
     Intercept(Person),
     /// Everybody gets again whom they call.
@@ -189,7 +191,10 @@ impl Intrusion {
     /// Whether it may keep a client from being heard by the server for a while.
     const fn is_unkind(self) -> bool {
         match self {
-            Self::InterceptServer | Self::Intercept(_) | Self::InterceptNobody => true,
+            Self::InterceptServer
+            | Self::InterceptServerAt(_)
+            | Self::Intercept(_)
+            | Self::InterceptNobody => true,
             Self::InDisguise | Self::Claim(..) | Self::Greet(..) => false,
         }
     }
@@ -220,6 +225,14 @@ pub enum Action {
     CutOneWay(Person, Way),
     /// It arrives again.
     HealServer(Person),
+    /// What they send each other at their addresses of one kind is lost.
+    CutServerAt(Person, Kind),
+    /// It arrives again.
+    HealServerAt(Person, Kind),
+    /// Nobody can connect to the server at its address of one kind any more.
+    CloseServerAt(Kind),
+    /// They can again.
+    OpenServerAt(Kind),
     /// What two people's clients send each other is lost.
     CutPeers(Person, Person),
     /// It arrives again.
@@ -266,6 +279,9 @@ pub enum Action {
     CheckTakes(Millis),
     /// All that is broken is mended; after a while everything that was promised must have come true.
     Peace,
+    /// The same, but everybody can connect to the server only at its address of this kind. If somebody does not know that one it
+    /// is a whole peace.
+    PeaceAt(Kind),
 }
 
 impl Action {
@@ -280,6 +296,10 @@ impl Action {
             | Self::CutServer(_)
             | Self::CutOneWay(..)
             | Self::HealServer(_)
+            | Self::CutServerAt(..)
+            | Self::HealServerAt(..)
+            | Self::CloseServerAt(_)
+            | Self::OpenServerAt(_)
             | Self::Sleep(_)
             | Self::Wake(_)
             | Self::Move(..)
@@ -306,7 +326,8 @@ impl Action {
             | Self::SetServerClock(_)
             | Self::Disk(..)
             | Self::CheckTakes(_)
-            | Self::Peace => false,
+            | Self::Peace
+            | Self::PeaceAt(_) => false,
         }
     }
 }
@@ -421,6 +442,9 @@ pub struct Plan {
     /// Whose client has a store; those of whom nothing is said have none.
     #[serde(default)]
     pub stores: Vec<StoreKind>,
+    /// Where each person looks for the server, in order; those for whom nothing is said know its IPv4 address.
+    #[serde(default)]
+    pub places: Vec<Vec<Place>>,
     /// The server's settings.
     pub settings: Settings,
     /// The weather in which it begins.
@@ -449,6 +473,20 @@ impl Plan {
     #[must_use]
     pub fn store_of(&self, person: Person) -> StoreKind {
         self.stores.get(person.0).copied().unwrap_or_default()
+    }
+
+    /// Where somebody looks for the server.
+    #[must_use]
+    pub fn places_of(&self, person: Person) -> &[Place] {
+        let places = self.places.get(person.0);
+        places.map_or(&[Place::Server(Kind::Ipv4)], Vec::as_slice)
+    }
+
+    /// Whether everybody looks for the server at its address of one kind.
+    #[must_use]
+    pub fn all_look_at(&self, kind: Kind) -> bool {
+        let looks = |person| self.places_of(person).contains(&Place::Server(kind));
+        (0..self.people.len()).map(Person).all(looks)
     }
 
     /// As which account somebody logs in.

@@ -103,6 +103,7 @@ impl Shrinker {
         self.try_change(|plan| plan.links = vec![LinkChoice::Held; plan.people.len()]);
         self.try_change(|plan| plan.links.clear());
         self.try_change(|plan| plan.stores.clear());
+        self.try_change(|plan| plan.places.clear());
         self.try_change(|plan| plan.secrecy = Secrecy::Quick);
         self.try_change(|plan| plan.secrecy = Secrecy::Sealed);
         self.try_change(|plan| plan.secrecy = Secrecy::QuickAttacked);
@@ -180,6 +181,8 @@ fn concerns(action: Action, person: Person) -> bool {
         | Action::CrashClient(one)
         | Action::CutServer(one)
         | Action::HealServer(one)
+        | Action::CutServerAt(one, _)
+        | Action::HealServerAt(one, _)
         | Action::CloseListener(one)
         | Action::OpenListener(one)
         | Action::StickScreen(one)
@@ -199,9 +202,12 @@ fn concerns(action: Action, person: Person) -> bool {
             Intrusion::InDisguise
             | Intrusion::Claim(..)
             | Intrusion::InterceptServer
+            | Intrusion::InterceptServerAt(_)
             | Intrusion::InterceptNobody,
         )
         | Action::Account(..)
+        | Action::CloseServerAt(_)
+        | Action::OpenServerAt(_)
         | Action::CrashServer
         | Action::ShutDownServer
         | Action::StartServer
@@ -213,6 +219,7 @@ fn concerns(action: Action, person: Person) -> bool {
         | Action::MendStore
         | Action::Weather(_)
         | Action::CheckTakes(_)
-        | Action::Peace => false,
+        | Action::Peace
+        | Action::PeaceAt(_) => false,
     }
 }

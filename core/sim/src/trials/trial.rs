@@ -177,6 +177,7 @@ impl<'a> Trial<'a> {
         }
         match action {
             Action::Peace => return self.make_peace(),
+            Action::PeaceAt(kind) => return self.make_peace_at(kind),
             Action::SitDown(person, guess) => self.sit_down(person, guess, Start::WithServer),
             Action::SitDownOffline(person) => self.sit_down(person, Guess::Right, Start::Offline),
             Action::Wish(person, wish) => self.wish(person, wish),
@@ -238,6 +239,14 @@ impl<'a> Trial<'a> {
             Action::MendStore => self.world.store.health = Health::Working,
             Action::Disk(person, change) => self.change_disk(person, change),
             Action::HealServer(person) => self.with(person, World::heal_to_server),
+            Action::CutServerAt(person, kind) => self.with(person, |world, client| {
+                world.cut_from_server_at(client, kind);
+            }),
+            Action::HealServerAt(person, kind) => self.with(person, |world, client| {
+                world.heal_to_server_at(client, kind);
+            }),
+            Action::CloseServerAt(kind) => self.world.close_server_at(kind),
+            Action::OpenServerAt(kind) => self.world.open_server_at(kind),
             Action::CutPeers(one, other) => self.with_both(one, other, World::cut_between),
             Action::HealPeers(one, other) => self.with_both(one, other, World::heal_between),
             Action::CloseListener(person) => self.with(person, World::close_listener),
@@ -304,6 +313,7 @@ impl<'a> Trial<'a> {
                 world.attacker_greets(client, knowledge);
             }),
             Intrusion::InterceptServer => self.world.intercept(None),
+            Intrusion::InterceptServerAt(kind) => self.world.intercept_at(None, kind),
             Intrusion::Intercept(person) => {
                 self.with(person, |world, client| world.intercept(Some(client)));
             }
@@ -361,7 +371,8 @@ impl<'a> Trial<'a> {
             (Some(_) | None, _) => {
                 let name = account_name(self.plan.account_of(person));
                 let link = self.plan.link_of(person);
-                let client = self.world.sit_down_before(&name, link, store);
+                let places = self.plan.places_of(person);
+                let client = self.world.sit_down_knowing(&name, link, store, places);
                 self.seats.insert(person, client);
             }
         }

@@ -13,10 +13,10 @@ use simplechat_core::name::Name;
 use simplechat_core::server::config::Config;
 use simplechat_core::wire::frame::{Frame, RefusalCode};
 
-use super::{CLIENT_PORT, ClientId, SERVER, World, server_address};
+use super::{CLIENT_PORT, ClientId, SERVER, World, is_the_servers, server_address};
 use crate::attacker::talk::{Claim, Manner, Turn};
 use crate::attacker::{self, RECORDINGS_MAX};
-use crate::net::{Delivery, HostId, Listening};
+use crate::net::{Delivery, HostId, Kind, Listening};
 use crate::observation::Observation;
 use crate::test_channel::{TestChannel, Weakness};
 use crate::weak_channel::{Flaw, WeakChannel};
@@ -165,7 +165,7 @@ impl World {
         let Some(attack) = attacker::devise(&mut self.dice, recordings, &listeners) else {
             return;
         };
-        let whom = if attack.to == server_address() {
+        let whom = if is_the_servers(attack.to) {
             "the server".to_owned()
         } else {
             attack.to.to_string()
@@ -230,7 +230,15 @@ impl World {
 
     /// From now on whoever calls the server (`None`) or a client gets the attacker, until the network is calm again.
     pub fn intercept(&mut self, whom: Option<ClientId>) {
+        for kind in Kind::BOTH {
+            self.intercept_at(whom, kind);
+        }
+    }
+
+    /// The same for who calls them at their address of one kind.
+    pub fn intercept_at(&mut self, whom: Option<ClientId>, kind: Kind) {
         let address = whom.map_or_else(server_address, |id| self.address_of(id));
+        let address = kind.twin_of(address);
         self.net.intercept(address, ATTACKER);
         self.note("attacker", &format!("intercepts {address}"));
         let host = whom.map_or(SERVER, ClientId::host);
@@ -243,7 +251,7 @@ impl World {
             return Vec::new();
         };
         let any = recordings.get(self.dice.below(recordings.len()));
-        let heard = any.filter(|heard| heard.listener == server_address());
+        let heard = any.filter(|heard| is_the_servers(heard.listener));
         // The rest of a first message behind its header and its fresh key.
         let cookie = heard.and_then(|heard| heard.bytes.get(6 + KEY_LEN..)?.first_chunk());
         cookie.map_or_else(Vec::new, |cookie: &[u8; COOKIE_LEN]| cookie.to_vec())

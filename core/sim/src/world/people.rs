@@ -16,8 +16,8 @@ use simplechat_core::text::Password;
 use simplechat_core::wire::login::LinkChoice;
 
 use super::keeping::Disk;
-use super::{Chore, ClientId, Seat, World, first_address, server_address};
-use crate::net::Listening;
+use super::{Chore, ClientId, Place, Seat, World, first_address};
+use crate::net::{Kind, Listening};
 use crate::observation::Observation;
 use crate::script;
 
@@ -34,13 +34,26 @@ impl World {
 
     /// The same, with a client that has a store or none.
     pub fn sit_down_before(&mut self, label: &str, link: LinkChoice, store: StoreKind) -> ClientId {
+        self.sit_down_knowing(label, link, store, &[Place::Server(Kind::Ipv4)])
+    }
+
+    /// The same, with a client that looks for the server in these places.
+    pub fn sit_down_knowing(
+        &mut self,
+        label: &str,
+        link: LinkChoice,
+        store: StoreKind,
+        places: &[Place],
+    ) -> ClientId {
+        let places = places.iter().take(self.addresses_max);
+        let servers = places.map(|place| place.address()).collect();
         let id = ClientId(self.seats.len());
         let listener = first_address(id);
         let anywhere = SocketAddr::from(([0, 0, 0, 0], listener.port()));
         let config = ClientConfig {
             link,
             store,
-            ..ClientConfig::new(vec![server_address()], anywhere)
+            ..ClientConfig::new(servers, anywhere)
         };
         let seed = self.dice.seed();
         let secrets = SeededSecrets::new(self.dice.roll());

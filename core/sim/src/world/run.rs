@@ -12,7 +12,7 @@ use simplechat_core::time::{Moment, Timestamp};
 use simplechat_core::wire::frame::Frame;
 
 use super::attack::ATTACKER;
-use super::{Chore, ClientId, SERVER, STRANGER, World, server_address};
+use super::{Chore, ClientId, SERVER, STRANGER, World, is_the_servers};
 use crate::net::{Delivery, HostId};
 use crate::observation::Observation;
 
@@ -106,7 +106,7 @@ impl World {
                 let trust = if key == self.identity.0.public() {
                     Trust::Trusted(self.seat(client).key.clone())
                 } else {
-                    Trust::Refused
+                    Trust::OtherKey
                 };
                 let done = client::Done::ServerJudged { id, trust };
                 let moment = self.moment_on(client.host());
@@ -293,7 +293,7 @@ impl World {
                 }
                 Output::Connect { conn, to } => {
                     self.note_dial(host, to);
-                    if to == server_address() {
+                    if is_the_servers(to) {
                         self.seat_mut(id).calls.insert(conn, 0);
                     }
                     self.net.connect(self.now, &mut self.dice, host, conn, to);

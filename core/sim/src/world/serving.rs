@@ -11,7 +11,7 @@ use simplechat_core::server::recording::{Header, RecordedAccount, Texts};
 use simplechat_core::server::{self, AccountEntry, CredentialsDigest, Server};
 use zeroize::Zeroizing;
 
-use super::{Chore, SERVER, World, server_address};
+use super::{Chore, SERVER, World};
 use crate::observation::Observation;
 use crate::tape::Tape;
 
@@ -46,7 +46,7 @@ impl World {
             server = server.protected_by(Arc::clone(protection));
         }
         self.server = Some(server.restore(self.store.records()));
-        self.net.place(SERVER, server_address());
+        self.place_server();
         self.note("server", "starts");
         self.observe(Observation::ServerStarted);
         self.drain_server();

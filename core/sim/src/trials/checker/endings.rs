@@ -1,15 +1,17 @@
 //! A client goes on until its user leaves, or until there is a reason: nothing that anybody says who is not who they seem ends it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use simplechat_core::client::command::Command;
 use simplechat_core::client::event::{End, Event, SessionEvent};
 use simplechat_core::name::Name;
 use simplechat_core::server::event::Event as Operator;
+use simplechat_core::time::Timestamp;
 
 use super::{Check, Sight, Watcher, promise};
 use crate::observation::{Observation, Observed};
-use crate::trials::model::{Life, Model};
-use crate::world::SERVER;
+use crate::trials::model::{Climate, Life, Model};
+use crate::world::{ClientId, SERVER};
 
 #[derive(Debug, Default)]
 pub(super) struct Endings {
@@ -18,6 +20,8 @@ pub(super) struct Endings {
     again: BTreeSet<Name>,
     /// Whose account was ever removed or changed.
     changed: BTreeSet<Name>,
+    /// When somebody began to log in.
+    began: BTreeMap<ClientId, Timestamp>,
     /// Whether somebody else ever answered in the server's place.
     is_server_intercepted: bool,
 }
@@ -33,6 +37,13 @@ impl Watcher for Endings {
                 Operator::AccountRemoved { user } | Operator::CredentialsChanged { user },
             ) => {
                 self.changed.insert(*user);
+            }
+            Observation::Wished {
+                client,
+                command: Command::Login { .. },
+                ..
+            } => {
+                self.began.insert(*client, observed.at);
             }
             Observation::Intercepted { host: SERVER } => self.is_server_intercepted = true,
             _ => {}
@@ -54,7 +65,9 @@ impl Watcher for Endings {
             End::TakenOver => self.again.contains(&user),
             End::Removed => self.changed.contains(&user),
             End::LoginRefused(_) => is_leaving || self.changed.contains(&user),
-            End::Unreachable(_) => is_leaving || !client.was_logged_in,
+            End::Unreachable(_) => {
+                is_leaving || !client.was_logged_in && !self.is_reachable(sight.client, model)
+            }
             End::ServerNotTrusted => !client.was_logged_in && self.is_server_intercepted,
         };
         promise!(
@@ -63,5 +76,13 @@ impl Watcher for Endings {
             "the client of {user} ends for no reason: {end:?}"
         );
         Ok(())
+    }
+}
+
+impl Endings {
+    /// Whether nothing kept a client from the server since it began to log in: everybody has an address of it.
+    fn is_reachable(&self, client: ClientId, model: &Model) -> bool {
+        let began = self.began.get(&client);
+        matches!((model.climate, began), (Climate::Kind(since), Some(began)) if since <= *began)
     }
 }

@@ -10,7 +10,7 @@ use simplechat_core::time::Timestamp;
 use super::{Check, Watcher, promise};
 use crate::observation::{Observation, Observed};
 use crate::trials::model::{Climate, Model};
-use crate::world::{ATTACKER, ClientId, SERVER, attacker_address};
+use crate::world::{ATTACKER, ClientId, SERVER, is_the_attackers};
 
 /// So much later than the timeout the server may notice.
 const GRACE: Duration = Duration::from_secs(1);
@@ -82,7 +82,7 @@ fn check_reason(at: Timestamp, user: Name, model: &Model) -> Check {
     let presence = model.presence.get(&user);
     let is_own = presence
         .and_then(|presence| presence.from)
-        .is_some_and(|from| from.ip() != attacker_address().ip());
+        .is_some_and(|from| !is_the_attackers(from.ip()));
     promise!(
         !(is_kind_for_long && runs && is_own),
         Heartbeat,

@@ -60,7 +60,6 @@ impl Watcher for Verified {
                 Verified,
                 "{user} is marked, and was not compared"
             );
-            self.marks.entry((*client, *user)).or_default();
         }
         Ok(())
     }
@@ -93,6 +92,11 @@ impl Watcher for Verified {
                     "{} is shown another code with {peer}, and was not told why",
                     sight.user
                 );
+                Ok(())
+            }
+            // What the client had to say before that may have waited for its screen.
+            Event::Peer(PeerEvent::Verified { peer }) => {
+                self.marks.entry((sight.client, *peer)).or_default();
                 Ok(())
             }
             Event::Peer(PeerEvent::KeyChanged { peer, was, .. }) => {

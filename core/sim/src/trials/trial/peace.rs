@@ -8,6 +8,7 @@ use simplechat_core::client::ledger::MessageNumber;
 use simplechat_core::wire::login::LinkChoice;
 
 use super::{Checked, Trial, name_of};
+use crate::net::Kind;
 use crate::store::Health;
 use crate::trials::checker::bounded::Occasion;
 use crate::trials::checker::{Promise, Violation};
@@ -21,10 +22,31 @@ const WHYS: u64 = 30;
 impl Trial<'_> {
     /// Mends everything, and sees to it that what was promised comes true.
     pub(super) fn make_peace(&mut self) -> Checked {
+        self.make_peace_with(&Kind::BOTH)
+    }
+
+    /// The same, with a server to which everybody can connect at its address of this kind only.
+    pub(super) fn make_peace_at(&mut self, kind: Kind) -> Checked {
+        if self.plan.all_look_at(kind) {
+            self.make_peace_with(&[kind])
+        } else {
+            self.make_peace()
+        }
+    }
+
+    /// The server listens at its addresses of these kinds.
+    fn make_peace_with(&mut self, open: &[Kind]) -> Checked {
         self.world.wake(SERVER);
         // A server that is shutting down ends first.
         self.pass(Duration::from(self.plan.settings.shutdown_deadline) + Duration::from_secs(1))?;
         self.mend();
+        for kind in Kind::BOTH {
+            if open.contains(&kind) {
+                self.world.open_server_at(kind);
+            } else {
+                self.world.close_server_at(kind);
+            }
+        }
         let now = self.world.moment().at;
         self.checker.set_climate(Climate::Kind(now));
         self.look()?;
