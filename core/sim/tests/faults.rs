@@ -12,7 +12,7 @@ const WORLDS: u64 = 3_000;
 
 fn is_caught(fault: Fault, as_one_of: &[Promise]) {
     let (plan, violation) = (0..WORLDS)
-        .map(generate::plan)
+        .map(|seed| generate::plan_with(seed, fault.worlds()))
         .find_map(|plan| {
             let violation = trial::run(&plan, Some(fault), None).err()?;
             Some((plan, violation))

@@ -74,15 +74,25 @@ impl Server {
     ) {
         self.note_genuine(account, answered);
         match answered {
-            Answered::Taken(number) => {
+            Answered::Taken(number) if self.is_under_way(account, number) => {
                 self.close(conn);
                 self.on_batch_taken(account, number);
             }
-            Answered::Forged | Answered::Nonsense | Answered::Proven | Answered::Disproven => {
+            // The word on an earlier batch may have got lost, and somebody on the way brings it now: it says nothing of this one.
+            Answered::Taken(_)
+            | Answered::Forged
+            | Answered::Nonsense
+            | Answered::Proven
+            | Answered::Disproven => {
                 self.on_connection_lost(conn);
                 self.close(conn);
             }
         }
+    }
+
+    fn is_under_way(&self, account: AccountId, number: BatchNumber) -> bool {
+        let session = self.accounts.get(account).session.as_ref();
+        session.is_some_and(|session| session.lane.is_under_way(number))
     }
 
     /// A client has a batch: its messages are delivered.

@@ -208,6 +208,13 @@ impl Lane {
         self.batch.as_ref().and_then(|batch| batch.through)
     }
 
+    /// Whether this is the batch that the client is to acknowledge.
+    pub(super) fn is_under_way(&self, number: BatchNumber) -> bool {
+        self.batch
+            .as_ref()
+            .is_some_and(|batch| batch.number == number)
+    }
+
     /// The client has a batch. `None` if it is not the one that is on its way.
     pub(super) fn taken(&mut self, number: BatchNumber) -> Option<Taken> {
         let batch = self.batch.take_if(|batch| batch.number == number)?;

@@ -6,13 +6,15 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::connection::Connection;
-use super::lane::Lane;
+use super::lane::{Lane, Notice};
 use super::mailbox::Mailbox;
+use super::record::Subject;
+use super::recording::Answered;
 use super::session::{Listener, Origination, Session};
 use super::*;
 use crate::channel::tests::pair;
 use crate::held::{Ends, Heard};
-use crate::id::{InstanceId, IntroductionId, StreamNumber};
+use crate::id::{BatchNumber, InstanceId, IntroductionId, StreamNumber};
 use crate::key::{KEY_LEN, PublicKey};
 use crate::limits::{INTRODUCTIONS_MAX, PROBE_WITHIN};
 use crate::rng::SeededSecrets;
@@ -21,6 +23,7 @@ use crate::wire::Term;
 use crate::wire::frame::Frame;
 use crate::wire::item::Bounded;
 use crate::wire::login::LinkChoice;
+use crate::wire::push::Push;
 use crate::wire::request::Refusal;
 use core::net::SocketAddr;
 
@@ -116,6 +119,33 @@ fn a_listener_that_takes_a_call_and_keeps_silent_is_given_up_in_time() {
         let closes = Output::Close { conn: over };
         assert!(given_up.contains(&closes), "{over:?}: {given_up:?}");
     }
+}
+
+fn dialled(outputs: &[Output]) -> Option<ConnId> {
+    outputs.iter().find_map(|output| match *output {
+        Output::Connect { conn, .. } => Some(conn),
+        _ => None,
+    })
+}
+
+/// Somebody on the way can bring the word on an earlier batch that got lost: it is genuine, and says nothing of this one.
+#[test]
+fn a_word_on_an_earlier_batch_leaves_none_waiting_for_ever() {
+    let mut server = server();
+    let from = name("bob");
+    let mut session = session();
+    session.listener = Listener::Reachable;
+    session.lane.notify(Notice {
+        subject: Subject::OwnQuestion(from),
+        push: Push::NoAnswer { from },
+    });
+    server.accounts.get_mut(ALICE).session = Some(session);
+    server.pump(ALICE);
+    let conn = dialled(&outputs(&mut server)).unwrap();
+    server.on_delivery_answer(conn, ALICE, Answered::Taken(BatchNumber(77)));
+    assert!(outputs(&mut server).contains(&Output::Close { conn }));
+    server.handle_input(after(Duration::from_secs(1)), Input::Timeout);
+    assert!(dialled(&outputs(&mut server)).is_some(), "it comes again");
 }
 
 const TERM: Term = Term::UntilLogout;

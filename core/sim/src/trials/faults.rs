@@ -16,11 +16,12 @@ use simplechat_core::wire::Term;
 use simplechat_core::wire::push::Presence;
 use simplechat_core::wire::request::{Operation, Outcome, Refusal};
 
+use super::generate::Wanted;
 use crate::observation::{Observation, Observed};
 use crate::store::Honesty;
 use crate::test_channel::Weakness;
 use crate::weak_channel::Flaw;
-use crate::world::{ClientId, Credulity, World};
+use crate::world::{ClientId, Credulity, Secrecy, World};
 
 /// Something that a machine could do wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +108,28 @@ pub enum Fault {
     KeepMessages,
     /// Nobody hears that a message has expired.
     ForgetExpired,
+}
+
+impl Fault {
+    /// The worlds in which to look for it.
+    #[must_use]
+    pub fn worlds(self) -> Wanted {
+        let secrecy = match self {
+            // They are faults of the test channel, or of any, and only an attacker makes use of them.
+            Self::OpenReplays | Self::OpenForgeries | Self::OpenOffByOne => {
+                Some(Secrecy::QuickAttacked)
+            }
+            Self::ReuseNonces | Self::SealNothing | Self::TrustAnyServer | Self::BelieveResets => {
+                None
+            }
+            // They have nothing to do with the channel, and more worlds a second have the quick one.
+            _ => Some(Secrecy::Quick),
+        };
+        Wanted {
+            secrecy,
+            ..Wanted::default()
+        }
+    }
 }
 
 /// A fault in a world.
