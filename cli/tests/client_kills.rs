@@ -72,6 +72,20 @@ fn a_client_that_is_killed_loses_nothing_and_has_nothing_twice() {
     }
 }
 
+/// Everybody writes this number to everybody in each way.
+fn write(number: u64, alice: &mut Process, bob: &mut Process, carol: &mut Process) {
+    bob.types(&format!("message alice number {number}"));
+    carol.types(&format!("private alice number {number}"));
+    for way in [
+        "message bob",
+        "message dave",
+        "private carol",
+        "private dave",
+    ] {
+        alice.types(&format!("{way} number {number}"));
+    }
+}
+
 /// A client that is killed so often, with those who write to it.
 #[allow(clippy::too_many_lines, reason = "one story")]
 fn world(kills: u64, dice: &mut Dice) {
@@ -89,15 +103,16 @@ fn world(kills: u64, dice: &mut Dice) {
     let (mut bob, mut carol) = (server.join("bob"), server.join("carol"));
     let mut alice = server.join_on(&device, "alice", &[]);
     common::introduce(&mut carol, "carol", &mut alice, "alice");
+    let daves = folder().join("client");
+    let mut dave = server.join_on(&daves, "dave", &[]);
+    common::introduce_for_good(&mut alice, "alice", &mut dave, "dave");
+    dave.types("logout");
+    assert_eq!(dave.ends(), 0);
     let (mut written, mut told) = (0, 0);
     for kill in 0..kills {
         for _ in 0..EACH {
             written += 1;
-            bob.types(&format!("message alice number {written}"));
-            carol.types(&format!("private alice number {written}"));
-            for way in ["message bob", "message dave", "private carol"] {
-                alice.types(&format!("{way} number {written}"));
-            }
+            write(written, &mut alice, &mut bob, &mut carol);
         }
         // In the middle of it, or before anything has come.
         if dice.below(5) > 0 {
@@ -114,11 +129,7 @@ fn world(kills: u64, dice: &mut Dice) {
     }
     // The last of each, which no kill has overtaken.
     written += 1;
-    bob.types(&format!("message alice number {written}"));
-    carol.types(&format!("private alice number {written}"));
-    for way in ["message bob", "message dave", "private carol"] {
-        alice.types(&format!("{way} number {written}"));
-    }
+    write(written, &mut alice, &mut bob, &mut carol);
     while told < written {
         bob.sees_one_of(&FINAL);
         told += 1;
@@ -129,10 +140,21 @@ fn world(kills: u64, dice: &mut Dice) {
         &format!("] bob: number {written}"),
         &format!("] carol privately: number {written}"),
     ]);
-    let mut dave = server.join("dave");
-    dave.sees(&format!("] alice: number {written}"));
-    alice.types("online");
-    alice.sees("  online (3): bob, carol, dave");
+    // She and dave are never there together: what she writes to him is left at the server, some of it sealed, and so is what he has.
+    let last = format!("privately (kept by the server): number {written}");
+    alice.asks_until("history dave 1", "you > dave ", &last);
+    alice.kill();
+    let mut dave = server.join_on(&daves, "dave", &[]);
+    dave.sees_all(&[
+        &format!("] alice: number {written}"),
+        &format!("] alice privately: number {written}"),
+    ]);
+    dave.types("logout");
+    assert_eq!(dave.ends(), 0);
+    alice = server.join_on(&device, "alice", &[]);
+    for _ in shown(&dave, " privately") {
+        alice.sees("  delivered to dave, privately");
+    }
     let history = history(&mut alice);
     let all: Vec<_> = (1..=written).collect();
     assert_eq!(history["bob bob server"], all);
@@ -141,6 +163,7 @@ fn world(kills: u64, dice: &mut Dice) {
     assert_eq!(history["alice bob server"], shown(&bob, ""));
     assert_eq!(history["alice carol private"], shown(&carol, " privately"));
     assert_eq!(history["alice dave server"], shown(&dave, ""));
+    assert_eq!(history["alice dave private"], shown(&dave, " privately"));
     for numbers in history.values() {
         assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
         assert_eq!(numbers.last(), Some(&written));

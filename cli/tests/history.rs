@@ -8,12 +8,10 @@
 
 mod common;
 
-use std::env;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use common::{Process, Server, folder, introduce};
+use common::{Process, Server, folder, introduce, introduce_for_good};
 use rustix::process::Signal;
 
 /// A device that has never been used.
@@ -201,11 +199,7 @@ fn messages_that_wait_outlive_a_client_that_is_killed() {
         alice.types(&format!("message bob {text}"));
     }
     // What is kept is in the history.
-    let mut last = String::new();
-    while !last.ends_with("three") {
-        alice.types("history 1");
-        last = alice.sees("you > bob (waiting): ");
-    }
+    alice.asks_until("history 1", "you > bob (waiting): ", "three");
     alice.kill();
     server.start_again();
     let mut alice = server.join_on(&device, "alice", &[]);
@@ -316,10 +310,7 @@ fn a_client_that_starts_without_the_server_finds_its_peers() {
     alice.sees("nothing is kept here of alice at 127.0.0.1:");
     assert_eq!(alice.ends(), 1);
     let mut alice = server.join_on(&device, "alice", &[]);
-    alice.types("getaddress bob always");
-    bob.sees("alice asks to exchange addresses");
-    bob.types("accept alice always");
-    alice.sees("* bob is in your address book, and stays there");
+    introduce_for_good(&mut alice, "alice", &mut bob, "bob");
     alice.types("private bob one");
     bob.sees("alice privately: one");
     alice.sees("  delivered to bob, privately");
@@ -342,11 +333,7 @@ fn a_client_that_starts_without_the_server_finds_its_peers() {
 fn lasting_pair(server: &Server, devices: &[PathBuf; 2]) -> (Process, Process) {
     let mut bob = server.join_on(&devices[1], "bob", &[]);
     let mut alice = server.join_on(&devices[0], "alice", &[]);
-    alice.types("getaddress bob always");
-    bob.sees("alice asks to exchange addresses");
-    bob.types("accept alice always");
-    alice.sees("* bob is in your address book, and stays there");
-    bob.sees("* alice is in your address book, and stays there");
+    introduce_for_good(&mut alice, "alice", &mut bob, "bob");
     finds(&mut alice, "bob");
     finds(&mut bob, "alice");
     (alice, bob)
@@ -416,41 +403,4 @@ fn peers_who_all_start_without_the_server_find_each_other_where_they_were() {
     bob.sees("alice privately: three");
     bob.types("private alice four");
     alice.sees("bob privately: four");
-}
-
-/// Run by `.ci/full-disk`, which makes such a file system.
-#[test]
-fn a_client_on_a_full_disk_waits_and_goes_on_when_it_is_emptied() {
-    let Some(disk) = env::var_os("SIMPLECHAT_SMALL_DISK") else {
-        eprintln!("skipped: SIMPLECHAT_SMALL_DISK names no small file system");
-        return;
-    };
-    let disk = PathBuf::from(disk);
-    let server = Server::start(&["heartbeat_interval=100ms", "store_after=100ms"]);
-    let device = disk.join("client");
-    let mut bob = server.join("bob");
-    let mut alice = server.join_on(&device, "alice", &[]);
-    alice.types("message bob one");
-    alice.sees("  delivered to bob");
-    let filler = disk.join("filler");
-    let mut file = fs::File::create(&filler).unwrap();
-    while file.write_all(&[0; 512]).is_ok() {}
-    drop(file);
-    bob.types("message alice two");
-    alice.sees("! What you write and get cannot be kept:");
-    // Nobody is told that she has it.
-    bob.sees("  kept for alice");
-    alice.types("message bob three");
-    bob.types("online");
-    bob.sees("  online (1): alice");
-    assert!(!alice.has_seen("bob: two") && !bob.has_seen("alice: three"));
-    fs::remove_file(filler).unwrap();
-    alice.sees("! What you write and get is kept again.");
-    alice.sees("bob: two");
-    alice.sees("  delivered to bob");
-    bob.sees("  alice has your message now");
-    bob.sees("alice: three");
-    alice.kill();
-    drop(simplechat_store::client::Store::open(&stores(&device)[0]).unwrap());
-    fs::remove_dir_all(device).unwrap();
 }

@@ -7,13 +7,10 @@
 
 mod common;
 
-use std::env;
 use std::fs;
-use std::io::Write as _;
-use std::path::PathBuf;
 
-use common::{ACCOUNTS, Process, Server, file, run};
-use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use common::{ACCOUNTS, Server, file, run};
+use rustix::process::Signal;
 
 #[test]
 fn a_killed_server_has_forgotten_nothing() {
@@ -210,106 +207,4 @@ fn a_life_that_goes_on_from_the_store_can_be_replayed() {
     let (code, timeline, errors) = run(&["replay", recording], "");
     assert_eq!((code, &*errors), (0, ""), "{timeline}");
     assert!(timeline.contains("account removed"), "{timeline}");
-}
-
-/// From now on every write of a process to a file fails, or no more so.
-#[cfg(target_os = "linux")]
-fn limit_files(process: &Process, most: Option<u64>) {
-    let pid = Pid::from_raw(i32::try_from(process.id()).unwrap());
-    let limit = Rlimit {
-        current: most,
-        maximum: None,
-    };
-    prlimit(pid, Resource::Fsize, limit).unwrap();
-}
-
-/// A server whose disk fails says so, refuses what it cannot keep, goes on with the rest, and keeps things again once the disk does.
-fn fails_and_is_mended(
-    mut server: Server,
-    complaint: &str,
-    fail: impl FnOnce(&Server),
-    mend: impl FnOnce(&Server),
-) {
-    let (mut alice, mut carol) = (server.join("alice"), server.join("carol"));
-    alice.types("message bob one");
-    alice.sees("  kept for bob");
-    fail(&server);
-    alice.types("message bob two");
-    server.process.sees(complaint);
-    alice.sees("  not sent to bob: the server cannot keep anything now");
-    // What needs no store goes on.
-    alice.types("message carol hi");
-    carol.sees("alice: hi");
-    mend(&server);
-    server
-        .process
-        .sees("the store keeps what it is given again");
-    alice.types("message bob three");
-    alice.sees("  kept for bob");
-    server.process.kill();
-    simplechat_store::check(server.data()).unwrap();
-    server.start_again();
-    let mut bob = server.join("bob");
-    bob.sees("alice: one");
-    bob.sees("alice: three");
-    assert!(!bob.has_seen("alice: two"));
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_disk_that_fails_refuses_and_goes_on_when_it_is_mended() {
-    fails_and_is_mended(
-        Server::start(&[]),
-        "disk I/O error",
-        |server| limit_files(&server.process, Some(0)),
-        |server| limit_files(&server.process, None),
-    );
-}
-
-/// Run by `.ci/full-disk`, which makes such a file system, and takes writing to it away.
-#[test]
-fn a_disk_that_can_only_be_read_is_named_and_the_server_does_not_start() {
-    let Some(disk) = env::var_os("SIMPLECHAT_READ_ONLY_DISK") else {
-        eprintln!("skipped: SIMPLECHAT_READ_ONLY_DISK names no such file system");
-        return;
-    };
-    let accounts = file("credentials.txt", ACCOUNTS);
-    let data = PathBuf::from(disk).join("data");
-    let arguments = [
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--credentials",
-        accounts.to_str().unwrap(),
-        "--data",
-        data.to_str().unwrap(),
-    ];
-    let (code, _, errors) = run(&arguments, "");
-    assert!(
-        code == 1 && errors.contains("Read-only file system"),
-        "{errors}"
-    );
-    // It can be looked at.
-    let (code, said, errors) = run(&["store", "check", "--data", data.to_str().unwrap()], "");
-    assert_eq!((code, &*errors), (0, ""), "{said}");
-}
-
-/// Run by `.ci/full-disk`, which makes such a file system.
-#[test]
-fn a_full_disk_refuses_and_an_emptied_one_goes_on() {
-    let Some(disk) = env::var_os("SIMPLECHAT_SMALL_DISK") else {
-        eprintln!("skipped: SIMPLECHAT_SMALL_DISK names no small file system");
-        return;
-    };
-    let disk = PathBuf::from(disk);
-    let filler = disk.join("filler");
-    fails_and_is_mended(
-        Server::start_in(disk.join("data")),
-        "database or disk is full",
-        |_| {
-            let mut file = fs::File::create(&filler).unwrap();
-            while file.write_all(&[0; 512]).is_ok() {}
-        },
-        |_| fs::remove_file(&filler).unwrap(),
-    );
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use simplechat_core::client::config::StoreKind;
 use simplechat_core::wire::login::LinkChoice;
 use simplechat_sim::World;
-use simplechat_sim::net::Listening;
-use simplechat_sim::world::ClientId;
+use simplechat_sim::net::{Kind, Listening};
+use simplechat_sim::world::{ClientId, Place};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -343,4 +344,26 @@ fn a_message_on_a_dead_link_goes_by_the_new_one() {
 fn a_handshake_on_a_dead_link_goes_by_the_new_one() {
     let (mut w, alice, bob) = one_behind_a_wall(14);
     alice_writes_on_a_dead_link(&mut w, alice, bob);
+}
+
+#[test]
+fn whoever_cannot_call_any_more_from_where_they_are_now_is_called_by_the_other() {
+    let mut w = World::new(15);
+    let alice = w.join("alice");
+    let places = Kind::BOTH.map(Place::Server);
+    let bob = w.sit_down_knowing("bob", LinkChoice::Auto, StoreKind::None, &places);
+    w.log_in(bob, "bob", "bob");
+    w.settle();
+    w.introduce(alice, bob);
+    w.run(10 * SECOND);
+    // He knows her IPv4 address, and has IPv6 only from now on.
+    w.cut_from_server_at(bob, Kind::Ipv4);
+    w.net.cut_kind(alice.host(), bob.host(), Kind::Ipv4);
+    w.types(bob, "online");
+    w.run(30 * SECOND);
+    w.look_away();
+    w.types(bob, "private alice can you hear me?");
+    w.run(10 * SECOND);
+    assert_eq!(w.saw(alice), ["bob privately: can you hear me?"]);
+    assert_eq!(w.saw(bob), ["private to alice: delivered"]);
 }

@@ -22,6 +22,7 @@ mod load;
 mod lock;
 mod open;
 mod schema;
+mod truth;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::copy;
 use crate::error::{StoreError, Trouble};
 use crate::schema::{self, Schema, Stage};
+use crate::{copy, truth};
 
 /// How long to wait for somebody else who works with the database.
 const BUSY: Duration = Duration::from_secs(2);
@@ -21,6 +21,7 @@ const CACHE: i64 = -16 * 1024;
 pub(crate) fn to_write(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     let trouble = |trouble: Trouble| trouble.at(path);
     if path.try_exists().map_err(|error| trouble(error.into()))? {
+        truth::look(path).map_err(|error| trouble(error.into()))?;
         let connection = to_read(path, schema)?;
         quick_check(&connection).map_err(trouble)?;
     } else {
@@ -91,6 +92,8 @@ fn set_up(path: &Path) -> Result<Connection, Trouble> {
         return Err(Trouble::NoWal);
     }
     set("synchronous", &"FULL")?;
+    // It would not say when it fails: see `Database::write`.
+    set("wal_autocheckpoint", &0)?;
     Ok(connection)
 }
 

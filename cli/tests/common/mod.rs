@@ -9,6 +9,8 @@
     reason = "helpers of tests are tests"
 )]
 
+#[cfg(target_os = "linux")]
+pub(crate) mod device;
 pub(crate) mod dice;
 
 use std::fs;
@@ -187,6 +189,20 @@ impl Process {
         }
     }
 
+    /// Asks again and again, until the line with such an answer ends as wanted.
+    pub(crate) fn asks_until(&mut self, question: &str, answer: &str, wanted: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.types(question);
+            if self.sees(answer).ends_with(wanted) {
+                return;
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("never said {wanted:?} when asked {question:?}"));
+            }
+        }
+    }
+
     /// After something else has been seen: whether that had been seen before it.
     pub(crate) fn has_seen(&self, text: &str) -> bool {
         self.transcript.iter().any(|line| line.contains(text))
@@ -335,9 +351,10 @@ impl Server {
     }
 
     /// A server that keeps its data there.
-    pub(crate) fn start_in(data: PathBuf) -> Self {
+    pub(crate) fn start_in(data: PathBuf, settings: &[&str]) -> Self {
         let credentials = file("credentials.txt", ACCOUNTS);
-        Self::start_at(&["127.0.0.1:0"], data, credentials, Vec::new(), &[])
+        let settings = settings.iter().map(|setting| (*setting).into()).collect();
+        Self::start_at(&["127.0.0.1:0"], data, credentials, settings, &[])
     }
 
     pub(crate) fn start_on(listen: &[&str]) -> Self {
@@ -440,4 +457,19 @@ pub(crate) fn introduce(
     asked.types(&format!("accept {asker_name}"));
     asker.sees(&format!("{asked_name} is in your address book"));
     asked.sees(&format!("{asker_name} is in your address book"));
+}
+
+/// Two people put each other into their address books, to stay there.
+pub(crate) fn introduce_for_good(
+    asker: &mut Process,
+    asker_name: &str,
+    asked: &mut Process,
+    asked_name: &str,
+) {
+    asker.types(&format!("getaddress {asked_name} always"));
+    asked.sees(&format!("{asker_name} asks to exchange addresses"));
+    asked.types(&format!("accept {asker_name} always"));
+    let stays = |name| format!("* {name} is in your address book, and stays there");
+    asker.sees(&stays(asked_name));
+    asked.sees(&stays(asker_name));
 }

@@ -172,8 +172,11 @@ impl Peer {
 
     /// They were found, with their key.
     pub(super) fn found(&mut self, now: Timestamp, way: Way) {
-        if let Way::Address(address) = way {
-            self.places.found(now, address);
+        if let Way::Address(address) = way
+            && self.places.found(now, address)
+        {
+            // There may be no way from there to us.
+            self.word = Word::None;
         }
         self.is_back();
         self.is_resting = false;

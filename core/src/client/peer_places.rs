@@ -128,13 +128,15 @@ impl PeerPlaces {
         self.whereabouts = whereabouts;
     }
 
-    /// They were found there, with their key.
-    pub(super) fn found(&mut self, now: Timestamp, address: SocketAddr) {
+    /// They were found there, with their key. Gives whether they have moved there.
+    pub(super) fn found(&mut self, now: Timestamp, address: SocketAddr) -> bool {
+        let before = self.address.or(self.last);
         if self.address.is_none() || self.moving_to.contains(&address) {
             self.address = Some(address);
             self.moving_to.clear();
         }
         self.proved = Some(now);
+        before.is_some() && before != self.address
     }
 }
 
