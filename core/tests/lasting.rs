@@ -106,6 +106,24 @@ fn who_leaves_is_away_and_gets_what_waited_when_they_are_back() {
 }
 
 #[test]
+fn who_leaves_before_they_were_found_is_said_to_be_away() {
+    let mut w = World::new(3);
+    let (alice, bob) = (w.join_keeping("alice"), w.join_keeping("bob"));
+    w.cut_between(alice, bob);
+    w.types(alice, "getaddress bob always");
+    w.settle();
+    w.types(bob, "accept alice always");
+    w.settle();
+    w.look_away();
+    leave(&mut w, bob);
+    let away = |line: &String| line == "bob is away";
+    assert_eq!(w.saw(alice).iter().filter(|line| away(line)).count(), 1);
+    leave(&mut w, alice);
+    come_back(&mut w, alice, "alice");
+    assert!(!w.saw(alice).iter().any(away), "it is no news");
+}
+
+#[test]
 fn an_entry_until_a_logout_ends_there_beside_one_that_lasts() {
     let mut w = World::new(4);
     let (alice, bob) = lasting_pair(&mut w);

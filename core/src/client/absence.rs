@@ -13,7 +13,7 @@ impl Client {
     /// A peer is not where they were, and will say so when they are back. The event is for the user, if it is news.
     pub(super) fn on_peer_absent(&mut self, name: Name, absence: Absence) -> Option<PeerEvent> {
         let peer = self.book.get_mut(name)?;
-        let was_there = peer.way().is_some();
+        let seemed_there = core::mem::take(&mut peer.seems_there);
         let was = peer.absence.replace(absence);
         let may_return = peer.may_return();
         peer.word = Word::None;
@@ -26,7 +26,7 @@ impl Client {
         }
         self.post_mail(name);
         match absence {
-            Absence::Away => was_there.then_some(PeerEvent::PeerAway { peer: name }),
+            Absence::Away => seemed_there.then_some(PeerEvent::PeerAway { peer: name }),
             Absence::Elsewhere => {
                 (was != Some(absence)).then_some(PeerEvent::PeerElsewhere { peer: name })
             }

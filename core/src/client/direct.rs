@@ -55,6 +55,9 @@ impl Client {
             self.peer_sessions.forget_ours(previous.introduction);
             self.release_peer_links(peer, &previous);
         }
+        if let Some(peer) = self.book.get_mut(peer) {
+            peer.seems_there = true;
+        }
         // What was sealed for the key before is of no use to this one.
         self.ledger.mail_lost(peer);
         self.record_peer(peer);

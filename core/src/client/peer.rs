@@ -69,6 +69,8 @@ pub(super) struct Peer {
     pub(super) term: Term,
     /// Why they are not there, if it is known that they are not.
     pub(super) absence: Option<Absence>,
+    /// Whether the user has reason to take them for there, by what they were told or what arrived.
+    pub(super) seems_there: bool,
     /// Who was met in their place since they are looked for.
     pub(super) met_instead: Option<(IpAddr, KeyMismatch)>,
     /// What the user was told of keys that do not agree, since they were found the last time.
@@ -103,6 +105,7 @@ impl Peer {
             links: PeerLinks::default(),
             term: introduction.term,
             absence: None,
+            seems_there: false,
             met_instead: None,
             mismatches: BTreeSet::new(),
             greetings: 0,
@@ -179,6 +182,7 @@ impl Peer {
             self.word = Word::None;
         }
         self.is_back();
+        self.seems_there = true;
         self.is_resting = false;
         self.backoff.reset();
         self.met_instead = None;
