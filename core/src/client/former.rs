@@ -24,14 +24,22 @@ const RETRY_LONGEST: Duration = Duration::from_secs(60);
 /// After so many failures the other side is left to find out by itself.
 const TRIES_MAX: u32 = 10;
 
+/// Whether the other side knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Knowledge {
+    /// It must not, before the end is stored: else it would be lost here by a crash, and stand there.
+    AwaitsStore,
+    Untold,
+    Told,
+}
+
 #[derive(Debug)]
 struct FormerPeer {
     name: Name,
     key: PublicKey,
     way: Option<Way>,
     reason: EndReason,
-    /// Whether the other side knows.
-    is_told: bool,
+    knowledge: Knowledge,
     /// Whether the user knows that the other side still writes.
     has_refused: bool,
     backoff: Backoff,
@@ -68,9 +76,10 @@ impl Client {
     /// Keeps in mind who was taken out of the book, and tells them if it was our doing.
     pub(super) fn part(&mut self, removed: &Peer, cause: GoneCause) {
         let introduction = removed.introduction;
-        let (reason, is_told) = match cause {
-            GoneCause::Own => (EndReason::Removed, false),
-            GoneCause::Theirs(reason) => (reason, true),
+        let (reason, knowledge) = match cause {
+            GoneCause::Own if self.storing.is_idle() => (EndReason::Removed, Knowledge::Untold),
+            GoneCause::Own => (EndReason::Removed, Knowledge::AwaitsStore),
+            GoneCause::Theirs(reason) => (reason, Knowledge::Told),
         };
         self.peer_sessions.forget_ours(introduction);
         let former = FormerPeer {
@@ -78,12 +87,23 @@ impl Client {
             key: removed.key,
             way: removed.way(),
             reason,
-            is_told,
+            knowledge,
             has_refused: false,
             backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
         };
         self.former.peers.entry(introduction, || former);
-        if !is_told {
+        match knowledge {
+            Knowledge::AwaitsStore => self.storing.parted(introduction),
+            Knowledge::Untold | Knowledge::Told => self.tell_former_peer(introduction),
+        }
+    }
+
+    /// It is stored that an introduction has ended.
+    pub(super) fn on_parting_stored(&mut self, introduction: IntroductionId) {
+        if let Some(former) = self.former.peers.peek_mut(&introduction)
+            && former.knowledge == Knowledge::AwaitsStore
+        {
+            former.knowledge = Knowledge::Untold;
             self.tell_former_peer(introduction);
         }
     }
@@ -114,7 +134,7 @@ impl Client {
             .former
             .peers
             .peek(&introduction)
-            .is_some_and(|former| !former.is_told);
+            .is_some_and(|former| former.knowledge == Knowledge::Untold);
         if untold {
             self.tell(introduction);
         }
@@ -135,7 +155,7 @@ impl Client {
 
     pub(super) fn on_former_peer_told(&mut self, introduction: IntroductionId) {
         if let Some(former) = self.former.peers.peek_mut(&introduction) {
-            former.is_told = true;
+            former.knowledge = Knowledge::Told;
         }
     }
 
@@ -143,7 +163,7 @@ impl Client {
         let Some(former) = self.former.peers.peek_mut(&introduction) else {
             return;
         };
-        if former.is_told || former.backoff.failures() >= TRIES_MAX {
+        if former.knowledge != Knowledge::Untold || former.backoff.failures() >= TRIES_MAX {
             return;
         }
         let again = self.clock.at + former.backoff.after_failure(&mut self.rng);
@@ -161,8 +181,11 @@ impl Client {
         let Some(former) = self.former.peers.peek_mut(&introduction) else {
             return self.refuse(conn, RefusalCode::UnknownSession);
         };
+        if former.knowledge == Knowledge::AwaitsStore {
+            return self.close(conn);
+        }
         // They get to know by our answer.
-        former.is_told = true;
+        former.knowledge = Knowledge::Told;
         let peer = former.name;
         let not_in_book = PeerAnswer::NotInBook {
             reason: former.reason,

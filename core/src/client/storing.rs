@@ -13,16 +13,18 @@ use super::config::StoreKind;
 use super::leaving::Phase;
 use super::record::Record;
 use super::{Client, Effect, Output};
-use crate::id::{EffectId, Seq};
+use crate::id::{EffectId, IntroductionId, Seq};
 use crate::name::Name;
 use crate::time::WallTime;
 
-/// How far the numbers had come when a batch was given to the store.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How far things had come when a batch was given to the store.
+#[derive(Debug)]
 struct Progress {
     wished_below: Seq,
     answered_below: Seq,
     written_below: Seq,
+    /// Introductions that have ended since the batch before.
+    parted: Vec<IntroductionId>,
 }
 
 /// Records on their way to the store.
@@ -31,6 +33,8 @@ pub(super) struct Storing {
     /// Whether the store knows which client this is.
     pub(super) has_begun: bool,
     gathered: Vec<Record>,
+    /// Introductions whose ends are among these.
+    parted: Vec<IntroductionId>,
     /// What the store has, the oldest first.
     batches: VecDeque<(EffectId, Progress)>,
 }
@@ -48,6 +52,11 @@ impl Storing {
     /// How many records wait, and batches are with the store.
     pub(super) fn len(&self) -> usize {
         self.gathered.len() + self.batches.len()
+    }
+
+    /// The end of an introduction was recorded, and the other side is told when it is stored.
+    pub(super) fn parted(&mut self, introduction: IntroductionId) {
+        self.parted.push(introduction);
     }
 
     /// Here begins something that is shown, or not.
@@ -97,6 +106,7 @@ impl Client {
             wished_below: self.outbox.next(),
             answered_below: self.outbox.given_below(),
             written_below: self.next_private,
+            parted: core::mem::take(&mut self.storing.parted),
         };
         self.storing.batches.push_back((id, progress));
         let records = core::mem::take(&mut self.storing.gathered);
@@ -109,16 +119,23 @@ impl Client {
         let Some(place) = batches.iter().position(|(batch, _)| *batch == id) else {
             return;
         };
-        let Some((_, progress)) = batches.drain(..=place).next_back() else {
-            return;
-        };
+        let stored: Vec<_> = batches.drain(..=place).collect();
+        for (_, progress) in stored {
+            self.on_progress_stored(progress);
+        }
+        self.flush();
+    }
+
+    fn on_progress_stored(&mut self, progress: Progress) {
         self.outbox
             .stored(progress.wished_below, progress.answered_below);
         let written_through = Seq(progress.written_below.0.saturating_sub(1));
         for peer in self.book.stored(written_through) {
             self.pump_peer(peer);
         }
-        self.flush();
+        for introduction in progress.parted {
+            self.on_parting_stored(introduction);
+        }
     }
 
     /// The introductions to somebody that the user has agreed to have become more, or fewer.
