@@ -96,6 +96,11 @@ impl Attack {
         matches!(self, Self::Unread | Self::FullDisk | Self::Idle)
     }
 
+    /// Whether any server can be attacked so, and most of it is work of the kernel's.
+    pub(crate) fn is_flood(self) -> bool {
+        matches!(self, Self::Flood | Self::FullDisk)
+    }
+
     /// Where the server logs to, if it is not for us to read.
     pub(crate) fn log(self) -> Option<&'static Path> {
         (self == Self::FullDisk).then(|| Path::new("/dev/full"))
@@ -139,8 +144,12 @@ pub(crate) struct Siege {
 }
 
 impl Siege {
-    /// Begins it; where it is there before the people, all of it is.
-    pub(crate) fn begin(attack: Attack, server: &Server) -> Result<Self, Trouble> {
+    /// Begins it, with connections to a target; where it is there before the people, all of it is.
+    pub(crate) fn begin(
+        attack: Attack,
+        server: &Server,
+        target: SocketAddr,
+    ) -> Result<Self, Trouble> {
         let is_over = Arc::<AtomicBool>::default();
         let mut siege = Self {
             is_over: Arc::clone(&is_over),
@@ -159,7 +168,7 @@ impl Siege {
             | Attack::Passwords => {}
         }
         let attacker = Attacker {
-            server: server.address,
+            server: target,
             is_over,
         };
         siege.attacker = Some(thread::spawn(move || {

@@ -8,8 +8,9 @@
 //! For each transport and attack, a `simplechat serve` with its default limits, on loopback; 50 pairs that write to each other at a
 //! modest fixed rate (`simplechat bench latency`); and the attack, from other addresses of loopback than theirs. Runs without
 //! and with the attack take turns, each with a new server, and the medians are compared, so that other work on the machine
-//! counts for both. Attackers have the lowest priority: on a network they would bring a processor of their own. Beside the server a
-//! bare echo is measured, which shows what of it is the machine's (see `echo`).
+//! counts for both. Attackers have the lowest priority: on a network they would bring a processor of their own. What of it is the
+//! machine's is shown by a bare echo beside the server (see `echo`), and for floods by the same attack on a bare server
+//! beside ours (see `bare`).
 //!
 //! It prints the table of docs/OPERATIONS.md, and fails if a message was lost, or took more than three times as long.
 #![allow(
@@ -19,6 +20,7 @@
 )]
 
 mod attack;
+mod bare;
 mod cores;
 mod echo;
 mod people;
@@ -33,6 +35,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use attack::{Attack, Siege};
+use bare::Bare;
 use cores::Side;
 use echo::Echo;
 use people::{Link, People};
@@ -70,6 +73,10 @@ fn main() -> ExitCode {
             Side::Server.take_cores();
             return echo::serve();
         }
+        Some("bare") => {
+            Side::Server.take_cores();
+            return bare::serve();
+        }
         Some("bench") => {
             Side::Others.take_cores();
             return simplechat::run();
@@ -105,10 +112,13 @@ fn table(args: &Args) -> Result<Vec<Row>, Trouble> {
 
 fn row(args: &Args, attack: Attack, transport: Transport, link: Link) -> Result<Row, Trouble> {
     let seconds = Duration::from_secs(args.seconds.into());
-    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let (mut without, mut with, mut beside) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..args.rounds {
         without.push(left_alone(attack, transport, link, seconds)?);
         with.push(attacked(attack, transport, link, seconds)?);
+        if attack.is_flood() {
+            beside.push(attacked_beside(attack, transport, link, seconds)?);
+        }
     }
     Ok(Row {
         attack,
@@ -116,6 +126,7 @@ fn row(args: &Args, attack: Attack, transport: Transport, link: Link) -> Result<
         link,
         without,
         with,
+        beside,
     })
 }
 
@@ -144,18 +155,37 @@ fn attacked(
 ) -> Result<Run, Trouble> {
     let server = Server::start(attack, transport, attack.log())?;
     let (people, siege) = if attack.comes_first() {
-        let siege = Siege::begin(attack, &server)?;
+        let siege = Siege::begin(attack, &server, server.address)?;
         (People::enter(&server, link, seconds)?, siege)
     } else {
         let people = People::enter(&server, link, seconds)?;
         server.until_logged_in(people::COUNT)?;
-        (people, Siege::begin(attack, &server)?)
+        (people, Siege::begin(attack, &server, server.address)?)
     };
+    chat_under(siege, people, &server)
+}
+
+/// The same, with the attack on a bare server in place of ours.
+fn attacked_beside(
+    attack: Attack,
+    transport: Transport,
+    link: Link,
+    seconds: Duration,
+) -> Result<Run, Trouble> {
+    let server = Server::start(attack, transport, None)?;
+    let people = People::enter(&server, link, seconds)?;
+    server.until_logged_in(people::COUNT)?;
+    let bare = Bare::start()?;
+    let siege = Siege::begin(attack, &server, bare.address)?;
+    chat_under(siege, people, &server)
+}
+
+fn chat_under(siege: Siege, people: People, server: &Server) -> Result<Run, Trouble> {
     let echo = Echo::start()?;
-    let run = people.ended(&server)?;
+    let run = people.ended(server)?;
     Ok(Run {
         echo: echo.end(),
-        refused: Some(siege.end(&server)),
+        refused: Some(siege.end(server)),
         ..run
     })
 }

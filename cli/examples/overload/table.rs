@@ -38,6 +38,8 @@ pub(crate) struct Row {
     pub(crate) link: Link,
     pub(crate) without: Vec<Run>,
     pub(crate) with: Vec<Run>,
+    /// With the attack on a bare server, if that makes sense.
+    pub(crate) beside: Vec<Run>,
 }
 
 impl Row {
@@ -48,7 +50,7 @@ impl Row {
     }
 
     fn all(&self) -> impl Iterator<Item = &Run> {
-        self.without.iter().chain(&self.with)
+        self.without.iter().chain(&self.with).chain(&self.beside)
     }
 
     fn ratio(&self) -> f64 {
@@ -74,8 +76,8 @@ pub(crate) fn head() -> String {
     let load = load.split(' ').next().unwrap_or("unknown");
     format!(
         "{cores} cores, a load of {load} before\n\n\
-         | attack | transport | p99 without | p99 with | ratio | bare echo | server's cores | for those who chat | for the attackers |\n\
-         |---|---|---|---|---|---|---|---|---|"
+         | attack | transport | p99 without | p99 with | ratio | beside | bare echo | server's cores | for those who chat | for the attackers |\n\
+         |---|---|---|---|---|---|---|---|---|---|"
     )
 }
 
@@ -86,6 +88,7 @@ impl fmt::Display for Row {
             transport,
             without,
             with,
+            beside,
             ..
         } = self;
         let transport = transport.to_possible_value();
@@ -97,10 +100,17 @@ impl fmt::Display for Row {
         }
         write!(
             f,
-            "| {transport} | {:.1} ms | {:.1} ms | {:.1} | {:.1} → {:.1} ms | {from:.2} → {to:.2} | ",
+            "| {transport} | {:.1} ms | {:.1} ms | {:.1} | ",
             millis(p99(without)),
             millis(p99(with)),
             self.ratio(),
+        )?;
+        if !beside.is_empty() {
+            write!(f, "{:.1} ms ", millis(p99(beside)))?;
+        }
+        write!(
+            f,
+            "| {:.1} → {:.1} ms | {from:.2} → {to:.2} | ",
             echoed(without),
             echoed(with),
         )?;
