@@ -1,9 +1,9 @@
 //! What an attack costs by itself: a bare server, on the processor of ours, that takes connections, reads what is there and drops
 //! them. While it is attacked and ours is left alone, people chat no faster than if ours did the least that a server can do.
 
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode};
 
 use super::Trouble;
 
@@ -37,15 +37,7 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn start() -> Result<Self, Trouble> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("bare")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let said = child.stdout.take().ok_or("the bare server has no output")?;
-        let mut address = String::new();
-        BufReader::new(said).read_line(&mut address)?;
-        let address = address.trim().parse()?;
+        let (child, address) = super::begin("bare")?;
         Ok(Self { child, address })
     }
 }

@@ -2,9 +2,9 @@
 //! who chat, and from theirs. It has no accounts, no channel and one connection, so how long *it* takes when there is an attack is
 //! what no server here could better: the attackers' packets pass through the same kernel on the same processors.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -45,15 +45,8 @@ pub(crate) struct Echo {
 
 impl Echo {
     pub(crate) fn start() -> Result<Self, Trouble> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("echo")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let said = child.stdout.take().ok_or("the echo has no output")?;
-        let mut address = String::new();
-        BufReader::new(said).read_line(&mut address)?;
-        let stream = TcpStream::connect(address.trim().parse::<SocketAddr>()?)?;
+        let (child, address) = super::begin("echo")?;
+        let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         let is_over = Arc::<AtomicBool>::default();
         let seen = Arc::clone(&is_over);

@@ -29,7 +29,9 @@ mod server;
 mod table;
 
 use std::error::Error;
-use std::process::ExitCode;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -91,6 +93,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Starts this program as a process that says first where it listens.
+fn begin(role: &str) -> Result<(Child, SocketAddr), Trouble> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg(role)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let said = child.stdout.take().ok_or("the process has no output")?;
+    let mut address = String::new();
+    BufReader::new(said).read_line(&mut address)?;
+    Ok((child, address.trim().parse()?))
 }
 
 fn table(args: &Args) -> Result<Vec<Row>, Trouble> {
