@@ -15,7 +15,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use simplechat_core::client::command::{Command, Consent};
-use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent, Verification};
+use simplechat_core::client::event::{Event, MessageEvent, PeerEvent, SessionEvent};
 use simplechat_core::id::{EffectId, Seq};
 use simplechat_core::name::Name;
 use simplechat_core::time::Timestamp;
@@ -471,9 +471,11 @@ impl Model {
                 client.book.remove(peer);
                 client.privates.remove(peer);
             }
-            PeerEvent::KeyChanged { peer, was, .. } => {
-                if *was == Verification::Verified {
-                    client.privates.remove(peer);
+            PeerEvent::KeyChanged {
+                peer, undelivered, ..
+            } => {
+                if let Some(waiting) = client.privates.get_mut(peer) {
+                    waiting.drain(..waiting.len().min(*undelivered));
                 }
             }
             PeerEvent::PeerElsewhere { peer } => {

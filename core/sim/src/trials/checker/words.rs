@@ -84,11 +84,12 @@ fn check_given_up(user: Name, client: &Client, event: &PeerEvent) -> Check {
         PeerEvent::PeerGone {
             peer, undelivered, ..
         } => (peer, waiting(peer), undelivered),
+        // What was written since the client said so, and before the screen does, waits for the new key.
         PeerEvent::KeyChanged {
             peer,
             was: Verification::Verified,
             undelivered,
-        } => (peer, waiting(peer), undelivered),
+        } => (peer, waiting(peer).min(*undelivered), undelivered),
         // What waits goes on waiting.
         PeerEvent::KeyChanged {
             peer,
