@@ -334,20 +334,10 @@ fn lasting_pair(server: &Server, devices: &[PathBuf; 2]) -> (Process, Process) {
     let mut bob = server.join_on(&devices[1], "bob", &[]);
     let mut alice = server.join_on(&devices[0], "alice", &[]);
     introduce_for_good(&mut alice, "alice", &mut bob, "bob");
-    finds(&mut alice, "bob");
-    finds(&mut bob, "alice");
+    // They have found each other.
+    alice.asks_until("addressbook", "    bob  ", "  reachable, lasting");
+    bob.asks_until("addressbook", "    alice  ", "  reachable, lasting");
     (alice, bob)
-}
-
-/// Somebody waits until a peer is found.
-fn finds(user: &mut Process, peer: &str) {
-    let entry = format!("    {peer}  ");
-    loop {
-        user.types("addressbook");
-        if user.sees_one_of(&[&entry]).contains("  reachable") {
-            break;
-        }
-    }
 }
 
 #[test]

@@ -126,13 +126,18 @@ fn table(args: &Args) -> Result<Vec<Row>, Trouble> {
 }
 
 fn row(args: &Args, attack: Attack, transport: Transport, link: Link) -> Result<Row, Trouble> {
-    let seconds = Duration::from_secs(args.seconds.into());
+    let scene = Scene {
+        attack,
+        transport,
+        link,
+        seconds: Duration::from_secs(args.seconds.into()),
+    };
     let (mut without, mut with, mut beside) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..args.rounds {
-        without.push(left_alone(attack, transport, link, seconds)?);
-        with.push(attacked(attack, transport, link, seconds)?);
+        without.push(scene.left_alone()?);
+        with.push(scene.attacked()?);
         if attack.is_flood() {
-            beside.push(attacked_beside(attack, transport, link, seconds)?);
+            beside.push(scene.attacked_beside()?);
         }
     }
     Ok(Row {
@@ -145,54 +150,54 @@ fn row(args: &Args, attack: Attack, transport: Transport, link: Link) -> Result<
     })
 }
 
-fn left_alone(
+/// What a row is about.
+struct Scene {
     attack: Attack,
     transport: Transport,
     link: Link,
     seconds: Duration,
-) -> Result<Run, Trouble> {
-    let server = Server::start(attack, transport, None)?;
-    let people = People::enter(&server, link, seconds)?;
-    server.until_logged_in(people::COUNT)?;
-    let echo = Echo::start()?;
-    let run = people.ended(&server)?;
-    Ok(Run {
-        echo: echo.end(),
-        ..run
-    })
 }
 
-fn attacked(
-    attack: Attack,
-    transport: Transport,
-    link: Link,
-    seconds: Duration,
-) -> Result<Run, Trouble> {
-    let server = Server::start(attack, transport, attack.log())?;
-    let (people, siege) = if attack.comes_first() {
-        let siege = Siege::begin(attack, &server, server.address)?;
-        (People::enter(&server, link, seconds)?, siege)
-    } else {
-        let people = People::enter(&server, link, seconds)?;
+impl Scene {
+    fn left_alone(&self) -> Result<Run, Trouble> {
+        let server = Server::start(self.attack, self.transport, None)?;
+        let people = self.people(&server)?;
+        let echo = Echo::start()?;
+        let run = people.ended(&server)?;
+        Ok(Run {
+            echo: echo.end(),
+            ..run
+        })
+    }
+
+    fn attacked(&self) -> Result<Run, Trouble> {
+        let server = Server::start(self.attack, self.transport, self.attack.log())?;
+        let siege = || Siege::begin(self.attack, &server, server.address);
+        if self.attack.comes_first() {
+            let siege = siege()?;
+            let people = People::enter(&server, self.link, self.seconds)?;
+            chat_under(siege, people, &server)
+        } else {
+            let people = self.people(&server)?;
+            chat_under(siege()?, people, &server)
+        }
+    }
+
+    /// With the attack on a bare server in place of ours.
+    fn attacked_beside(&self) -> Result<Run, Trouble> {
+        let server = Server::start(self.attack, self.transport, None)?;
+        let people = self.people(&server)?;
+        let bare = Bare::start()?;
+        let siege = Siege::begin(self.attack, &server, bare.address)?;
+        chat_under(siege, people, &server)
+    }
+
+    /// People who are all logged in.
+    fn people(&self, server: &Server) -> Result<People, Trouble> {
+        let people = People::enter(server, self.link, self.seconds)?;
         server.until_logged_in(people::COUNT)?;
-        (people, Siege::begin(attack, &server, server.address)?)
-    };
-    chat_under(siege, people, &server)
-}
-
-/// The same, with the attack on a bare server in place of ours.
-fn attacked_beside(
-    attack: Attack,
-    transport: Transport,
-    link: Link,
-    seconds: Duration,
-) -> Result<Run, Trouble> {
-    let server = Server::start(attack, transport, None)?;
-    let people = People::enter(&server, link, seconds)?;
-    server.until_logged_in(people::COUNT)?;
-    let bare = Bare::start()?;
-    let siege = Siege::begin(attack, &server, bare.address)?;
-    chat_under(siege, people, &server)
+        Ok(people)
+    }
 }
 
 fn chat_under(siege: Siege, people: People, server: &Server) -> Result<Run, Trouble> {

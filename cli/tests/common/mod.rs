@@ -452,11 +452,7 @@ pub(crate) fn introduce(
     asked: &mut Process,
     asked_name: &str,
 ) {
-    asker.types(&format!("getaddress {asked_name}"));
-    asked.sees(&format!("{asker_name} asks to exchange addresses"));
-    asked.types(&format!("accept {asker_name}"));
-    asker.sees(&format!("{asked_name} is in your address book"));
-    asked.sees(&format!("{asker_name} is in your address book"));
+    agree((asker, asker_name), (asked, asked_name), "", "");
 }
 
 /// Two people put each other into their address books, to stay there.
@@ -466,10 +462,17 @@ pub(crate) fn introduce_for_good(
     asked: &mut Process,
     asked_name: &str,
 ) {
-    asker.types(&format!("getaddress {asked_name} always"));
+    let (always, stays) = (" always", ", and stays there");
+    agree((asker, asker_name), (asked, asked_name), always, stays);
+}
+
+/// One asks and the other accepts, with this word, and both are told so.
+fn agree(asker: (&mut Process, &str), asked: (&mut Process, &str), word: &str, told: &str) {
+    let ((asker, asker_name), (asked, asked_name)) = (asker, asked);
+    asker.types(&format!("getaddress {asked_name}{word}"));
     asked.sees(&format!("{asker_name} asks to exchange addresses"));
-    asked.types(&format!("accept {asker_name} always"));
-    let stays = |name| format!("* {name} is in your address book, and stays there");
-    asker.sees(&stays(asked_name));
-    asked.sees(&stays(asker_name));
+    asked.types(&format!("accept {asker_name}{word}"));
+    let introduced = |name| format!("* {name} is in your address book{told}");
+    asker.sees(&introduced(asked_name));
+    asked.sees(&introduced(asker_name));
 }
